@@ -1,0 +1,1 @@
+"""texpr: fast numeric kernels from tensor expressions, every transformation checked exactly."""

@@ -1,0 +1,78 @@
+"""What one scalar function is: its meaning, its types, and how machine code gets it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from texpr.ir.dtypes import BOOL, DType
+
+if TYPE_CHECKING:
+    from texpr.ir.expr import Expr
+
+FLOATS = frozenset({"float"})
+INTEGERS = frozenset({"int", "uint"})
+
+
+@dataclass(frozen=True, slots=True)
+class LLVMIntrinsic:
+    """An intrinsic of LLVM overloaded on its operand type, such as ``llvm.exp``; takes vectors.
+
+    ``flags`` are constant i1 operands that follow the arguments.
+    """
+
+    name: str
+    flags: tuple[bool, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LibmCall:
+    """A function of C's math library: ``name`` for float64, ``name + 'f'`` for float32."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """An expression of other operators and functions."""
+
+    build: Callable[..., Expr]
+
+
+@dataclass(frozen=True, slots=True)
+class Intrinsic:
+    """A scalar function.
+
+    ``numpy`` is its meaning: it takes and returns NumPy scalars or arrays of the operands' type.
+    ``points`` are arguments worth testing, of the first operand; a compiled result differs
+    from ``numpy`` evaluated in float64 by at most ``ulps`` units in the last place.
+    """
+
+    name: str
+    numpy: Callable[..., Any]
+    lowering: LLVMIntrinsic | LibmCall | Composition
+    points: tuple[float, ...]
+    ulps: float = 0
+    arity: int = 1
+    kinds: frozenset[str] = FLOATS
+    returns_bool: bool = False
+    identity_on_integers: bool = False
+
+    def result_dtype(self, operand: DType) -> DType:
+        """The type of the result for operands of ``operand``."""
+        return BOOL if self.returns_bool else operand
+
+    def is_identity_on(self, operand: DType) -> bool:
+        """Whether the function returns an operand of that type as it is (floor of an integer)."""
+        return self.identity_on_integers and operand.is_integer
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_by_name, (self.name,))
+
+
+def _by_name(name: str) -> Intrinsic:
+    module = importlib.import_module(f"texpr.ir.intrinsics.{name}")
+    found: Intrinsic = module.INTRINSIC
+    return found

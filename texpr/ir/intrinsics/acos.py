@@ -1,0 +1,13 @@
+"""The arc cosine, in radians; NaN outside [-1, 1]."""
+
+import numpy as np
+
+from texpr.ir.intrinsic import Intrinsic, LibmCall
+
+INTRINSIC = Intrinsic(
+    name="acos",
+    numpy=np.arccos,
+    lowering=LibmCall("acos"),
+    points=(0.0, -0.0, 1.0, -1.0, 0.5, -0.25, 1.5, float("nan")),
+    ulps=2,
+)

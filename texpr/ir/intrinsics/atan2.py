@@ -1,0 +1,14 @@
+"""The angle of the point (x, y), ``atan2(y, x)``, in radians."""
+
+import numpy as np
+
+from texpr.ir.intrinsic import Intrinsic, LibmCall
+
+INTRINSIC = Intrinsic(
+    name="atan2",
+    numpy=np.arctan2,
+    lowering=LibmCall("atan2"),
+    points=(0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 10.0, -10.0, float("inf"), float("-inf"), float("nan")),
+    ulps=2,
+    arity=2,
+)

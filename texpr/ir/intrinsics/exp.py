@@ -1,0 +1,13 @@
+"""``e ** x``."""
+
+import numpy as np
+
+from texpr.ir.intrinsic import Intrinsic, LLVMIntrinsic
+
+INTRINSIC = Intrinsic(
+    name="exp",
+    numpy=np.exp,
+    lowering=LLVMIntrinsic("llvm.exp"),
+    points=(0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 10.0, -10.0, float("inf"), float("-inf"), float("nan")),
+    ulps=2,
+)

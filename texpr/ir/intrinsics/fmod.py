@@ -1,0 +1,14 @@
+"""C's ``fmod``: x minus the whole multiples of y, with the sign of x."""
+
+import numpy as np
+
+from texpr.ir.expr import Binary
+from texpr.ir.intrinsic import Composition, Intrinsic
+
+INTRINSIC = Intrinsic(
+    name="fmod",
+    numpy=np.fmod,
+    lowering=Composition(lambda x, y: Binary("truncmod", x, y)),
+    points=(0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 10.0, -10.0, float("inf"), float("-inf"), float("nan")),
+    arity=2,
+)

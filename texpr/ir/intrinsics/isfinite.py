@@ -1,0 +1,13 @@
+"""Whether x is neither an infinity nor NaN."""
+
+import numpy as np
+
+from texpr.ir.intrinsic import Composition, Intrinsic
+
+INTRINSIC = Intrinsic(
+    name="isfinite",
+    numpy=np.isfinite,
+    lowering=Composition(lambda x: abs(x) < float("inf")),
+    points=(0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 10.0, -10.0, float("inf"), float("-inf"), float("nan")),
+    returns_bool=True,
+)

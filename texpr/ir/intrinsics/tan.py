@@ -1,0 +1,13 @@
+"""The tangent of x radians."""
+
+import numpy as np
+
+from texpr.ir.intrinsic import Intrinsic, LibmCall
+
+INTRINSIC = Intrinsic(
+    name="tan",
+    numpy=np.tan,
+    lowering=LibmCall("tan"),
+    points=(0.0, -0.0, 0.5, -0.5, 1.5707963, 3.1415927, 100.0, -1000.0, float("inf"), float("nan")),
+    ulps=2,
+)

@@ -1,0 +1,13 @@
+"""The hyperbolic tangent."""
+
+import numpy as np
+
+from texpr.ir.intrinsic import Intrinsic, LibmCall
+
+INTRINSIC = Intrinsic(
+    name="tanh",
+    numpy=np.tanh,
+    lowering=LibmCall("tanh"),
+    points=(0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 10.0, -10.0, float("inf"), float("-inf"), float("nan")),
+    ulps=3,
+)

@@ -1,0 +1,330 @@
+"""Statements and programs: the loop tree.
+
+A :class:`Block` is a statement. However its loops are split, moved and annotated, it keeps the
+iteration vector it was declared with (``iters``); ``bindings`` says which instance the
+surrounding loops are at. So two programs can be compared instance by instance, however
+differently their loops look.
+
+Statements are compared by identity, as expressions are.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal, TypeAlias, Union
+
+from texpr.ir.buffer import Buffer
+from texpr.ir.dtypes import BOOL, INT64
+from texpr.ir.expr import Const, Expr, Load, Var, free_vars, postorder
+from texpr.ir.itervar import IterVar
+
+Node: TypeAlias = Union[Expr, "Stmt"]
+
+ZERO = Const(0, INT64)
+ONE = Const(1, INT64)
+TRUE = Const(True, BOOL)
+
+
+class LoopKind(enum.Enum):
+    """How the iterations of a loop run."""
+
+    SERIAL = "range"
+    UNROLLED = "unrolled"
+    VECTORIZED = "vectorized"
+    PARALLEL = "parallel"
+
+
+@dataclass(frozen=True)
+class Location:
+    """The line of the user's code that a statement came from."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+class Stmt:
+    """A statement; ``children`` are its expressions and statements in order of evaluation."""
+
+    __slots__ = ()
+
+    show: ClassVar[Callable[[Any], str]]
+    """Text of a statement or Program; ``texpr.ir.printer``, which stands above, puts it here."""
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        raise TypeError(f"{type(self).__name__} has no children")
+
+    def rebuild(self, children: Sequence[Any]) -> Stmt:
+        """Return this statement over other children of the same kinds."""
+        raise TypeError(f"{type(self).__name__} has no children")
+
+    def __str__(self) -> str:
+        return Stmt.show(self)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Seq(Stmt):
+    """The statements one after the other; no statement at all does nothing."""
+
+    stmts: tuple[Stmt, ...]
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        return self.stmts
+
+    def rebuild(self, children: Sequence[Any]) -> Seq:
+        return Seq(tuple(children))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Loop(Stmt):
+    """``body`` for ``var`` = ``lower``, ``lower + step``, … below ``upper``.
+
+    ``step`` is at least 1; where ``upper <= lower`` nothing runs. The bounds are evaluated once.
+    A vectorized loop runs its lanes together, statement by statement; within one statement all
+    reads come before all writes.
+    """
+
+    var: Var
+    lower: Expr
+    upper: Expr
+    body: Stmt
+    kind: LoopKind = LoopKind.SERIAL
+    step: int = 1
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        return (self.lower, self.upper, self.body)
+
+    def rebuild(self, children: Sequence[Any]) -> Loop:
+        lower, upper, body = children
+        return replace(self, lower=lower, upper=upper, body=body)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class If(Stmt):
+    """``then`` where ``condition`` holds, else ``orelse``."""
+
+    condition: Expr
+    then: Stmt
+    orelse: Stmt | None = None
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        both = (self.condition, self.then)
+        return both if self.orelse is None else (*both, self.orelse)
+
+    def rebuild(self, children: Sequence[Any]) -> If:
+        return If(*children)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Let(Stmt):
+    """``body`` with ``var`` standing for ``value``."""
+
+    var: Var
+    value: Expr
+    body: Stmt
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        return (self.value, self.body)
+
+    def rebuild(self, children: Sequence[Any]) -> Let:
+        return Let(self.var, *children)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Alloc(Stmt):
+    """``body`` with a fresh ``buffer``, whose cells hold nothing until they are written."""
+
+    buffer: Buffer
+    body: Stmt
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        return (self.body,)
+
+    def rebuild(self, children: Sequence[Any]) -> Alloc:
+        return Alloc(self.buffer, *children)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Store(Stmt):
+    """``buffer[indices] = value``."""
+
+    buffer: Buffer
+    indices: tuple[Expr, ...]
+    value: Expr
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        return (*self.indices, self.value)
+
+    def rebuild(self, children: Sequence[Any]) -> Store:
+        return Store(self.buffer, tuple(children[:-1]), children[-1])
+
+
+Role: TypeAlias = Literal["compute", "init"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Block(Stmt):
+    """One statement of the declared program.
+
+    ``bindings`` gives, in terms of the surrounding loops, the values of ``iters`` at which the
+    ``stores`` run, where ``predicate`` (over ``iters``) holds; all indices and values are
+    evaluated before anything is stored. A reduction is two Blocks of one name, the one with the
+    role ``"init"`` first. ``iters`` are side data of the instance; their variables are bound here.
+    """
+
+    name: str
+    iters: tuple[IterVar, ...]
+    bindings: tuple[Expr, ...]
+    stores: tuple[Store, ...]
+    predicate: Expr = TRUE
+    role: Role = "compute"
+    location: Location | None = field(default=None, compare=False)
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        return (*self.bindings, self.predicate, *self.stores)
+
+    def rebuild(self, children: Sequence[Any]) -> Block:
+        count = len(self.bindings)
+        return replace(
+            self,
+            bindings=tuple(children[:count]),
+            predicate=children[count],
+            stores=tuple(children[count + 1 :]),
+        )
+
+    @property
+    def label(self) -> str:
+        """The name of the statement: the stage's, with ``.init`` on its initialisation."""
+        return self.name if self.role == "compute" else f"{self.name}.init"
+
+    @property
+    def reads(self) -> tuple[Load, ...]:
+        """Every element that the statement reads, in terms of ``iters``."""
+        roots = [self.predicate, *(child for store in self.stores for child in store.children)]
+        found: dict[int, Load] = {}
+        for root in roots:
+            for node in postorder(root):  # type: ignore[arg-type]
+                if isinstance(node, Load):
+                    found.setdefault(id(node), node)
+        return tuple(found.values())
+
+    @property
+    def writes(self) -> tuple[Store, ...]:
+        """Every element that the statement writes, in terms of ``iters``."""
+        return self.stores
+
+    @property
+    def is_reduction(self) -> bool:
+        """Whether some iteration variable is summed over."""
+        return any(iter_.is_reduce for iter_ in self.iters)
+
+
+STMT_NODES: tuple[type[Stmt], ...] = (Seq, Loop, If, Let, Alloc, Store, Block)
+
+
+@dataclass(frozen=True)
+class FloatPolicy:
+    """What compiled floating-point arithmetic may do beyond IEEE 754's letter.
+
+    ``order``: ``"exact"`` keeps every operation in its order, ``"reassoc"`` lets the terms of a
+    reduction be added in any order, ``"fast"`` lets any expression be rearranged and assumes
+    neither NaN nor infinity. ``contract``: a product and a sum may be fused and round once.
+    """
+
+    order: Literal["exact", "reassoc", "fast"] = "reassoc"
+    contract: bool = True
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Program:
+    """A whole program.
+
+    ``args`` are what a caller passes, in order: scalars and arrays. Sizes that occur in the
+    arrays' shapes and are not arguments follow from the arrays. ``requirements`` are conditions
+    on the sizes and scalars, checked at the call.
+    """
+
+    name: str
+    args: tuple[Var | Buffer, ...]
+    body: Stmt
+    requirements: tuple[Expr, ...] = ()
+    float_policy: FloatPolicy = FloatPolicy()
+
+    @property
+    def buffers(self) -> tuple[Buffer, ...]:
+        """The arguments that are arrays."""
+        return tuple(arg for arg in self.args if isinstance(arg, Buffer))
+
+    @property
+    def scalars(self) -> tuple[Var, ...]:
+        """The arguments that are scalars."""
+        return tuple(arg for arg in self.args if isinstance(arg, Var))
+
+    @property
+    def sizes(self) -> tuple[Var, ...]:
+        """The sizes that follow from the shapes of the arrays."""
+        given = {id(scalar) for scalar in self.scalars}
+        shapes = [extent for buffer in self.buffers for extent in buffer.shape]
+        return tuple(var for var in free_vars(*shapes) if id(var) not in given)
+
+    @property
+    def params(self) -> tuple[Var, ...]:
+        """Every scalar the body may use: arguments, then sizes."""
+        return (*self.scalars, *self.sizes)
+
+    @property
+    def outputs(self) -> tuple[Buffer, ...]:
+        """The arrays among the arguments that the program writes."""
+        written = {id(store.buffer) for block in blocks(self.body) for store in block.stores}
+        return tuple(buffer for buffer in self.buffers if id(buffer) in written)
+
+    @property
+    def inputs(self) -> tuple[Buffer, ...]:
+        """The arrays among the arguments that the program only reads."""
+        written = {id(buffer) for buffer in self.outputs}
+        return tuple(buffer for buffer in self.buffers if id(buffer) not in written)
+
+    def with_body(self, body: Stmt) -> Program:
+        """Return the program with another body; itself where that is the one it has."""
+        return self if body is self.body else replace(self, body=body)
+
+    def __str__(self) -> str:
+        return Stmt.show(self)
+
+    __repr__ = __str__
+
+
+def stmts(root: Stmt) -> list[Stmt]:
+    """Return ``root`` and every statement below it, each before what it contains."""
+    order: list[Stmt] = []
+    stack: list[Stmt] = [root]
+    while stack:
+        stmt = stack.pop()
+        order.append(stmt)
+        stack.extend(child for child in reversed(stmt.children) if isinstance(child, Stmt))
+    return order
+
+
+def blocks(root: Stmt) -> list[Block]:
+    """Return the Blocks below ``root`` in textual order."""
+    return [stmt for stmt in stmts(root) if isinstance(stmt, Block)]
+
+
+def seq(*parts: Stmt) -> Stmt:
+    """Return the statements as one, nested sequences flattened."""
+    flat: list[Stmt] = []
+    for part in parts:
+        flat.extend(part.stmts if isinstance(part, Seq) else (part,))
+    return flat[0] if len(flat) == 1 else Seq(tuple(flat))

@@ -1,0 +1,113 @@
+"""The one visitor and the one rewriter of expressions and statements.
+
+A handler is a method ``visit_<Kind>(self, node)``. It may be a plain method, or a generator that
+asks for what it needs: ``value = yield child`` evaluates to the visit of that child. An explicit
+stack drives the generators, so that depth costs memory and not Python's recursion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Mapping
+from types import GeneratorType
+from typing import Any, ClassVar, Generic, TypeVar, cast
+
+from texpr.errors import InternalError
+from texpr.ir.expr import EXPR_NODES, Expr, Var
+from texpr.ir.program import STMT_NODES, Node, Stmt
+
+R = TypeVar("R")
+Visit = Generator[Any, Any, R]
+"""What a handler that visits children is annotated to return."""
+
+
+class Visitor(Generic[R]):
+    """Dispatches on the kind of node.
+
+    A subclass says with ``over=`` which kinds it handles, and making a class that lacks a handler
+    for one of them fails there and then. ``memoise`` visits a shared expression once; it must be
+    off where the result depends on the place.
+    """
+
+    memoise: ClassVar[bool] = True
+
+    def __init_subclass__(cls, over: Iterable[type] = (), **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        missing = [node.__name__ for node in over if not hasattr(cls, f"visit_{node.__name__}")]
+        if missing:
+            raise TypeError(f"{cls.__name__} has no visit_{', visit_'.join(missing)}")
+
+    def visit(self, node: Node) -> R:
+        """Return the value of the handler of ``node``."""
+        memo: dict[int, R] = {}
+        stack: list[tuple[Node, Generator[Node, R, R]]] = []
+        current: Node | None = node
+        value: Any = None
+        while True:
+            if current is not None:
+                if self.memoise and id(current) in memo:
+                    value = memo[id(current)]
+                else:
+                    handler = getattr(self, f"visit_{type(current).__name__}", None)
+                    if handler is None:
+                        raise InternalError(f"{type(self).__name__} met a {type(current).__name__}")
+                    value = handler(current)
+                    if isinstance(value, GeneratorType):
+                        stack.append((current, value))
+                        value = None
+                    elif self.memoise and isinstance(current, Expr):
+                        memo[id(current)] = value
+                current = None
+            if not stack:
+                return cast(R, value)
+            parent, generator = stack[-1]
+            try:
+                current = generator.send(value)
+            except StopIteration as stop:
+                stack.pop()
+                value = stop.value
+                if self.memoise and isinstance(parent, Expr):
+                    memo[id(parent)] = value
+
+
+class Rewriter(Visitor[Any], over=(*EXPR_NODES, *STMT_NODES)):
+    """Rebuilds a tree; every handler defaults to the node over its rewritten children.
+
+    A node whose children did not change is returned as it is, so ``is`` tells whether anything
+    happened.
+    """
+
+    def generic(self, node: Node) -> Visit[Any]:
+        """Return ``node`` over its rewritten children."""
+        children = []
+        for child in node.children:
+            children.append((yield child))
+        if all(new is old for new, old in zip(children, node.children, strict=True)):
+            return node
+        return node.rebuild(children)
+
+    visit_Const = visit_Var = visit_Load = visit_Unary = visit_Binary = generic
+    visit_Select = visit_IfThenElse = visit_Cast = visit_Call = generic
+    visit_Seq = visit_Loop = visit_If = visit_Let = visit_Alloc = generic
+    visit_Store = visit_Block = generic
+
+    def rewrite_expr(self, expr: Expr) -> Expr:
+        return cast(Expr, self.visit(expr))
+
+    def rewrite_stmt(self, stmt: Stmt) -> Stmt:
+        return cast(Stmt, self.visit(stmt))
+
+
+class _Substitution(Rewriter):
+    def __init__(self, values: Mapping[Var, Expr]) -> None:
+        self.values = {id(var): value for var, value in values.items()}
+
+    def visit_Var(self, node: Var) -> Expr:
+        return self.values.get(id(node), node)
+
+
+N = TypeVar("N", bound=Node)
+
+
+def substitute(node: N, values: Mapping[Var, Expr]) -> N:
+    """Return ``node`` with every variable in ``values`` replaced, all at once."""
+    return cast(N, _Substitution(values).visit(node)) if values else node
