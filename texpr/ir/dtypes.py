@@ -91,8 +91,24 @@ class DType:
             return bool(value)
         if self.is_integer:
             return self.wrap(int(value))
+        if isinstance(value, int):
+            value = _float_of_int(value, self.bits)
+        if math.isnan(value):
+            return math.nan  # without the sign that -nan has
         with np.errstate(over="ignore"):  # 1e300 as float32 is inf, by IEEE 754's rounding
             return float(self.numpy.type(value))
+
+
+def _float_of_int(value: int, bits: int) -> float:
+    """Return ``value`` as a double that rounds to a float of ``bits`` as ``value`` itself does."""
+    excess = abs(value).bit_length() - 53
+    if bits < 64 and excess > 0 and value % (1 << excess):
+        # Rounding twice may differ from rounding once, but not where the first is "to odd".
+        value = ((value >> excess) | 1) << excess
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 BOOL = DType("bool", "bool", 1)
@@ -141,7 +157,7 @@ def as_dtype(spec: object) -> DType:
 @cache
 def _numpy_name(spec: Any) -> str:
     try:
-        return np.dtype(spec).name
+        return str(np.dtype(spec).name)
     except TypeError as error:
         raise DTypeError(f"dtype: {spec!r} is not a type; pass a name such as 'float32'") from error
 

@@ -41,109 +41,116 @@ class ExprOperators:
 
     __slots__ = ()
 
+    # NumPy's scalars on the left then leave the operator to us, with their type.
+    __array_ufunc__: ClassVar[None] = None
+
+    is_whole_tensor: ClassVar[bool] = False
+    """Whether operators apply element by element, through ``elementwise``."""
+
     def __add__(self, other: ExprLike) -> Expr:
-        return binary("add", self, other)
+        return spread(binary, "add", self, other)
 
     def __radd__(self, other: ExprLike) -> Expr:
-        return binary("add", other, self)
+        return spread(binary, "add", other, self)
 
     def __sub__(self, other: ExprLike) -> Expr:
-        return binary("sub", self, other)
+        return spread(binary, "sub", self, other)
 
     def __rsub__(self, other: ExprLike) -> Expr:
-        return binary("sub", other, self)
+        return spread(binary, "sub", other, self)
 
     def __mul__(self, other: ExprLike) -> Expr:
-        return binary("mul", self, other)
+        return spread(binary, "mul", self, other)
 
     def __rmul__(self, other: ExprLike) -> Expr:
-        return binary("mul", other, self)
+        return spread(binary, "mul", other, self)
 
     def __truediv__(self, other: ExprLike) -> Expr:
-        return binary("div", self, other)
+        return spread(binary, "div", self, other)
 
     def __rtruediv__(self, other: ExprLike) -> Expr:
-        return binary("div", other, self)
+        return spread(binary, "div", other, self)
 
     def __floordiv__(self, other: ExprLike) -> Expr:
-        return binary("floordiv", self, other)
+        return spread(binary, "floordiv", self, other)
 
     def __rfloordiv__(self, other: ExprLike) -> Expr:
-        return binary("floordiv", other, self)
+        return spread(binary, "floordiv", other, self)
 
     def __mod__(self, other: ExprLike) -> Expr:
-        return binary("floormod", self, other)
+        return spread(binary, "floormod", self, other)
 
     def __rmod__(self, other: ExprLike) -> Expr:
-        return binary("floormod", other, self)
-
-    def __pow__(self, other: ExprLike) -> Expr:
-        return power(self, other)
-
-    def __rpow__(self, other: ExprLike) -> Expr:
-        return power(other, self)
+        return spread(binary, "floormod", other, self)
 
     def __lshift__(self, other: ExprLike) -> Expr:
-        return binary("shl", self, other)
+        return spread(binary, "shl", self, other)
 
     def __rlshift__(self, other: ExprLike) -> Expr:
-        return binary("shl", other, self)
+        return spread(binary, "shl", other, self)
 
     def __rshift__(self, other: ExprLike) -> Expr:
-        return binary("shr", self, other)
+        return spread(binary, "shr", self, other)
 
     def __rrshift__(self, other: ExprLike) -> Expr:
-        return binary("shr", other, self)
+        return spread(binary, "shr", other, self)
 
     def __and__(self, other: ExprLike) -> Expr:
-        return binary("bitand", self, other)
+        return spread(binary, "bitand", self, other)
 
     def __rand__(self, other: ExprLike) -> Expr:
-        return binary("bitand", other, self)
+        return spread(binary, "bitand", other, self)
 
     def __or__(self, other: ExprLike) -> Expr:
-        return binary("bitor", self, other)
+        return spread(binary, "bitor", self, other)
 
     def __ror__(self, other: ExprLike) -> Expr:
-        return binary("bitor", other, self)
+        return spread(binary, "bitor", other, self)
 
     def __xor__(self, other: ExprLike) -> Expr:
-        return binary("bitxor", self, other)
+        return spread(binary, "bitxor", self, other)
 
     def __rxor__(self, other: ExprLike) -> Expr:
-        return binary("bitxor", other, self)
+        return spread(binary, "bitxor", other, self)
+
+    def __pow__(self, other: ExprLike) -> Expr:
+        return spread(power, "pow", self, other)
+
+    def __rpow__(self, other: ExprLike) -> Expr:
+        return spread(power, "pow", other, self)
 
     def __lt__(self, other: ExprLike) -> Expr:
-        return binary("lt", self, other)
+        return spread(binary, "lt", self, other)
 
     def __le__(self, other: ExprLike) -> Expr:
-        return binary("le", self, other)
+        return spread(binary, "le", self, other)
 
     def __gt__(self, other: ExprLike) -> Expr:
-        return binary("gt", self, other)
+        return spread(binary, "gt", self, other)
 
     def __ge__(self, other: ExprLike) -> Expr:
-        return binary("ge", self, other)
+        return spread(binary, "ge", self, other)
 
     def __neg__(self) -> Expr:
-        return unary("neg", self)
+        return spread(unary, "neg", self)
 
     def __pos__(self) -> Expr:
         return as_expr(self)
 
     def __invert__(self) -> Expr:
-        return unary("invert", self)
+        return spread(unary, "invert", self)
 
     def __abs__(self) -> Expr:
-        return unary("abs", self)
+        return spread(unary, "abs", self)
 
     def equal(self, other: ExprLike) -> Expr:
         """``self == other`` as an expression (TVM's spelling)."""
-        return binary("eq", self, other)
+        return spread(binary, "eq", self, other)
 
     def astype(self, dtype: object) -> Expr:
         """Convert to ``dtype``; :class:`Cast` says how values out of range end up."""
-        return cast(self, dtype)
+        to = as_dtype(dtype)
+        return spread(lambda _, x: cast(x, to), to.name, self)
 
     def __bool__(self) -> bool:
         raise DTypeError(
@@ -186,10 +193,10 @@ class Expr(ExprOperators):
 
     # `==` builds a comparison, so identity is the only sensible hash.
     def __eq__(self, other: object) -> Expr:  # type: ignore[override]
-        return binary("eq", self, other)  # type: ignore[arg-type]
+        return spread(binary, "eq", self, other)
 
     def __ne__(self, other: object) -> Expr:  # type: ignore[override]
-        return binary("ne", self, other)  # type: ignore[arg-type]
+        return spread(binary, "ne", self, other)
 
     __hash__ = object.__hash__
 
@@ -261,26 +268,30 @@ class Const(Expr):
 class Var(Expr):
     """A scalar that has a value at run time; every ``Var`` made is another variable.
 
-    ``is_size`` promises that the value is not negative; the call checks it.
+    ``is_size`` promises that the value is not negative; the call checks it. ``is_axis`` marks the
+    variable of an axis, which has a value only where the axis runs.
     """
 
-    __slots__ = ("is_size", "name")
+    __slots__ = ("is_axis", "is_size", "name")
     name: str
     is_size: bool
+    is_axis: bool
 
-    def __new__(cls, name: str, dtype: DType = INT64, *, is_size: bool = False) -> Var:
-        new: Var = _node(cls, dtype, (), name=name, is_size=is_size)
+    def __new__(
+        cls, name: str, dtype: DType = INT64, *, is_size: bool = False, is_axis: bool = False
+    ) -> Var:
+        new: Var = _node(cls, dtype, (), name=name, is_size=is_size, is_axis=is_axis)
         return new
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_make_var, (self.name, self.dtype, self.is_size))
+        return (_make_var, (self.name, self.dtype, self.is_size, self.is_axis))
 
     def text(self, parts: Sequence[Text], name_of: NameOf) -> Text:
         return name_of(self), ATOM
 
 
-def _make_var(name: str, dtype: DType, is_size: bool) -> Var:
-    return Var(name, dtype, is_size=is_size)
+def _make_var(name: str, dtype: DType, is_size: bool, is_axis: bool) -> Var:
+    return Var(name, dtype, is_size=is_size, is_axis=is_axis)
 
 
 class Load(Expr):
@@ -548,10 +559,11 @@ def as_expr(value: object, like: DType | None = None) -> Expr:
     convert: Callable[[], Expr] | None = getattr(value, "__as_expr__", None)
     if convert is not None:
         return convert()
-    if isinstance(value, (bool, int, float)):
-        return Const(value, dtype_of_python(value, like))
+    # First the NumPy scalars, which are strong: np.float64 is a Python float as well.
     if isinstance(value, np.generic) and value.dtype.kind in "biuf":
         return Const(value.item(), as_dtype(value.dtype))
+    if isinstance(value, (bool, int, float)):
+        return Const(value, dtype_of_python(value, like))
     raise DTypeError(
         f"expression: {value!r} ({type(value).__name__}) is neither a number nor an expression; "
         f"pass a Python number, a te.var, an axis or an element such as A[i, j]"
@@ -605,6 +617,15 @@ def operands_of(what: str, values: Sequence[object]) -> list[Expr]:
     return [cast(operand, common) for operand in operands]
 
 
+def spread(function: Callable[..., Expr], name: str, *operands: Any) -> Expr:
+    """Return ``function(name, *operands)``, element by element where one is a whole tensor."""
+    for operand in operands:
+        if isinstance(operand, ExprOperators) and operand.is_whole_tensor:
+            spread_over: Callable[..., Expr] = operand.elementwise  # type: ignore[attr-defined]
+            return spread_over(function, name, operands)
+    return function(name, *operands)
+
+
 def binary(op: str, a: object, b: object) -> Expr:
     """Build ``a op b`` with both operands promoted to one type.
 
@@ -630,17 +651,19 @@ def unary(op: str, a: object) -> Expr:
 
 
 def _wrong_kind(op: str, symbol: str, dtype: DType, text: str) -> DTypeError:
-    if op == "div":
+    if op == "div" and dtype.is_integer:
         hint = (
             "ambiguous division of integers: write // or te.truncdiv for an integer result, "
             "or cast to a float first, x.astype('float32')"
         )
+    elif op == "pow" and dtype.is_integer:
+        hint = "cast to a float first, x.astype('float32'), or use an exponent from 0 to 8"
+    elif op in ("and", "or", "not"):
+        hint = "compare first, x != 0, to make a bool"
     elif dtype.is_bool:
         hint = "cast the bools to a number first, or combine them with &, | and ~"
-    elif dtype.is_float:
-        hint = "cast to an integer first, x.astype('int32')"
     else:
-        hint = "compare first, x != 0, to make a bool"
+        hint = "cast to an integer first, x.astype('int32')"
     return DTypeError(f"{symbol}: {text} has operands of {dtype}; {hint}")
 
 
@@ -668,7 +691,7 @@ def condition(value: object, what: str) -> Expr:
     return x
 
 
-def power(base: object, exponent: object) -> Expr:
+def power(name: str, base: object, exponent: object) -> Expr:
     """``base ** exponent``: by multiplication where the exponent is a small Python int >= 0.
 
     Raises
@@ -689,7 +712,7 @@ def power(base: object, exponent: object) -> Expr:
             if exponent:
                 square = Binary("mul", square, square)
         return Const(1, x.dtype) if result is None else result
-    return binary("pow", base, exponent)
+    return binary(name, base, exponent)
 
 
 def as_index(value: object, what: str) -> Expr:

@@ -22,7 +22,7 @@ class IterVar(ExprOperators):
         self.name = name
         self.dom = dom
         self.is_reduce = is_reduce
-        self.var = Var(name, INT64)
+        self.var = Var(name, INT64, is_axis=True)
 
     @property
     def lower(self) -> Expr:

@@ -87,7 +87,10 @@ class Loop(Stmt):
 
     ``step`` is at least 1; where ``upper <= lower`` nothing runs. The bounds are evaluated once.
     A vectorized loop runs its lanes together, statement by statement; within one statement all
-    reads come before all writes.
+    reads come before all writes, and two lanes may not write different values to one cell. Each
+    lane has its own variables and allocations; where lanes disagree, a condition or the end of an
+    inner loop lets some of them wait. The iterations of a parallel loop run in any order or at
+    once: where one writes a cell no other may touch it.
     """
 
     var: Var
@@ -181,6 +184,8 @@ class Block(Stmt):
     ``stores`` run, where ``predicate`` (over ``iters``) holds; all indices and values are
     evaluated before anything is stored. A reduction is two Blocks of one name, the one with the
     role ``"init"`` first. ``iters`` are side data of the instance; their variables are bound here.
+    ``checked`` are the subscripts (buffer, dimension, index over ``iters``) that are not proven to
+    be in bounds, and that machine code checks when it evaluates them.
     """
 
     name: str
@@ -188,6 +193,7 @@ class Block(Stmt):
     bindings: tuple[Expr, ...]
     stores: tuple[Store, ...]
     predicate: Expr = TRUE
+    checked: tuple[tuple[Buffer, int, Expr], ...] = ()
     role: Role = "compute"
     location: Location | None = field(default=None, compare=False)
 

@@ -7,7 +7,7 @@ stack drives the generators, so that depth costs memory and not Python's recursi
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, MutableMapping
 from types import GeneratorType
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
@@ -16,6 +16,7 @@ from texpr.ir.expr import EXPR_NODES, Expr, Var
 from texpr.ir.program import STMT_NODES, Node, Stmt
 
 R = TypeVar("R")
+T = TypeVar("T")
 Visit = Generator[Any, Any, R]
 """What a handler that visits children is annotated to return."""
 
@@ -36,37 +37,46 @@ class Visitor(Generic[R]):
         if missing:
             raise TypeError(f"{cls.__name__} has no visit_{', visit_'.join(missing)}")
 
+    def fresh_memo(self) -> MutableMapping[Node, R]:
+        """Return the table in which one walk keeps the values of expressions."""
+        return {}  # by node, not by id: an id could come back as another node's
+
     def visit(self, node: Node) -> R:
         """Return the value of the handler of ``node``."""
-        memo: dict[int, R] = {}
-        stack: list[tuple[Node, Generator[Node, R, R]]] = []
-        current: Node | None = node
+        return cast(R, self.drive(self._ask(node)))
+
+    def _ask(self, node: Node) -> Visit[R]:
+        return (yield node)
+
+    def drive(self, generator: Generator[Node, Any, T]) -> T:
+        """Run a handler's generator to its end, visiting every node that it asks for."""
+        memo = self.fresh_memo()
+        stack: list[tuple[Node | None, Generator[Node, Any, Any]]] = [(None, generator)]
         value: Any = None
         while True:
-            if current is not None:
-                if self.memoise and id(current) in memo:
-                    value = memo[id(current)]
-                else:
-                    handler = getattr(self, f"visit_{type(current).__name__}", None)
-                    if handler is None:
-                        raise InternalError(f"{type(self).__name__} met a {type(current).__name__}")
-                    value = handler(current)
-                    if isinstance(value, GeneratorType):
-                        stack.append((current, value))
-                        value = None
-                    elif self.memoise and isinstance(current, Expr):
-                        memo[id(current)] = value
-                current = None
-            if not stack:
-                return cast(R, value)
-            parent, generator = stack[-1]
+            parent, running = stack[-1]
             try:
-                current = generator.send(value)
+                node = running.send(value)
             except StopIteration as stop:
                 stack.pop()
                 value = stop.value
+                if not stack:
+                    return cast(T, value)
                 if self.memoise and isinstance(parent, Expr):
-                    memo[id(parent)] = value
+                    memo[parent] = value
+                continue
+            if self.memoise and node in memo:
+                value = memo[node]
+                continue
+            handler = getattr(self, f"visit_{type(node).__name__}", None)
+            if handler is None:
+                raise InternalError(f"{type(self).__name__} met a {type(node).__name__}")
+            value = handler(node)
+            if isinstance(value, GeneratorType):
+                stack.append((node, value))
+                value = None
+            elif self.memoise and isinstance(node, Expr):
+                memo[node] = value
 
 
 class Rewriter(Visitor[Any], over=(*EXPR_NODES, *STMT_NODES)):
@@ -85,10 +95,12 @@ class Rewriter(Visitor[Any], over=(*EXPR_NODES, *STMT_NODES)):
             return node
         return node.rebuild(children)
 
-    visit_Const = visit_Var = visit_Load = visit_Unary = visit_Binary = generic
-    visit_Select = visit_IfThenElse = visit_Cast = visit_Call = generic
-    visit_Seq = visit_Loop = visit_If = visit_Let = visit_Alloc = generic
-    visit_Store = visit_Block = generic
+    # Any, so that a subclass may put a plain method, of one kind of node, in the place of one.
+    _default: Any = generic
+    visit_Const = visit_Var = visit_Load = visit_Unary = visit_Binary = _default
+    visit_Select = visit_IfThenElse = visit_Cast = visit_Call = _default
+    visit_Seq = visit_Loop = visit_If = visit_Let = visit_Alloc = _default
+    visit_Store = visit_Block = _default
 
     def rewrite_expr(self, expr: Expr) -> Expr:
         return cast(Expr, self.visit(expr))

@@ -11,7 +11,7 @@ from texpr.ir.intrinsic import Intrinsic
 
 INTRINSICS: Final = MappingProxyType(
     {
-        module.name: getattr(importlib.import_module(f"{__name__}.{module.name}"), "INTRINSIC")
+        module.name: importlib.import_module(f"{__name__}.{module.name}").INTRINSIC
         for module in pkgutil.iter_modules(__path__)
     }
 )

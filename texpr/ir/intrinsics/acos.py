@@ -1,5 +1,7 @@
 """The arc cosine, in radians; NaN outside [-1, 1]."""
 
+from math import nan
+
 import numpy as np
 
 from texpr.ir.intrinsic import Intrinsic, LibmCall
@@ -8,6 +10,6 @@ INTRINSIC = Intrinsic(
     name="acos",
     numpy=np.arccos,
     lowering=LibmCall("acos"),
-    points=(0.0, -0.0, 1.0, -1.0, 0.5, -0.25, 1.5, float("nan")),
+    points=(0.0, -0.0, 1.0, -1.0, 0.5, -0.25, 1.5, nan),
     ulps=2,
 )

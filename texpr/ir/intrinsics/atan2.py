@@ -1,5 +1,7 @@
 """The angle of the point (x, y), ``atan2(y, x)``, in radians."""
 
+from math import inf, nan
+
 import numpy as np
 
 from texpr.ir.intrinsic import Intrinsic, LibmCall
@@ -8,7 +10,7 @@ INTRINSIC = Intrinsic(
     name="atan2",
     numpy=np.arctan2,
     lowering=LibmCall("atan2"),
-    points=(0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 10.0, -10.0, float("inf"), float("-inf"), float("nan")),
+    points=(0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 10.0, -10.0, inf, -inf, nan),
     ulps=2,
     arity=2,
 )

@@ -1,5 +1,7 @@
 """The least integer not below x."""
 
+from math import inf, nan
+
 import numpy as np
 
 from texpr.ir.intrinsic import Intrinsic, LLVMIntrinsic
@@ -8,6 +10,6 @@ INTRINSIC = Intrinsic(
     name="ceil",
     numpy=np.ceil,
     lowering=LLVMIntrinsic("llvm.ceil"),
-    points=(0.0, -0.0, 0.5, -0.5, 1.5, 2.5, -2.5, 0.49999997, 8388609.0, 1e30, float("inf"), float("nan")),
+    points=(0.0, -0.0, 0.5, -0.5, 1.5, 2.5, -2.5, 0.49999997, 8388609.0, 1e30, inf, nan),
     identity_on_integers=True,
 )

@@ -1,4 +1,4 @@
-"""The number of leading zero bits; the width for 0."""
+"""The number of leading zero bits, as a value of the operand's type; the width for 0."""
 
 from typing import Any
 
@@ -9,15 +9,18 @@ from texpr.ir.intrinsic import INTEGERS, Intrinsic, LLVMIntrinsic
 
 def _clz(x: Any) -> Any:
     bits = x.dtype.itemsize * 8
-    unsigned = np.atleast_1d(x).view(f"uint{bits}").astype(object)
-    count = np.array([bits - int(value).bit_length() for value in unsigned.ravel()])
-    return count.reshape(np.shape(x)).astype(x.dtype)
+    smeared = x.view(f"uint{bits}")
+    shift = 1
+    while shift < bits:  # sets every bit below the highest one
+        smeared = smeared | smeared >> shift
+        shift *= 2
+    return (bits - np.bitwise_count(smeared)).astype(x.dtype)
 
 
 INTRINSIC = Intrinsic(
     name="clz",
     numpy=_clz,
     lowering=LLVMIntrinsic("llvm.ctlz", flags=(False,)),
-    points=(0, 1, 2, 3, 127, 64, 5),
+    points=(0, 1, 2, 3, 5, 64, 127, -1, -128, 2**31, 2**62),
     kinds=INTEGERS,
 )

@@ -1,5 +1,7 @@
 """The hyperbolic cosine."""
 
+from math import inf, nan
+
 import numpy as np
 
 from texpr.ir.intrinsic import Intrinsic, LibmCall
@@ -8,6 +10,6 @@ INTRINSIC = Intrinsic(
     name="cosh",
     numpy=np.cosh,
     lowering=LibmCall("cosh"),
-    points=(0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 10.0, -10.0, float("inf"), float("-inf"), float("nan")),
+    points=(0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 10.0, -10.0, inf, -inf, nan),
     ulps=3,
 )

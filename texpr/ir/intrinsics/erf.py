@@ -1,17 +1,23 @@
 """The error function ``2 / sqrt(pi) * integral of exp(-t**2) from 0 to x``."""
 
-import math
+from math import erf, inf, nan
+from typing import Any
 
 import numpy as np
 
 from texpr.ir.intrinsic import Intrinsic, LibmCall
 
-_erf = np.vectorize(math.erf, otypes=[float])  # NumPy has no erf of its own
+_of_each = np.vectorize(erf, otypes=[float])  # NumPy has no erf of its own
+
+
+def _erf(x: Any) -> Any:
+    return _of_each(x)[()].astype(x.dtype)  # [()]: a scalar stays a scalar
+
 
 INTRINSIC = Intrinsic(
     name="erf",
-    numpy=lambda x: _erf(x).astype(x.dtype),
+    numpy=_erf,
     lowering=LibmCall("erf"),
-    points=(0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 10.0, -10.0, float("inf"), float("-inf"), float("nan")),
+    points=(0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 10.0, -10.0, inf, -inf, nan),
     ulps=2,
 )

@@ -1,5 +1,7 @@
 """``1 / sqrt(x)``, both steps correctly rounded."""
 
+from math import inf, nan
+
 import numpy as np
 
 from texpr.ir.expr import Call
@@ -10,6 +12,6 @@ INTRINSIC = Intrinsic(
     name="rsqrt",
     numpy=lambda x: x.dtype.type(1) / np.sqrt(x),
     lowering=Composition(lambda x: 1.0 / Call(SQRT, (x,))),
-    points=(0.0, 1.0, 0.5, 2.0, 1e-30, 1e30, -1.0, float("inf"), float("nan")),
+    points=(0.0, -0.0, 1.0, 0.5, 2.0, 1e-30, 1e30, -1.0, inf, nan),
     ulps=1,
 )

@@ -1,15 +1,31 @@
-"""``1 / (1 + exp(-x))``."""
+"""``1 / (1 + exp(-x))``, without overflow on either side."""
+
+from math import inf, nan
+from typing import Any
 
 import numpy as np
 
-from texpr.ir.expr import Call
+from texpr.ir.expr import Call, Const, Expr, Select
 from texpr.ir.intrinsic import Composition, Intrinsic
 from texpr.ir.intrinsics.exp import INTRINSIC as EXP
 
+
+# exp(-x) itself overflows at x = -89 in float32, where the result is 2e-39 and not yet 0.
+def _sigmoid(x: Any) -> Any:
+    wide = x.astype("float64")
+    small = np.exp(-np.abs(wide))
+    return (np.where(wide < 0, small, 1.0) / (1.0 + small)).astype(x.dtype)
+
+
+def _build(x: Expr) -> Expr:
+    small = Call(EXP, (-abs(x),))
+    return Select(x < 0, small, Const(1.0, x.dtype)) / (1.0 + small)
+
+
 INTRINSIC = Intrinsic(
     name="sigmoid",
-    numpy=lambda x: (1 / (1 + np.exp(-x.astype("float64")))).astype(x.dtype),
-    lowering=Composition(lambda x: 1.0 / (1.0 + Call(EXP, (-x,)))),
-    points=(0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 10.0, -10.0, float("inf"), float("-inf"), float("nan")),
+    numpy=_sigmoid,
+    lowering=Composition(_build),
+    points=(0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 10.0, -87.0, -95.0, -720.0, 40.0, inf, -inf, nan),
     ulps=4,
 )

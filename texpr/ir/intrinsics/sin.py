@@ -1,5 +1,7 @@
 """The sine of x radians."""
 
+from math import inf, nan
+
 import numpy as np
 
 from texpr.ir.intrinsic import Intrinsic, LLVMIntrinsic
@@ -8,6 +10,6 @@ INTRINSIC = Intrinsic(
     name="sin",
     numpy=np.sin,
     lowering=LLVMIntrinsic("llvm.sin"),
-    points=(0.0, -0.0, 0.5, -0.5, 1.5707963, 3.1415927, 100.0, -1000.0, float("inf"), float("nan")),
+    points=(0.0, -0.0, 0.5, -0.5, 1.5707963, 3.1415927, 100.0, -1000.0, inf, nan),
     ulps=2,
 )

@@ -1,5 +1,7 @@
 """The square root, correctly rounded; NaN below 0."""
 
+from math import inf, nan
+
 import numpy as np
 
 from texpr.ir.intrinsic import Intrinsic, LLVMIntrinsic
@@ -8,5 +10,5 @@ INTRINSIC = Intrinsic(
     name="sqrt",
     numpy=np.sqrt,
     lowering=LLVMIntrinsic("llvm.sqrt"),
-    points=(0.0, 1.0, 0.5, 2.0, 1e-30, 1e30, -1.0, float("inf"), float("nan")),
+    points=(0.0, -0.0, 1.0, 0.5, 2.0, 1e-30, 1e30, -1.0, inf, nan),
 )

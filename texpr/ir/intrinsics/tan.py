@@ -1,5 +1,7 @@
 """The tangent of x radians."""
 
+from math import inf, nan
+
 import numpy as np
 
 from texpr.ir.intrinsic import Intrinsic, LibmCall
@@ -8,6 +10,6 @@ INTRINSIC = Intrinsic(
     name="tan",
     numpy=np.tan,
     lowering=LibmCall("tan"),
-    points=(0.0, -0.0, 0.5, -0.5, 1.5707963, 3.1415927, 100.0, -1000.0, float("inf"), float("nan")),
+    points=(0.0, -0.0, 0.5, -0.5, 1.5707963, 3.1415927, 100.0, -1000.0, inf, nan),
     ulps=2,
 )

@@ -1,0 +1,250 @@
+"""Random expressions and values, for the property tests of everything that reads expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from texpr.ir.dtypes import ALL_DTYPES, BOOL, INT64, DType
+from texpr.ir.expr import (
+    Binary,
+    Call,
+    Cast,
+    Const,
+    Expr,
+    IfThenElse,
+    Load,
+    Select,
+    Unary,
+    Var,
+    postorder,
+)
+from texpr.ir.intrinsics import INTRINSICS
+from texpr.ir.operators import BINARY, UNARY
+
+Scalar = bool | int | float
+
+_COMPARISONS = tuple(op for op, operator in BINARY.items() if operator.is_comparison)
+_FLOATS = (0.0, -0.0, 1.0, -1.0, 0.5, 3.0, 1e30, -1e-30, float("inf"), float("-inf"), float("nan"))
+
+
+def scalars(dtype: DType, *, small: bool = False) -> st.SearchStrategy[Scalar]:
+    """Values of ``dtype``: the ends of the type, NaN and both zeros as well as common numbers.
+
+    ``small`` leaves out what is greater than a subscript can be.
+    """
+    if dtype.is_bool:
+        return st.booleans()
+    if dtype.is_float:
+        return st.sampled_from(_FLOATS) | st.floats(width=dtype.bits)  # type: ignore[arg-type]
+    low, high = int(dtype.min), int(dtype.max)
+    near = [v for v in (0, 1, -1, 2, 3, 4, 7, 8, 16, 32, 100) if low <= v <= high]
+    if small:
+        return st.sampled_from(near) | st.integers(max(low, -(1 << 31)), min(high, 1 << 31))
+    return st.sampled_from([*near, low, low + 1, high, high - 1]) | st.integers(low, high)
+
+
+def variables(dtypes: Sequence[DType] = ALL_DTYPES, *, each: int = 2) -> list[Var]:
+    """Return ``each`` variables of every type, among those of int64 one that is a size."""
+    return [
+        Var(f"{dtype}_{number}", dtype, is_size=dtype is INT64 and number == 1)
+        for dtype in dtypes
+        for number in range(each)
+    ]
+
+
+def valuations(
+    expr: Expr, ranges: Mapping[Var, tuple[int | None, int | None]] | None = None
+) -> st.SearchStrategy[dict[Var, Scalar]]:
+    """Values for the variables of ``expr``, within ``ranges``; those of int64 are subscripts."""
+    values: dict[Var, st.SearchStrategy[Scalar]] = {}
+    for var in postorder(expr):
+        if not isinstance(var, Var):
+            continue
+        low, high = (ranges or {}).get(var, (0 if var.is_size else None, None))
+        if low is None and high is None:
+            values[var] = scalars(var.dtype, small=var.dtype is INT64)
+        else:
+            least = int(max(var.dtype.min, -(1 << 31))) if low is None else low
+            greatest = int(min(var.dtype.max, 1 << 31)) if high is None else high
+            ends = st.sampled_from([least, greatest, min(least + 1, greatest)])
+            values[var] = st.integers(least, greatest) | ends
+    return st.fixed_dictionaries(values)
+
+
+def expressions(
+    dtype: DType,
+    leaves: Sequence[Expr] = (),
+    *,
+    depth: int = 4,
+    dtypes: Sequence[DType] = ALL_DTYPES,
+    intrinsics: bool = True,
+    exact: bool = False,
+) -> st.SearchStrategy[Expr]:
+    """Expressions of ``dtype`` over ``leaves``: variables, Loads, whatever has a value.
+
+    Parameters
+    ----------
+    dtype
+        The type of the whole expression.
+    leaves
+        Those of a type are used wherever that type is wanted, beside constants.
+    depth
+        The longest way from the root to a leaf. Examples shrink to a leaf.
+    dtypes
+        The types that parts of the expression have. The whole may have another one.
+    intrinsics
+        Whether scalar functions are called.
+    exact
+        Leave out what is not determined to the last bit: ``**``, functions with a tolerance.
+    """
+    return _Grammar(leaves, dtypes, intrinsics, exact).of_type(dtype, depth)
+
+
+class _Grammar:
+    """What an expression of a type may be; one strategy for each type and depth."""
+
+    def __init__(
+        self, leaves: Sequence[Expr], dtypes: Sequence[DType], intrinsics: bool, exact: bool
+    ) -> None:
+        self.leaves = leaves
+        self.dtypes = tuple(dtypes)
+        self.exact = exact
+        self.functions = [
+            function
+            for function in (INTRINSICS.values() if intrinsics else ())
+            if not (exact and function.ulps)
+        ]
+        self.made: dict[tuple[DType, int], st.SearchStrategy[Expr]] = {}
+
+    def of_type(self, dtype: DType, depth: int) -> st.SearchStrategy[Expr]:
+        found = self.made.get((dtype, depth))
+        if found is None:
+            found = self.leaf(dtype)
+            if depth:
+                found = st.one_of(found, *self.inner(dtype, depth - 1))
+            self.made[dtype, depth] = found
+        return found
+
+    def leaf(self, dtype: DType) -> st.SearchStrategy[Expr]:
+        constants = scalars(dtype).map(lambda value: Const(value, dtype))
+        mine = [leaf for leaf in self.leaves if leaf.dtype is dtype]
+        return st.sampled_from(mine) | constants if mine else constants
+
+    def inner(self, dtype: DType, depth: int) -> list[st.SearchStrategy[Expr]]:
+        mine = st.deferred(lambda: self.of_type(dtype, depth))
+        test = st.deferred(lambda: self.of_type(BOOL, depth))
+        found: list[st.SearchStrategy[Expr]] = []
+        unary = [op for op, operator in UNARY.items() if operator.takes(dtype)]
+        binary = [
+            op
+            for op, operator in BINARY.items()
+            if operator.takes(dtype)
+            and not operator.is_comparison
+            and not (self.exact and op == "pow")
+        ]
+        found.append(st.builds(Binary, st.sampled_from(binary), mine, mine))
+        # Most rules want a constant on one side.
+        found.append(st.builds(Binary, st.sampled_from(binary), mine, self.leaf(dtype)))
+        found.append(st.builds(Unary, st.sampled_from(unary), mine))
+        found.append(st.builds(Select, test, mine, mine))
+        found.append(st.builds(IfThenElse, test, mine, mine))
+        for other in self.dtypes:
+            operand = st.deferred(lambda other=other: self.of_type(other, depth))
+            if other is not dtype:
+                found.append(st.builds(Cast, operand, st.just(dtype)))
+            if dtype.is_bool:
+                comparisons = [op for op in _COMPARISONS if BINARY[op].takes(other)]
+                found.append(st.builds(Binary, st.sampled_from(comparisons), operand, operand))
+            found.extend(
+                st.builds(
+                    Call, st.just(function), st.lists(operand, min_size=function.arity, max_size=function.arity)
+                )
+                for function in self.functions
+                if other.kind in function.kinds and function.result_dtype(other) is dtype
+            )
+        return found
+
+
+def index_expressions(
+    leaves: Sequence[Expr], *, depth: int = 4
+) -> st.SearchStrategy[Expr]:
+    """int64 expressions such as stand in subscripts: affine with constants, ``//``, ``%``, min."""
+    small = st.sampled_from([1, 2, 3, 4, 6, 8, 12, 16, 32, -1, -2, 5, 0])
+    constant = small.map(lambda value: Const(value, INT64))
+    leaf = st.sampled_from(list(leaves)) | constant
+    result = leaf
+    for _ in range(depth):
+        inner = result
+        result = st.one_of(
+            inner,
+            st.builds(Binary, st.sampled_from(["add", "sub"]), inner, inner),
+            st.builds(
+                Binary, st.sampled_from(["mul", "floordiv", "floormod", "add", "sub"]), inner, constant
+            ),
+            st.builds(
+                Binary,
+                st.sampled_from(["mul", "floordiv", "floormod", "truncdiv", "truncmod", "min", "max"]),
+                inner,
+                leaf,
+            ),
+        )
+    return result
+
+
+def index_conditions(leaves: Sequence[Expr], *, depth: int = 3) -> st.SearchStrategy[Expr]:
+    """Comparisons of :func:`index_expressions`, joined by ``and``, ``or`` and ``not``."""
+    side = index_expressions(leaves, depth=depth)
+    comparison = st.builds(Binary, st.sampled_from(_COMPARISONS), side, side)
+    return st.recursive(
+        comparison,
+        lambda inner: st.builds(Binary, st.sampled_from(["and", "or"]), inner, inner)
+        | st.builds(Unary, st.just("not"), inner),
+        max_leaves=4,
+    )
+
+
+def stays_in_int64(expr: Expr, values: Mapping[Var, Any]) -> bool:
+    """Whether no part of ``expr`` that is an index comes near the ends of int64.
+
+    That is what the simplifier assumes (``texpr.ir.simplify.context``). A magnitude is bounded
+    from above, whatever the order of the terms: by the sum of the magnitudes of all of them.
+    """
+    limit = 1 << 60
+    bounds: dict[Expr, int | None] = {}  # None: data, which may wrap
+    for node in postorder(expr):
+        below = [bounds[child] for child in node.children if not child.dtype.is_bool]
+        if node.dtype is not INT64:
+            bounds[node] = 0 if node.dtype.is_bool else None
+        elif isinstance(node, (Const, Var)):
+            bounds[node] = abs(node.value if isinstance(node, Const) else values[node])
+        elif isinstance(node, (Load, Cast, Call)) or any(bound is None for bound in below):
+            bounds[node] = None
+        else:
+            known = [bound for bound in below if bound is not None]
+            op = getattr(node, "op", "")
+            if op in ("add", "sub"):
+                bounds[node] = sum(known)
+            elif op == "mul":
+                bounds[node] = known[0] * known[1]
+            elif op.startswith("bit") or op == "invert":
+                bounds[node] = (2 << max(known).bit_length()) - 1
+            elif op == "shl":
+                bounds[node] = None
+            else:
+                bounds[node] = max(known)
+            if isinstance(node, (Binary, Unary)) and (bounds[node] or 0) > limit:
+                return False
+    return True
+
+
+def same_bits(a: np.generic[Any], b: np.generic[Any]) -> bool:
+    """Whether two scalars are the same: of one type and one value, 0.0 and -0.0 apart, any NaN."""
+    if a.dtype != b.dtype:
+        return False
+    if a.dtype.kind == "f" and np.isnan(a) and np.isnan(b):
+        return True
+    return a.tobytes() == b.tobytes()

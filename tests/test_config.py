@@ -1,0 +1,71 @@
+"""Environment variables: read at use, checked, listed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from texpr import config
+from texpr.config import ConfigError
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _no_variables(monkeypatch):
+    for variable in config.VARIABLES:
+        monkeypatch.delenv(variable.name, raising=False)
+
+
+def test_defaults():
+    assert config.debug_level() == 0
+    assert config.verify_level() == 0
+    assert config.dump_dir() is None
+    assert config.default_target() == "llvm"
+
+
+@pytest.mark.parametrize(
+    ("name", "read", "highest"),
+    [("TEXPR_DEBUG", config.debug_level, 5), ("TEXPR_VERIFY", config.verify_level, 3)],
+)
+def test_levels(monkeypatch, name, read, highest):
+    for level in range(highest + 1):
+        monkeypatch.setenv(name, f" {level} ")
+        assert read() == level
+    monkeypatch.setenv(name, "")
+    assert read() == 0
+    for wrong in (str(highest + 1), "-1", "yes", "1.5", "²"):
+        monkeypatch.setenv(name, wrong)
+        with pytest.raises(ConfigError) as caught:
+            read()
+        assert str(caught.value) == (
+            f"{name}: {wrong!r} is not a level; set a whole number from 0 to {highest}"
+        )
+
+
+def test_dump_dir_is_made(monkeypatch, tmp_path):
+    wanted = tmp_path / "a" / "b"
+    monkeypatch.setenv("TEXPR_DUMP", str(wanted))
+    assert config.dump_dir() == wanted
+    assert wanted.is_dir()
+
+
+def test_dump_dir_that_cannot_be_made(monkeypatch, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    monkeypatch.setenv("TEXPR_DUMP", str(file / "below"))
+    with pytest.raises(ConfigError, match=r"TEXPR_DUMP: cannot make the directory .*; name one"):
+        config.dump_dir()
+
+
+def test_every_variable_read_anywhere_is_in_the_table():
+    listed = {variable.name for variable in config.VARIABLES}
+    for path in (ROOT / "texpr").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        if path.name != "config.py":
+            assert "os.environ[" not in text, path
+            assert "getenv" not in text, path
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name in listed:
+        assert f"`{name}`" in readme

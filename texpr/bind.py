@@ -1,0 +1,104 @@
+"""The arguments of a kernel: which arrays and scalars a caller passes, in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from texpr.errors import DTypeError, LoweringError
+from texpr.ir.buffer import Buffer
+from texpr.ir.expr import Expr, Var, free_vars
+from texpr.ir.program import Alloc, Block, Loop, Program, Stmt, blocks, stmts
+from texpr.ir.visitor import Rewriter, Visit
+
+
+def bind_arguments(
+    program: Program, args: Sequence[Any] | None = None, name: str | None = None
+) -> Program:
+    """Return ``program`` with ``args`` as its arguments.
+
+    Without ``args`` they are the scalars that do not follow from a shape, the inputs, and the
+    outputs. A tensor that is computed on the way and given as an argument is an output, too.
+
+    Raises
+    ------
+    LoweringError
+        An argument that is missing, given twice, or foreign to the program.
+    DTypeError
+        Something that is neither a tensor nor a scalar.
+    """
+    name = name or program.name
+    if args is None:
+        read = [buffer for buffer in program.buffers if _is_used(program, buffer)]
+        bound = replace(program, name=name, args=tuple(read))
+        return replace(bound, args=(*_unknown_scalars(bound), *read))
+    given = tuple(args)
+    for position, arg in enumerate(given):
+        if not isinstance(arg, (Buffer, Var)):
+            raise DTypeError(
+                f"{name}: argument {position} is {arg!r}; pass the tensors and te.vars that the "
+                f"kernel takes, such as [A, B, C]"
+            )
+        if any(arg is other for other in given[:position]):
+            raise LoweringError(f"{name}: {arg.name!r} is given twice; a kernel takes it once")
+    used = {buffer for block in blocks(program.body) for buffer in _buffers(block)}
+    passed = {arg for arg in given if isinstance(arg, Buffer)}
+    known = {buffer.name: buffer for buffer in program.buffers}
+    for arg in given:
+        if isinstance(arg, Buffer) and arg not in used and arg not in program.buffers:
+            raise LoweringError(
+                f"{name}: {arg!r} has no part in this program, whose arrays are "
+                f"{', '.join(known)}; leave it out"
+            )
+    scratch = {stmt.buffer for stmt in stmts(program.body) if isinstance(stmt, Alloc)}
+    for buffer in program.buffers:
+        if buffer in used and buffer not in passed:
+            role = "written" if buffer in program.outputs else "read"
+            raise LoweringError(
+                f"{name}: the argument {buffer.name!r} is missing, which the program {role[:5]}s; "
+                f"pass it, [{', '.join(arg.name for arg in given)}, {buffer.name}]"
+            )
+    body = _WithoutAlloc(passed & scratch).rewrite_stmt(program.body)
+    bound = replace(program, name=name, args=given, body=body)
+    missing = _unknown_scalars(bound)
+    if missing:
+        raise LoweringError(
+            f"{name}: the scalar {missing[0].name!r} is missing and follows from no shape; "
+            f"pass it, [{', '.join([missing[0].name, *(arg.name for arg in given)])}]"
+        )
+    return bound
+
+
+def _buffers(block: Block) -> list[Buffer]:
+    return [*(load.buffer for load in block.reads), *(store.buffer for store in block.writes)]
+
+
+def _is_used(program: Program, buffer: Buffer) -> bool:
+    return any(buffer in _buffers(block) for block in blocks(program.body))
+
+
+def _unknown_scalars(program: Program) -> list[Var]:
+    """Return the scalars that the body uses and that neither arguments nor shapes give."""
+    known = {*program.params}
+    bound: set[Var] = set()
+    roots: list[Expr] = [*program.requirements]
+    for stmt in stmts(program.body):
+        roots += [child for child in stmt.children if isinstance(child, Expr)]
+        if isinstance(stmt, Loop):
+            bound.add(stmt.var)
+        if isinstance(stmt, Block):
+            bound.update(iter_.var for iter_ in stmt.iters)
+        if isinstance(stmt, Alloc):
+            roots += stmt.buffer.shape
+    return [var for var in free_vars(*roots) if var not in known and var not in bound]
+
+
+class _WithoutAlloc(Rewriter):
+    def __init__(self, buffers: set[Buffer]) -> None:
+        self.buffers = buffers
+
+    def visit_Alloc(self, node: Alloc) -> Visit[Stmt]:
+        if node.buffer in self.buffers:
+            return (yield node.body)
+        return (yield from self.generic(node))

@@ -1,0 +1,172 @@
+"""The command line: ``texpr demo``, ``texpr doctor``, ``texpr config``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import click
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from texpr import config
+from texpr.demo import Demo, run_demo
+from texpr.doctor import Report, examine
+from texpr.errors import TexprError
+from texpr.version import __version__
+
+MAX_SIZE = 1 << 14  # 16384 squared floats are 1 GiB a matrix
+
+_AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="texpr")
+def main() -> None:
+    """Fast numeric kernels from tensor expressions."""
+
+
+@main.command()
+@click.option(
+    "--size",
+    type=click.IntRange(1, MAX_SIZE),
+    default=1024,
+    show_default=True,
+    help="Rows and columns of the matrices.",
+)
+@_AS_JSON
+def demo(size: int, as_json: bool) -> None:
+    """Multiply two matrices and compare with NumPy, one thread against one.
+
+    Declares the product, schedules it, prints both, builds and runs the kernel. Ends with 1 if
+    the result is wrong.
+    """
+    try:
+        result = run_demo(size)
+    except TexprError as error:
+        raise click.ClickException(str(error)) from error
+    if as_json:
+        click.echo(json.dumps(result.measured(), indent=2))
+    else:
+        _print_demo(result)
+    if not result.is_right:
+        raise click.ClickException(
+            f"the result is wrong: its error {result.max_relative_error:.2e} is above "
+            f"{result.error_bound:.2e}, the most that rounding explains"
+        )
+
+
+@main.command()
+@_AS_JSON
+def doctor(as_json: bool) -> None:
+    """Show versions, processor, caches, and what is missing with the line that fixes it."""
+    report = examine()
+    if as_json:
+        click.echo(json.dumps(asdict(report), indent=2))
+    else:
+        _print_report(report)
+    if report.is_fatal:
+        raise click.exceptions.Exit(1)
+
+
+@main.command(name="config")
+def config_() -> None:
+    """Show every environment variable that texpr reads, and its value."""
+    table = _table("variable", "value", "meaning")
+    for name, value, meaning in config.table():
+        table.add_row(name, escape(value) or "[dim]unset[/dim]", meaning)
+    console = Console()
+    console.print(table)
+    for line in config.unknown_variables():
+        console.print(escape(line), style="yellow", soft_wrap=True)
+
+
+def _table(*columns: str, title: str | None = None) -> Table:
+    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _print_demo(result: Demo) -> None:
+    for heading, text in (
+        ("declared", result.declared),
+        ("schedule", result.trace),
+        ("loop nest", result.loop_nest),
+    ):
+        click.secho(f"# {heading}", bold=True)
+        click.echo(f"{text}\n")
+    table = _table("", "time", "GFLOP/s", "largest error")
+    rows = (
+        ("texpr", result.seconds, result.gflops, result.max_relative_error),
+        (
+            "NumPy",
+            result.numpy_seconds,
+            result.numpy_gflops,
+            result.numpy_max_relative_error,
+        ),
+    )
+    for name, seconds, gflops, error in rows:
+        table.add_row(name, _seconds(seconds), f"{gflops:.1f}", f"{error:.1e}")
+    console = Console()
+    console.print(table)
+    size = result.size
+    click.echo(f"{size} x {size} x {size} {result.dtype}, one thread, medians of {result.rounds}")
+    click.echo(f"ratio to NumPy  {result.ratio_to_numpy:.2f}")
+    click.echo(f"compiled in     {_seconds(result.compile_seconds)}")
+    click.echo(f"target          {result.target}")
+    click.echo(f"NumPy's BLAS    {result.numpy_blas}")
+    if result.numpy_threads != 1:
+        click.echo(
+            "NumPy's BLAS could not be held to one thread: the ratio may be too low", err=True
+        )
+
+
+def _print_report(report: Report) -> None:
+    console = Console()
+    versions = _table("version", "")
+    for name, version in report.versions.items():
+        versions.add_row(name, version)
+    console.print(versions)
+
+    machine = _table("machine", "")
+    for name, value in report.machine.items():
+        machine.add_row(name.removesuffix("_bytes").replace("_", " "), _quantity(name, value))
+    machine.add_row("vector features", ", ".join(report.features) or "none")
+    machine.add_row("target", escape(report.target))
+    console.print(machine)
+
+    environment = _table("environment", "")
+    for name, text in report.environment.items():
+        environment.add_row(name, escape(text))
+    if report.environment:
+        console.print(environment)
+
+    problems = _table("missing or wrong", "what mends it")
+    for problem in report.problems:
+        problems.add_row(escape(problem.what), escape(problem.fix))
+    if report.problems:
+        console.print(problems)
+    else:
+        console.print("nothing is missing")
+
+
+def _quantity(name: str, value: str | int | None) -> str:
+    """Return a value as a reader wants it: sizes in KiB, MiB or GiB."""
+    if value is None:
+        return "unknown"
+    if not (name.endswith("_bytes") and isinstance(value, int)):
+        return escape(str(value))
+    for power, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB")):
+        if value >= 1 << power:
+            return f"{value / (1 << power):.4g} {unit}"
+    return f"{value} B"
+
+
+def _seconds(seconds: float) -> str:
+    for factor, unit in ((1.0, "s"), (1e3, "ms"), (1e6, "µs")):
+        if seconds * factor >= 1:
+            return f"{seconds * factor:.3g} {unit}"
+    return f"{seconds * 1e9:.3g} ns"

@@ -1,0 +1,126 @@
+"""Every environment variable that texpr reads: its meaning, its values, its check.
+
+A variable is read when it is used, never at import, so that a test or a notebook may change it.
+``texpr config`` prints the table.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from texpr.errors import TexprError, did_you_mean
+
+PREFIX = "TEXPR_"
+
+
+class ConfigError(TexprError, ValueError):
+    """An environment variable whose value means nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One environment variable: its name, the value it has when unset, and what it does."""
+
+    name: str
+    default: str
+    meaning: str
+
+    def text(self, environ: Mapping[str, str] | None = None) -> str:
+        """Return the value in force, surrounding blanks removed; set but empty means unset."""
+        value = (os.environ if environ is None else environ).get(self.name, "").strip()
+        return value or self.default
+
+
+DEBUG = Variable(
+    "TEXPR_DEBUG",
+    "0",
+    "what is printed to stderr while building: 1 the time of each stage, 2 the trace, "
+    "3 the program after each pass that changed it, 4 LLVM and assembly, 5 isl's sets",
+)
+DUMP = Variable("TEXPR_DUMP", "", "directory into which each stage of a build is written")
+VERIFY = Variable(
+    "TEXPR_VERIFY",
+    "0",
+    "what is checked while building: 1 first and last program, 2 after each pass, "
+    "3 the interpreter before against after",
+)
+TARGET = Variable("TEXPR_TARGET", "llvm", "what build() makes code for unless it is told")
+
+VARIABLES = (DEBUG, DUMP, VERIFY, TARGET)
+
+
+def debug_level() -> int:
+    """Return how much a build says about itself, 0 (nothing) to 5."""
+    return _level(DEBUG, 5)
+
+
+def verify_level() -> int:
+    """Return how much a build checks itself, 0 (nothing beyond the usual) to 3."""
+    return _level(VERIFY, 3)
+
+
+def dump_dir() -> Path | None:
+    """Return the directory for the stages of a build, made if need be; None where unset.
+
+    Raises
+    ------
+    ConfigError
+        There is no such directory and none can be made.
+    """
+    text = DUMP.text()
+    if not text:
+        return None
+    path = Path(text).expanduser()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"{DUMP.name}: cannot make the directory {text!r} ({error.strerror}); "
+            f"name one that can be written, or unset it"
+        ) from error
+    return path
+
+
+def default_target() -> str:
+    """Return the text of the target that is used where none is named."""
+    return TARGET.text()
+
+
+def unknown_variables(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """Return a line for each ``TEXPR_…`` that is set and that texpr does not read.
+
+    >>> unknown_variables({"TEXPR_DEBGU": "1", "PATH": "/bin"})
+    ("TEXPR_DEBGU is not read; did you mean 'TEXPR_DEBUG'?",)
+    """
+    known = [variable.name for variable in VARIABLES]
+    names = os.environ if environ is None else environ
+    return tuple(
+        f"{name} is not read{did_you_mean(name, known)}"
+        for name in sorted(names)
+        if name.startswith(PREFIX) and name not in known
+    )
+
+
+def table(environ: Mapping[str, str] | None = None) -> list[tuple[str, str, str]]:
+    """Return a row ``(name, value in force, meaning)`` for each variable.
+
+    >>> for row in table({"TEXPR_DEBUG": "2"}):
+    ...     print(row[:2])
+    ('TEXPR_DEBUG', '2')
+    ('TEXPR_DUMP', '')
+    ('TEXPR_VERIFY', '0')
+    ('TEXPR_TARGET', 'llvm')
+    """
+    return [(variable.name, variable.text(environ), variable.meaning) for variable in VARIABLES]
+
+
+def _level(variable: Variable, highest: int) -> int:
+    text = variable.text()
+    if not (text.isascii() and text.isdigit()) or int(text) > highest:
+        raise ConfigError(
+            f"{variable.name}: {text!r} is not a level; set a whole number from 0 to {highest}"
+        )
+    return int(text)

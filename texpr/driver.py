@@ -1,0 +1,113 @@
+"""The straight line from a schedule to a kernel: start reading here.
+
+::
+
+    schedule ── realise ─► Program ── check_bounds ─► … passes … ─► lowered Program
+                                                                        │
+                          Kernel ◄── native call ◄── LLVM ◄── emit ─────┘
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from texpr.bind import bind_arguments
+from texpr.ir.program import Program
+from texpr.polyhedral.bounds import check_bounds
+from texpr.debug import BuildLog
+from texpr.schedule import Schedule
+from texpr.target.kernel import Kernel, make_kernel
+from texpr.target.passes import PASSES
+from texpr.target.target import Target
+
+
+def lower(schedule: Schedule, args: Sequence[Any] | None = None, target: Any = None) -> Program:
+    """Return the lowered program of a schedule: what machine code is made from.
+
+    Parameters
+    ----------
+    schedule : Schedule
+    args : sequence of Tensor and Var, optional
+        What the kernel takes, in order; inputs, outputs and needed scalars unless given.
+    target : str or Target, optional
+        The host unless given.
+
+    Raises
+    ------
+    LoweringError
+        An argument that is missing, given twice, or foreign to the schedule.
+    BoundsError
+        An access that leaves its array whatever the sizes.
+
+    >>> from texpr import te
+    >>> A = te.placeholder((4,), name="A")
+    >>> B = te.compute((4,), lambda i: A[i] + 1, name="B")
+    >>> s = te.create_schedule(B.op)
+    >>> s[B].unroll(B.op.axis[0])
+    >>> print(lower(s, [A, B]))
+    def B(A: float32[4], B: out float32[4]):
+        B[0] = A[0] + 1.0
+        B[1] = A[1] + 1.0
+        B[2] = A[2] + 1.0
+        B[3] = A[3] + 1.0
+    """
+    return _lower(schedule, args, Target.of(target), None)
+
+
+def build(
+    schedule: Schedule,
+    args: Sequence[Any] | None = None,
+    target: Any = None,
+    name: str | None = None,
+) -> Kernel:
+    """Compile a schedule into a kernel that runs on arrays.
+
+    Parameters
+    ----------
+    schedule : Schedule
+    args : sequence of Tensor and Var, optional
+        What the kernel takes, in order; inputs, outputs and needed scalars unless given.
+    target : str or Target, optional
+        Such as ``"llvm -mcpu=znver3 -num-cores=4"``; the host unless given. A kernel for
+        another machine has ``.asm`` but cannot be called.
+    name : str, optional
+        The kernel's name; the schedule's unless given.
+
+    Raises
+    ------
+    LoweringError, BoundsError
+        As :func:`lower`.
+    TargetError
+        An unknown target.
+
+    >>> import numpy as np
+    >>> from texpr import te
+    >>> A = te.placeholder((te.var("n"),), name="A")
+    >>> B = te.compute(A.shape, lambda i: A[i] + 1, name="B")
+    >>> add_one = build(te.create_schedule(B.op), [A, B])
+    >>> add_one(np.zeros(3, "float32"))
+    array([1., 1., 1.], dtype=float32)
+    """
+    machine = Target.of(target)
+    log = BuildLog(name or schedule.declared.name)
+    lowered = _lower(schedule, args, machine, name, log)
+    compiled = log.stage("compile", lambda: compile_program(lowered, machine))
+    return make_kernel(lowered, compiled, trace=schedule.trace)
+
+
+def _lower(
+    schedule: Schedule,
+    args: Sequence[Any] | None,
+    target: Target,
+    name: str | None,
+    log: BuildLog | None = None,
+) -> Program:
+    log = log or BuildLog(name or schedule.declared.name)
+    program = log.stage("realise", lambda: schedule.program)
+    program = log.stage("bind_arguments", lambda: bind_arguments(program, args, name))
+    program = log.stage("check_bounds", partial(check_bounds, program))
+    for pass_name, run in PASSES:
+        program = log.stage(pass_name, partial(run, program, target))
+    return program

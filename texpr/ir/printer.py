@@ -1,0 +1,182 @@
+"""Programs as text that reads like Python loops.
+
+Every variable and buffer gets a name of its own where two would meet; a Block prints with its
+bindings put in, so that the subscripts are in terms of the loops around it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from texpr.ir.buffer import Buffer
+from texpr.ir.expr import Binary, Const, Expr, Load, Var, expr_text, free_vars
+from texpr.ir.operators import BINARY
+from texpr.ir.program import (
+    STMT_NODES, TRUE, Alloc, Block, If, Let, Loop, Program, Seq, Stmt, Store,
+)  # fmt: skip
+from texpr.ir.simplify import simplify
+from texpr.ir.visitor import Visit, Visitor, substitute
+
+INDENT = "    "
+
+# Python's augmented assignments; `x = max(x, y)` has none.
+_AUGMENTED = {"add", "sub", "mul", "div", "bitand", "bitor", "bitxor", "floordiv", "shl", "shr"}
+
+
+class Names:
+    """Gives every variable and buffer in scope a name of its own."""
+
+    def __init__(self) -> None:
+        self._name_of: dict[int, str] = {}
+        self._taken: set[str] = set()
+
+    def __call__(self, thing: Var | Buffer) -> str:
+        """Return the name of ``thing``, giving it one if it has none yet."""
+        name = self._name_of.get(id(thing))
+        return name if name is not None else self._bind(thing)
+
+    def _bind(self, thing: Var | Buffer) -> str:
+        name, count = thing.name, 0
+        while name in self._taken:
+            count += 1
+            name = f"{thing.name}_{count}"
+        self._taken.add(name)
+        self._name_of[id(thing)] = name
+        return name
+
+    @contextmanager
+    def scope(self, thing: Var | Buffer) -> Iterator[str]:
+        """Name ``thing`` for the time of the ``with`` block, after which the name is free."""
+        name = self._bind(thing)
+        yield name
+        self._taken.discard(name)
+        self._name_of.pop(id(thing), None)
+
+
+class _Printer(Visitor[None], over=STMT_NODES):
+    memoise = False
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+        self.lines: list[str] = []
+        self.depth = 0
+
+    def line(self, text: str) -> None:
+        self.lines.append(INDENT * self.depth + text)
+
+    def text(self, expr: Expr) -> str:
+        return expr_text(expr, self.names)
+
+    def body(self, stmt: Stmt) -> Generator[Any, Any, None]:
+        """Print ``stmt`` one level deeper."""
+        self.depth += 1
+        before = len(self.lines)
+        yield stmt
+        if len(self.lines) == before:
+            self.line("pass")
+        self.depth -= 1
+
+    def visit_Seq(self, node: Seq) -> Visit[None]:
+        for stmt in node.stmts:
+            yield stmt
+
+    def visit_Loop(self, node: Loop) -> Visit[None]:
+        bounds = [self.text(node.upper)]
+        if node.step != 1 or not (isinstance(node.lower, Const) and node.lower.value == 0):
+            bounds.insert(0, self.text(node.lower))
+        if node.step != 1:
+            bounds.append(str(node.step))
+        with self.names.scope(node.var) as name:
+            self.line(f"for {name} in {node.kind.value}({', '.join(bounds)}):")
+            yield from self.body(node.body)
+
+    def visit_If(self, node: If) -> Visit[None]:
+        self.line(f"if {self.text(node.condition)}:")
+        yield from self.body(node.then)
+        if node.orelse is not None:
+            self.line("else:")
+            yield from self.body(node.orelse)
+
+    def visit_Let(self, node: Let) -> Visit[None]:
+        value = self.text(node.value)
+        with self.names.scope(node.var) as name:
+            self.line(f"{name} = {value}")
+            yield node.body
+
+    def visit_Alloc(self, node: Alloc) -> Visit[None]:
+        with self.names.scope(node.buffer) as name:
+            shape = ", ".join(map(self.text, node.buffer.shape))
+            comma = "," if node.buffer.ndim == 1 else ""
+            self.line(f"{name} = empty(({shape}{comma}), {node.buffer.dtype})")
+            yield node.body
+
+    def visit_Block(self, node: Block) -> None:
+        at_loops = {iter_.var: value for iter_, value in zip(node.iters, node.bindings, strict=True)}
+        predicate = simplify(substitute(node.predicate, at_loops))
+        stores = [simplify(substitute(store, at_loops)) for store in node.stores]
+        if predicate is not TRUE:
+            self.line(f"if {self.text(predicate)}:")
+            self.depth += 1
+        self.line(self.assignment(stores))
+        if predicate is not TRUE:
+            self.depth -= 1
+
+    def visit_Store(self, node: Store) -> None:
+        self.line(self.assignment([node]))
+
+    def assignment(self, stores: list[Store]) -> str:
+        targets = [self.text(Load(store.buffer, store.indices)) for store in stores]
+        if len(stores) == 1:
+            value = stores[0].value
+            if isinstance(value, Binary) and value.op in _AUGMENTED:
+                left = value.a
+                same = Load(stores[0].buffer, stores[0].indices)
+                if left is same:
+                    return f"{targets[0]} {BINARY[value.op].symbol}= {self.text(value.b)}"
+        values = [self.text(store.value) for store in stores]
+        return f"{', '.join(targets)} = {', '.join(values)}"
+
+
+def stmt_text(stmt: Stmt) -> str:
+    """Return the statement as Python-like text."""
+    printer = _Printer(Names())
+    printer.visit(stmt)
+    return "\n".join(printer.lines) or "pass"
+
+
+def program_text(program: Program) -> str:
+    """Return the program as the text of a Python-like function."""
+    names = Names()
+    printer = _Printer(names)
+    outputs = {id(buffer) for buffer in program.outputs}
+    shapes = [extent for buffer in program.buffers for extent in buffer.shape]
+    for var in free_vars(*shapes, *program.scalars):
+        names(var)
+    parts = []
+    for arg in program.args:
+        if isinstance(arg, Var):
+            parts.append(f"{names(arg)}: {arg.dtype}")
+        else:
+            shape = ", ".join(map(printer.text, arg.shape)) or "()"
+            role = "out " if id(arg) in outputs else ""
+            parts.append(f"{names(arg)}: {role}{arg.dtype}[{shape}]")
+    head = f"def {program.name}({', '.join(parts)}):"
+    if len(head) > 100:  # the project's line length
+        head = f"def {program.name}(\n{INDENT * 2}" + f",\n{INDENT * 2}".join(parts) + ",\n):"
+    printer.depth = 1
+    for requirement in program.requirements:
+        printer.line(f"require {printer.text(requirement)}")
+    before = len(printer.lines)
+    printer.visit(program.body)
+    if len(printer.lines) == before:
+        printer.line("pass")
+    return "\n".join([head, *printer.lines])
+
+
+def _show(thing: Stmt | Program) -> str:
+    return program_text(thing) if isinstance(thing, Program) else stmt_text(thing)
+
+
+Stmt.show = staticmethod(_show)

@@ -1,0 +1,89 @@
+"""Dividing a sum: what ``//`` and ``%`` share."""
+
+from __future__ import annotations
+
+from math import gcd
+
+from texpr.ir.expr import Binary, Const, Expr
+from texpr.ir.linear import Sum
+from texpr.ir.simplify.context import Context
+
+
+def split_rest(total: Sum, divisor: int, context: Context) -> tuple[int, Sum, Sum] | None:
+    """Split ``total`` into multiples of a common factor with ``divisor`` and a small rest.
+
+    Returns
+    -------
+    (factor, multiples, rest) or None
+        ``factor`` is greater than 1 and divides ``divisor`` and every number in ``multiples``;
+        ``rest`` is at least 0 and less than ``factor``.
+    """
+    shares = {term: gcd(coefficient, divisor) for term, coefficient in total.terms.items()}
+    candidates = {*shares.values(), gcd(*shares.values())} - {0, 1}
+    for factor in sorted(candidates, reverse=True):
+        constant = total.constant % factor
+        others = {t: c for t, c in total.terms.items() if shares[t] % factor}
+        rest = Sum(others, constant)
+        low, high = context.interval(rest)
+        if 0 <= low and high < factor:
+            group = {t: c for t, c in total.terms.items() if shares[t] % factor == 0}
+            return factor, Sum(group, total.constant - constant), rest
+    return None
+
+
+def by_symbol(node: Binary, context: Context) -> tuple[Sum, Sum] | None:
+    """Divide the index expression ``node.a`` by ``node.b``, which is not constant.
+
+    Returns
+    -------
+    (quotient, rest) or None
+        ``node.a`` is ``quotient*node.b + rest``. None where ``node`` is no index expression.
+    """
+    a, b = node.children
+    if type(b) is Const or not context.is_index(node):
+        return None
+    divisor = context.sum_of(b)
+    unit, scale = b, 1  # the divisor, as a term and its coefficient
+    if len(divisor.terms) == 1 and divisor.constant == 0:
+        ((unit, scale),) = divisor.terms.items()
+    total = context.sum_of(a)
+    quotient = Sum({})
+    rest: dict[Expr, int] = {}
+    for term, coefficient in total.terms.items():
+        if coefficient % scale == 0 and term is unit:
+            quotient = quotient.shifted(coefficient // scale)
+            continue
+        factor = without_factor(term, unit) if coefficient % scale == 0 else None
+        if factor is None:
+            rest[term] = coefficient
+        else:
+            quotient = quotient.plus(Sum({factor: coefficient // scale}))
+    return quotient, Sum(rest, total.constant)
+
+
+def is_remainder(rest: Sum, divisor: Expr, context: Context) -> bool:
+    """Whether 0 <= ``rest`` < ``divisor``."""
+    return context.is_nonnegative(rest) and context.is_nonnegative(
+        context.sum_of(divisor).plus(rest, -1).shifted(-1)
+    )
+
+
+def without_factor(product: Expr, factor: Expr) -> Expr | None:
+    """Return ``product`` without ``factor``, where it is one of its factors.
+
+    >>> from texpr.ir.expr import Var
+    >>> i, n, m = Var("i"), Var("n"), Var("m")
+    >>> print(without_factor(i * n * m, n))
+    i*m
+    """
+    right: list[Expr] = []  # factors to the right of where we are
+    while type(product) is Binary and product.op == "mul":
+        a, b = product.children
+        if b is factor or a is factor:
+            result = a if b is factor else b
+            for other in reversed(right):
+                result = Binary("mul", result, other)
+            return result
+        right.append(b)
+        product = a
+    return None

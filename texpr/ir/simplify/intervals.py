@@ -1,0 +1,125 @@
+"""Interval arithmetic of integer operators, over the integers: nothing wraps here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from texpr.ir.dtypes import ALL_DTYPES, DType
+
+Interval: TypeAlias = tuple[int, int]
+"""The least and the greatest value, inclusive."""
+
+FULL: Final[dict[str, Interval]] = {
+    dtype.name: (int(dtype.min), int(dtype.max)) for dtype in ALL_DTYPES if dtype.is_integer
+}
+"""Every value of each integer type, by name."""
+
+
+def hull(x: Interval, y: Interval) -> Interval:
+    """Return the least interval that holds both."""
+    return min(x[0], y[0]), max(x[1], y[1])
+
+
+def mul(x: Interval, y: Interval) -> Interval:
+    products = [a * b for a in x for b in y]
+    return min(products), max(products)
+
+
+def _quotients(x: Interval, y: Interval, divide: Callable[[int, int], int]) -> Interval:
+    """A quotient is monotonic in either operand while the divisor keeps its sign."""
+    low, high = y
+    divisors = [d for d in (low, high, 1, -1) if d and low <= d <= high]
+    found = [divide(a, d) for a in x for d in divisors]
+    if low <= 0 <= high:
+        found.append(0)  # x // 0
+    return min(found), max(found)
+
+
+def floordiv(x: Interval, y: Interval) -> Interval:
+    return _quotients(x, y, lambda a, d: a // d)
+
+
+def truncdiv(x: Interval, y: Interval) -> Interval:
+    return _quotients(x, y, lambda a, d: a // d if (a < 0) == (d < 0) else -(-a // d))
+
+
+def floormod(x: Interval, y: Interval) -> Interval:
+    low, high = y
+    if low > 0:
+        if 0 <= x[0] and x[1] < low:
+            return x
+        if low == high and x[0] // low == x[1] // low:
+            return x[0] % low, x[1] % low
+        return 0, min(high - 1, x[1]) if x[0] >= 0 else high - 1
+    return min(low + 1, 0), max(high - 1, 0)
+
+
+def truncmod(x: Interval, y: Interval) -> Interval:
+    magnitude = max(abs(y[0]), abs(y[1]), 1) - 1
+    return max(-magnitude, min(x[0], 0)), min(magnitude, max(x[1], 0))
+
+
+def minimum(x: Interval, y: Interval) -> Interval:
+    return min(x[0], y[0]), min(x[1], y[1])
+
+
+def maximum(x: Interval, y: Interval) -> Interval:
+    return max(x[0], y[0]), max(x[1], y[1])
+
+
+def _bits_above(*values: int) -> int:
+    """The greatest number of as many bits as the longest of ``values``."""
+    return int((1 << max(value.bit_length() for value in values)) - 1)
+
+
+def bitand(x: Interval, y: Interval) -> Interval | None:
+    ends = [high for low, high in (x, y) if low >= 0]
+    return (0, min(ends)) if ends else None
+
+
+def bitor(x: Interval, y: Interval) -> Interval | None:
+    return (max(x[0], y[0]), _bits_above(x[1], y[1])) if x[0] >= 0 <= y[0] else None
+
+
+def bitxor(x: Interval, y: Interval) -> Interval | None:
+    return (0, _bits_above(x[1], y[1])) if x[0] >= 0 <= y[0] else None
+
+
+def shr(x: Interval, y: Interval) -> Interval:
+    # A count outside the width shifts everything out, as 64 does.
+    shifts = (min(y[0], 64), min(y[1], 64)) if y[0] >= 0 else (0, 64)
+    found = [a >> count for a in x for count in shifts]
+    return min(found), max(found)
+
+
+def shl(x: Interval, y: Interval) -> Interval | None:
+    return (x[0] << y[0], x[1] << y[0]) if y[0] == y[1] and 0 <= y[0] < 64 else None
+
+
+def absolute(x: Interval) -> Interval:
+    low, high = abs(x[0]), abs(x[1])
+    return (0 if x[0] <= 0 <= x[1] else min(low, high)), max(low, high)
+
+
+BINARY_INTERVALS: Final[dict[str, Callable[[Interval, Interval], Interval | None]]] = {
+    "mul": mul,
+    "floordiv": floordiv,
+    "floormod": floormod,
+    "truncdiv": truncdiv,
+    "truncmod": truncmod,
+    "min": minimum,
+    "max": maximum,
+    "bitand": bitand,
+    "bitor": bitor,
+    "bitxor": bitxor,
+    "shr": shr,
+    "shl": shl,
+}
+"""The interval of each operator but those of sums; None where nothing is known."""
+
+
+def of_type(found: Interval | None, dtype: DType) -> Interval:
+    """Return ``found`` where no value of it wraps in ``dtype``, else every value of the type."""
+    full = FULL[dtype.name]
+    return found if found is not None and full[0] <= found[0] and found[1] <= full[1] else full

@@ -1,0 +1,112 @@
+"""One isl context per analysis: names of variables, a budget of operations, isl's errors.
+
+Objects of two isl contexts must never meet: isl does not notice and answers wrongly. So an
+:class:`Analysis` makes its own context, everything it asks is made from that, and nothing of it
+is kept when it is done.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import islpy as isl
+
+from texpr.errors import InternalError
+from texpr.ir.expr import Var
+
+T = TypeVar("T")
+
+MAX_OPERATIONS: Final = 1_000_000
+"""isl's own count of what it does, 400 to 1,100 a millisecond; the same on every machine."""
+
+# What isl's parser takes as a word of its own; printed sets should be readable back.
+_RESERVED: Final = frozenset(
+    "and or not exists min max mod floor ceil floord ceild true false implies infty NaN rat int"
+    .split()
+)  # fmt: skip
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """No answer, and why."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class Analysis:
+    """An isl context with its budget, and the names that variables have in it.
+
+    Parameters
+    ----------
+    max_operations : int
+        How much isl may do for one question; 0 for as much as it likes.
+
+    >>> analysis = Analysis()
+    >>> a, b = Var("i"), Var("i")
+    >>> analysis.name_of(a), analysis.name_of(b), analysis.name_of(a)
+    ('i', 'i_1', 'i')
+    """
+
+    def __init__(self, max_operations: int = MAX_OPERATIONS) -> None:
+        self.context = isl.Context()
+        self.max_operations = max_operations
+        self._name_of: dict[Var, str] = {}
+        self._taken: set[str] = set(_RESERVED)
+
+    def name_of(self, var: Var) -> str:
+        """Return the name of ``var``, which no other variable has: isl knows them by name."""
+        name = self._name_of.get(var)
+        if name is None:
+            base = var.name if _NAME.fullmatch(var.name) else "v"
+            name, count = base, 0
+            while name in self._taken:
+                count += 1
+                name = f"{base}_{count}"
+            self._taken.add(name)
+            self._name_of[var] = name
+        return name
+
+    def number(self, value: int) -> isl.Val:
+        """Return ``value`` for isl."""
+        if -(1 << 62) < value < (1 << 62):
+            return isl.Val.int_from_si(self.context, value)
+        return isl.Val.read_from_str(self.context, str(value))
+
+    def ask(self, question: Callable[[], T]) -> T | Unknown:
+        """Return ``question()``, or Unknown where isl's budget does not suffice for it.
+
+        Raises
+        ------
+        InternalError
+            isl refuses for another reason: the question makes no sense.
+
+        >>> analysis = Analysis(max_operations=20)
+        >>> def hard():
+        ...     return isl.Set("[n] -> {[i, j]: 5i < 3n and j mod 7 = i}", analysis.context).lexmin()
+        >>> print(analysis.ask(hard))
+        isl gave up after 20 operations
+        """
+        self.context.reset_operations()
+        self.context.set_max_operations(self.max_operations)
+        try:
+            return question()
+        except isl.Error as error:
+            # islpy has one class for all errors. A parser out of budget says "syntax error", but
+            # nothing here parses more than numbers.
+            if "maximal number of operations" in str(error):
+                return Unknown(f"isl gave up after {self.max_operations} operations")
+            raise InternalError("polyhedral: isl refused a question") from error
+        finally:
+            self.context.set_max_operations(0)
+
+
+def int_of(value: isl.Val) -> int:
+    """Return an integer of isl's as Python's, of any size."""
+    return int(str(value))

@@ -1,0 +1,60 @@
+"""Split a loop in two."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from texpr.errors import ScheduleError
+from texpr.ir.dtypes import INT64
+from texpr.ir.expr import Const, int_value
+from texpr.ir.itervar import IterVar
+from texpr.ir.program import ONE, LoopKind
+from texpr.schedule.state import Split, State, ceildiv, loop_node
+
+
+def apply(
+    state: State, stage: str, parent: IterVar, factor: int | None = None, nparts: int | None = None
+) -> tuple[State, tuple[IterVar, ...]]:
+    """Make two loops of ``parent``; see :meth:`texpr.schedule.stage.Stage.split`."""
+    if (factor is None) == (nparts is None):
+        raise ScheduleError(
+            f"split: loop {parent.name!r} takes one of factor= and nparts=, not "
+            f"{'both' if factor is not None else 'neither'}"
+        )
+    word, given = ("factor", factor) if factor is not None else ("nparts", nparts)
+    extent = state.extent(parent)
+    if isinstance(given, bool) or not isinstance(given, int):
+        raise ScheduleError(f"split: {word} {given!r} of loop {parent.name!r} is not an integer")
+    if given < 1:
+        raise ScheduleError(
+            f"split: {word} {given} of loop {parent.name!r} (extent {extent}) must be at least 1"
+        )
+    node = state.node(stage, parent)
+    if node.kind is not LoopKind.SERIAL:
+        raise ScheduleError(
+            f"split: loop {parent.name!r} is {node.kind.value} already; "
+            f"split it first and mark one of the parts"
+        )
+    width = Const(given, INT64) if factor is not None else ceildiv(extent, Const(given, INT64))
+    known, size = int_value(width), int_value(extent)
+    if known is not None and size is not None:
+        # No part is longer than the loop, and none is empty where the loop is.
+        width = Const(max(1, min(known, size)), INT64)
+    elif known == 0:
+        width = ONE
+    state, outer = state.fresh_axis(stage, f"{parent.name}_o", is_reduce=parent.is_reduce)
+    state, inner = state.fresh_axis(stage, f"{parent.name}_i", is_reduce=parent.is_reduce)
+    state = state.with_relation(Split(parent, outer, inner, width)).edit(
+        parent, lambda loop: loop_node(outer, loop_node(inner, *loop.children))
+    )
+    return state, (outer, inner)
+
+
+def sample(state: State, stage: str, random: Random) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+    """Split any serial loop by a small factor, or into few parts."""
+    loops = [node.axis for node in state.path(stage) if node.kind is LoopKind.SERIAL]
+    if not loops:
+        return None
+    word = random.choice(["factor", "factor", "nparts"])
+    return (random.choice(loops),), {word: random.choice([1, 2, 3, 4, 5, 8])}

@@ -1,0 +1,51 @@
+"""Write the iterations of a loop out one after the other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+from texpr.errors import ScheduleError
+from texpr.ir.expr import int_value
+from texpr.ir.itervar import IterVar
+from texpr.ir.program import LoopKind
+from texpr.schedule.state import State
+
+
+def apply(state: State, stage: str, var: IterVar) -> tuple[State, tuple[IterVar, ...]]:
+    """Mark a loop to be unrolled; see :meth:`texpr.schedule.stage.Stage.unroll`."""
+    mark_checked(state, "unroll", stage, var, LoopKind.UNROLLED)
+    return state.edit(var, lambda loop: replace(loop, kind=LoopKind.UNROLLED)), ()
+
+
+def mark_checked(state: State, what: str, stage: str, var: IterVar, kind: LoopKind) -> int:
+    """Return the extent of a loop that is to run as ``kind``.
+
+    Raises
+    ------
+    ScheduleError
+        The loop is marked otherwise already, or its extent is not a number.
+    """
+    node = state.node(stage, var)
+    if node.kind not in (LoopKind.SERIAL, kind):
+        raise ScheduleError(
+            f"{what}: loop {var.name!r} is {node.kind.value} already; split it to mark a part"
+        )
+    extent = int_value(state.extent(var))
+    if extent is None:
+        raise ScheduleError(
+            f"{what}: the extent {state.extent(var)} of loop {var.name!r} is known only at run "
+            f"time; split it by a number first and {what} the inner loop"
+        )
+    return extent
+
+
+def sample(state: State, stage: str, random: Random) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+    """Unroll a serial loop of few iterations."""
+    loops = [
+        node.axis
+        for node in state.path(stage)
+        if node.kind is LoopKind.SERIAL and (int_value(state.extent(node.axis)) or 99) <= 8
+    ]
+    return ((random.choice(loops),), {}) if loops else None

@@ -1,0 +1,241 @@
+"""From a state to the Program that it describes; a pure function.
+
+Loops nest as the tree says. The value of every declared axis follows from the loops made out of
+it, and guards stand right inside the innermost loop that they depend on. A reduction's
+initialisation is a nest of its own, over the data loops only, before the outermost loop that
+reduces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from texpr.errors import ScheduleError
+from texpr.ir.buffer import Buffer
+from texpr.ir.expr import Expr, Load, Var, free_vars, int_value
+from texpr.ir.itervar import IterVar
+from texpr.ir.program import (
+    ZERO, Alloc, Block, If, Loop, LoopKind, Program, Stmt, blocks, seq,
+)  # fmt: skip
+from texpr.ir.simplify import prove, simplify
+from texpr.ir.visitor import Rewriter, Visit, substitute
+from texpr.schedule.state import Fuse, LoopNode, Split, StageDecl, StageNode, State, Tree
+
+
+def realise(state: State) -> Program:
+    """Return the Program that ``state`` describes.
+
+    Raises
+    ------
+    ScheduleError
+        A loop whose bounds depend on a loop inside it.
+    """
+    nest = _Nest(state)
+    scope = _Scope({}, {})
+    body: Stmt = seq(*(part for node in state.tree for part in nest.build(node, scope)))
+    used = {id(b) for block in blocks(body) for b in buffers_of(block)}
+    for buffer in reversed(state.declared.scratch):
+        if id(buffer) in used:
+            body = Alloc(buffer, body)
+    return state.declared.program.with_body(body)
+
+
+def buffers_of(block: Block) -> list[Buffer]:
+    """Every buffer that the block reads or writes."""
+    return [*(load.buffer for load in block.reads), *(store.buffer for store in block.writes)]
+
+
+# ---------------------------------------------------------------- inlining
+
+
+class _Inline(Rewriter):
+    """Puts the value of an inlined stage where its element is read."""
+
+    def __init__(self, rules: Mapping[int, tuple[tuple[Var, ...], Expr]]) -> None:
+        self.rules = rules
+
+    def visit_Load(self, node: Load) -> Visit[Expr]:
+        indices = []
+        for index in node.indices:
+            indices.append((yield index))
+        rule = self.rules.get(id(node.buffer))
+        if rule is None:
+            return node.rebuild(indices)
+        iters, value = rule
+        return substitute(value, dict(zip(iters, indices, strict=True)))
+
+
+def inlined_stages(state: State) -> dict[str, StageDecl]:
+    """Return the stages that run, with the inlined ones put into their readers."""
+    rules: dict[int, tuple[tuple[Var, ...], Expr]] = {}
+    running: dict[str, StageDecl] = {}
+    for name, stage in state.declared.stages.items():
+        if rules:
+            rewriter = _Inline(rules)
+            init = stage.init and rewriter.rewrite_stmt(stage.init)
+            stage = replace(  # noqa: PLW2901 - the stage as its readers see it from here on
+                stage, block=rewriter.rewrite_stmt(stage.block), init=init
+            )
+        if name in state.inlined:
+            (store,) = stage.block.stores
+            rules[id(store.buffer)] = (tuple(i.var for i in stage.block.iters), store.value)
+        else:
+            running[name] = stage
+    return running
+
+
+# ---------------------------------------------------------------- loops
+
+Ranges = Mapping[Var, tuple[int | None, int | None]]
+
+
+@dataclass(frozen=True)
+class _Scope:
+    """The loops around a place: the variable of each axis, and what is known of its values."""
+
+    var_of: Mapping[IterVar, Var]
+    ranges: Ranges
+
+    def inside(self, axis: IterVar, var: Var, lower: Expr, upper: Expr) -> _Scope:
+        low, high = int_value(lower), int_value(upper)
+        known = (low, None if high is None else high - 1)
+        return _Scope({**self.var_of, axis: var}, {**self.ranges, var: known})
+
+
+class _Nest:
+    """Builds the loops of a state."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.stages = inlined_stages(state)
+
+    def build(self, node: Tree, scope: _Scope) -> list[Stmt]:
+        """Return the statements of ``node``: none where all its stages are inlined."""
+        if isinstance(node, StageNode):
+            stage = self.stages.get(node.stage)
+            return [] if stage is None else [self.place(stage.block, scope)]
+        lower, upper = self.bounds(node.axis, scope)
+        inner = scope.inside(node.axis, node.var, lower, upper)
+        parts = [part for child in node.children for part in self.build(child, inner)]
+        if not parts:
+            return []
+        body = self.guarded(seq(*parts), scope, inner)
+        inits = [self.init_nest(stage, node, scope) for stage in self.reduced_first_by(node)]
+        return [*inits, Loop(node.var, lower, upper, body, node.kind)]
+
+    def bounds(self, axis: IterVar, scope: _Scope) -> tuple[Expr, Expr]:
+        """Return the first value of the loop of ``axis`` and one past its last, at ``scope``."""
+        loop = self.state.declared.loop_of.get(axis)
+        lower, upper = (ZERO, self.state.extent(axis)) if loop is None else (loop.lower, loop.upper)
+        found = tuple(simplify(self.at(bound, scope), scope.ranges) for bound in (lower, upper))
+        for var in free_vars(*found):
+            needed = self.state.declared.axis_of.get(var)
+            if needed is not None:
+                raise ScheduleError(
+                    f"loop {axis.name!r} runs from {lower} to {upper}, and {needed.name!r} has no "
+                    f"value outside its own loops; keep {axis.name!r} inside them"
+                )
+        return found[0], found[1]
+
+    def at(self, expr: Expr, scope: _Scope) -> Expr:
+        """Return ``expr`` with the declared loops' variables replaced by their values here."""
+        values = {}
+        for var in free_vars(expr):
+            axis = self.state.declared.axis_of.get(var)
+            value = None if axis is None else self.value(axis, scope)
+            if value is not None:
+                values[var] = value
+        return substitute(expr, values)
+
+    def value(self, axis: IterVar, scope: _Scope) -> Expr | None:
+        """Return the value of ``axis`` in terms of the loops around, None where it has none yet."""
+        var = scope.var_of.get(axis)
+        if var is not None:
+            return var
+        relation = self.state.relation_from(axis)
+        lower = self.at(self.state.lower(axis), scope)
+        if isinstance(relation, Split):
+            outer, inner = self.value(relation.outer, scope), self.value(relation.inner, scope)
+            if outer is None or inner is None:
+                return None
+            return lower + (outer * self.at(relation.factor, scope) + inner)
+        if isinstance(relation, Fuse):
+            fused = self.value(relation.fused, scope)
+            if fused is None:
+                return None
+            width = self.at(self.state.extent(relation.inner), scope)
+            return lower + (fused // width if axis is relation.outer else fused % width)
+        return None
+
+    def guarded(self, body: Stmt, outside: _Scope, inside: _Scope) -> Stmt:
+        """Put ``body`` under the guards of the axes that get their value between two scopes."""
+        for relation in reversed(self.state.relations):
+            if not isinstance(relation, Split) or relation.parent in inside.var_of:
+                continue
+            if self.value(relation.parent, outside) is not None:
+                continue
+            value = self.value(relation.parent, inside)
+            if value is None:
+                continue
+            end = self.state.lower(relation.parent) + self.state.extent(relation.parent)
+            guard = simplify(value < self.at(end, inside), inside.ranges)
+            if not prove(guard, inside.ranges):
+                body = If(guard, body)
+        return body
+
+    def place(self, block: Block, scope: _Scope) -> Block:
+        """Return ``block`` bound to the loops around it."""
+        bindings = (simplify(self.at(value, scope), scope.ranges) for value in block.bindings)
+        return replace(block, bindings=tuple(bindings))
+
+    # ------------------------------------------------------------ initialisation of reductions
+
+    def reduced_first_by(self, node: LoopNode) -> list[str]:
+        """Return the stages with an initialisation whose outermost reducing loop is ``node``."""
+        if not node.axis.is_reduce:
+            return []
+        found = []
+        for name, stage in self.stages.items():
+            if stage.init is not None:
+                first = next((n for n in self.state.path(name) if n.axis.is_reduce), None)
+                if first is node:
+                    found.append(name)
+        return found
+
+    def init_nest(self, name: str, node: LoopNode, scope: _Scope) -> Stmt:
+        """Return the initialisation of ``name``: its data loops from ``node`` inwards."""
+        path = self.state.path(name)
+        inward = path[path.index(node) :]
+        kind_of = {loop.axis: loop.kind for loop in inward}
+        axes = data_axes(self.state, [loop.axis for loop in inward])
+        init = self.stages[name].init
+        assert init is not None
+
+        def nest(axes: Sequence[IterVar], scope: _Scope) -> Stmt:
+            if not axes:
+                return self.place(init, scope)
+            axis, *rest = axes
+            var = Var(axis.name)
+            lower, upper = self.bounds(axis, scope)
+            inner = scope.inside(axis, var, lower, upper)
+            body = self.guarded(nest(rest, inner), scope, inner)
+            return Loop(var, lower, upper, body, kind_of.get(axis, LoopKind.SERIAL))
+
+        return nest(axes, scope)
+
+
+def data_axes(state: State, axes: Sequence[IterVar]) -> list[IterVar]:
+    """Return the axes over data that ``axes`` run through.
+
+    An axis over data and reduction together is taken apart again, back to the axes it was made
+    from; what only reduces is dropped.
+    """
+    found = list(axes)
+    for relation in reversed(state.relations):
+        at = [k for k, axis in enumerate(found) if axis in relation.made]
+        if not at or not any(state.is_mixed(axis) for axis in relation.made):
+            continue
+        found = [axis for axis in found if axis not in relation.made]
+        found[at[0] : at[0]] = relation.parents
+    return [axis for axis in found if not axis.is_reduce]

@@ -1,0 +1,128 @@
+"""Schedules: a declared program, how it is to run, and the history of both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from texpr.errors import ScheduleError
+from texpr.ir.itervar import IterVar
+from texpr.ir.program import Program
+from texpr.schedule.primitives import PRIMITIVES
+from texpr.schedule.realise import realise
+from texpr.schedule.stage import Stage, step_of
+from texpr.schedule.state import State, initial_state, unknown_stage
+from texpr.schedule.trace import Trace, trace_of
+
+Self = TypeVar("Self", bound="Schedule")
+
+
+class Schedule:
+    """How a program is to run.
+
+    ``s["C"]`` is a stage, ``print(s)`` shows the loop nest at any moment, ``s.trace`` what was
+    done to it. A primitive that is refused leaves the schedule as it was.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self._history: tuple[State, ...] = (initial_state(program),)
+        self._realised: tuple[State, Program] | None = None
+
+    @property
+    def state(self) -> State:
+        """The facts: a value, never changed."""
+        return self._history[-1]
+
+    @property
+    def declared(self) -> Program:
+        """The program as it was declared."""
+        return self.state.declared.program
+
+    @property
+    def program(self) -> Program:
+        """The program as it is scheduled."""
+        if self._realised is None or self._realised[0] is not self.state:
+            self._realised = (self.state, realise(self.state))
+        return self._realised[1]
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """Every stage, producers first."""
+        return tuple(self.stage(name) for name in self.state.declared.stages)
+
+    @property
+    def trace(self) -> Trace:
+        """The primitives applied so far."""
+        stages = self.state.declared.stages
+        return trace_of(
+            self.state.trace,
+            {name: tuple(axis.name for axis in decl.axes) for name, decl in stages.items()},
+        )
+
+    def stage(self, name: str) -> Stage:
+        """Return the stage called ``name``."""
+        return Stage(self, name)
+
+    def stage_name(self, key: Any) -> str:
+        """Return the name of the stage that ``key`` stands for.
+
+        Raises
+        ------
+        ScheduleError
+            There is no such stage.
+        """
+        if isinstance(key, Stage):
+            key = key.name
+        if not isinstance(key, str) or key not in self.state.declared.stages:
+            raise unknown_stage(key, self.state)
+        return key
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.stage(self.stage_name(key))
+
+    def apply_primitive(
+        self,
+        primitive: str,
+        stage: str,
+        positional: tuple[Any, ...],
+        keywords: dict[str, Any],
+    ) -> tuple[IterVar, ...]:
+        """Apply a primitive, record it, and return the loops that it made."""
+        state, made = PRIMITIVES[primitive].apply(self.state, stage, *positional, **keywords)
+        step = step_of(primitive, stage, positional, keywords, made)
+        state = replace(state, trace=(*state.trace, step))
+        self._realised = (state, realise(state))  # raises where the loops cannot nest like that
+        self._history = (*self._history, state)
+        return tuple(made)
+
+    def apply(self: Self, fn: Callable[[Self], object]) -> Self:
+        """Apply a function of schedules, such as a trace printed as Python, and return self."""
+        fn(self)
+        return self
+
+    def undo(self: Self) -> Self:
+        """Take the last primitive back and return self.
+
+        Raises
+        ------
+        ScheduleError
+            No primitive was applied.
+        """
+        if len(self._history) == 1:
+            raise ScheduleError("undo: no primitive was applied yet")
+        self._history = self._history[:-1]
+        return self
+
+    def copy(self: Self) -> Self:
+        """Return a schedule that goes its own way from here; loops and stages are named alike."""
+        new = type(self).__new__(type(self))
+        new.__dict__.update(self.__dict__)
+        return new
+
+    def __str__(self) -> str:
+        return str(self.program)
+
+    def __repr__(self) -> str:
+        stages = ", ".join(self.state.declared.stages)
+        return f"<schedule of {stages} after {len(self.state.trace)} primitives>"

@@ -1,0 +1,296 @@
+"""A stage of a schedule, and the primitives on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from texpr.errors import ScheduleError, did_you_mean
+from texpr.ir.itervar import IterVar
+from texpr.schedule.trace import LoopName, Step
+
+if TYPE_CHECKING:
+    from texpr.schedule.schedule import Schedule
+
+
+class Stage:
+    """One statement of the program, by the name it has in the schedule.
+
+    A loop is given to a primitive as the axis that ``op.axis`` or an earlier primitive returned,
+    or by its name.
+    """
+
+    def __init__(self, schedule: Schedule, name: str) -> None:
+        self._schedule = schedule
+        self.name = name
+
+    @property
+    def leaf_iter_vars(self) -> tuple[IterVar, ...]:
+        """The loops around the stage, outermost first."""
+        return self._schedule.state.leaves(self.name)
+
+    @property
+    def loops(self) -> tuple[IterVar, ...]:
+        """The loops around the stage, outermost first."""
+        return self.leaf_iter_vars
+
+    @property
+    def is_inlined(self) -> bool:
+        """Whether the stage is computed where it is read."""
+        return self.name in self._schedule.state.inlined
+
+    def loop(self, name: str) -> IterVar:
+        """Return the loop called ``name``.
+
+        Raises
+        ------
+        ScheduleError
+            There is none.
+        """
+        return self._loop("loop", name)
+
+    # ------------------------------------------------------------ primitives
+
+    def split(
+        self, parent: IterVar | str, factor: int | None = None, nparts: int | None = None
+    ) -> tuple[IterVar, IterVar]:
+        """Split a loop in two, of which the inner one runs ``factor`` times.
+
+        ::
+
+            for i in range(n):             for i_o in range((n + 3)//4):
+                B[i] = A[i]          →         for i_i in range(4):
+                                                   if i_o*4 + i_i < n:
+                                                       B[i_o*4 + i_i] = A[i_o*4 + i_i]
+
+        The guard is there only where the split may not divide. With ``nparts`` it is the outer
+        loop that runs that often.
+
+        Parameters
+        ----------
+        parent : IterVar or str
+            The loop.
+        factor, nparts : int
+            One of the two, at least 1.
+
+        Returns
+        -------
+        (outer, inner), named ``i_o`` and ``i_i`` for a loop ``i``
+
+        Raises
+        ------
+        ScheduleError
+            Both or neither given, a factor below 1, a loop of another stage.
+
+        Same as Halide's and TVM's ``split``, Exo's ``divide_loop``.
+
+        >>> from texpr import te
+        >>> A = te.placeholder((8,), name="A")
+        >>> B = te.compute((8,), lambda i: A[i], name="B")
+        >>> s = te.create_schedule(B.op)
+        >>> s[B].split(B.op.axis[0], factor=4)
+        (<axis i_o>, <axis i_i>)
+        """
+        outer, inner = self._apply("split", (parent,), {"factor": factor, "nparts": nparts})
+        return outer, inner
+
+    def tile(
+        self,
+        x_parent: IterVar | str,
+        y_parent: IterVar | str,
+        x_factor: int,
+        y_factor: int,
+    ) -> tuple[IterVar, IterVar, IterVar, IterVar]:
+        """Split two loops and put both inner parts innermost.
+
+        ::
+
+            for i in range(64):            for i_o in range(16):
+                for j in range(64):            for j_o in range(8):
+                    C[i, j] = 0      →             for i_i in range(4):
+                                                       for j_i in range(8):
+                                                           C[i_o*4 + i_i, j_o*8 + j_i] = 0
+
+        Returns
+        -------
+        (x_outer, y_outer, x_inner, y_inner)
+
+        Raises
+        ------
+        ScheduleError
+            As :meth:`split` and :meth:`reorder`.
+
+        Same as Halide's and TVM's ``tile``.
+        """
+        x_o, y_o, x_i, y_i = self._apply("tile", (x_parent, y_parent, x_factor, y_factor), {})
+        return x_o, y_o, x_i, y_i
+
+    def fuse(self, *args: IterVar | str) -> IterVar:
+        """Make one loop of neighbouring ones, the first of them outermost.
+
+        ::
+
+            for i in range(4):             for i_j in range(32):
+                for j in range(8):   →         C[i_j//8, i_j%8] = 0
+                    C[i, j] = 0
+
+        Without arguments, put a loop that runs once around the stage.
+
+        Returns
+        -------
+        The fused loop, ``i_j`` for loops ``i`` and ``j``
+
+        Raises
+        ------
+        ScheduleError
+            Loops that are not each directly inside the one before, or form no rectangle.
+
+        Same as Halide's and TVM's ``fuse``, Exo's ``mult_loops``.
+        """
+        (fused,) = self._apply("fuse", args, {})
+        return fused
+
+    def reorder(self, *args: IterVar | str) -> None:
+        """Put loops into the order given, outermost first, at the places that they hold now.
+
+        ::
+
+            for i in range(4):             for j in range(8):
+                for j in range(8):   →         for i in range(4):
+                    C[i, j] = 0                    C[i, j] = 0
+
+        Raises
+        ------
+        ScheduleError
+            A loop given twice, a loop of another stage, or bounds that would lose their loop.
+
+        Same as TVM's ``reorder`` (Halide's, read from right to left), Exo's ``reorder_loops``.
+        """
+        self._apply("reorder", args, {})
+
+    def unroll(self, var: IterVar | str) -> None:
+        """Write the iterations of a loop out one after the other.
+
+        ::
+
+            for i in range(2):             B[0] = A[0]
+                B[i] = A[i]          →     B[1] = A[1]
+
+        Raises
+        ------
+        ScheduleError
+            The extent is not a number.
+
+        Same as Halide's and TVM's ``unroll``, Exo's ``unroll_loop``.
+        """
+        self._apply("unroll", (var,), {})
+
+    def vectorize(self, var: IterVar | str) -> None:
+        """Run the iterations of a loop together, in the lanes of vector registers.
+
+        The lanes run statement by statement, and in one statement all reads come before all
+        writes. A loop of more iterations than a register has lanes is cut into strips.
+
+        Raises
+        ------
+        ScheduleError
+            The extent is not a number, or another loop of the stage is vectorized.
+        IllegalScheduleError
+            The loop reduces.
+
+        Same as Halide's and TVM's ``vectorize``.
+        """
+        self._apply("vectorize", (var,), {})
+
+    def compute_inline(self) -> None:
+        """Compute the stage where its elements are read, and store it nowhere.
+
+        ::
+
+            for i in range(8):             for i in range(8):
+                B[i] = A[i] + 1      →         C[i] = (A[i] + 1)*2
+            for i in range(8):
+                C[i] = B[i]*2
+
+        Raises
+        ------
+        ScheduleError
+            A reduction, an output, or a stage of several tensors.
+
+        Same as TVM's ``compute_inline``, Halide's default, Exo's ``inline_assign``.
+        """
+        self._apply("compute_inline", (), {})
+
+    def compute_root(self) -> None:
+        """Compute the stage in loops of its own before its readers; undoes an inlining.
+
+        Same as Halide's and TVM's ``compute_root``.
+        """
+        self._apply("compute_root", (), {})
+
+    # ------------------------------------------------------------ applying
+
+    def _apply(
+        self, primitive: str, positional: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> tuple[IterVar, ...]:
+        return self._schedule.apply_primitive(
+            primitive,
+            self.name,
+            tuple(self._resolved(primitive, value) for value in positional),
+            {name: self._resolved(primitive, v) for name, v in keywords.items() if v is not None},
+        )
+
+    def _resolved(self, primitive: str, value: Any) -> Any:
+        if isinstance(value, (IterVar, str)):
+            return self._loop(primitive, value)
+        return value
+
+    def _loop(self, what: str, given: IterVar | str) -> IterVar:
+        """Return the loop that ``given`` names, or say why there is none."""
+        state = self._schedule.state
+        leaves = state.leaves(self.name)
+        for axis in leaves:
+            if axis is given or axis.name == given:
+                return axis
+        listed = ", ".join(axis.name for axis in leaves) or "none"
+        if isinstance(given, str):
+            near = did_you_mean(given, [axis.name for axis in leaves])
+            raise ScheduleError(
+                f"{what}: stage {self.name!r} has no loop {given!r}{near}; its loops are {listed}"
+            )
+        relation = state.relation_from(given)
+        if relation is not None:
+            made = " and ".join(axis.name for axis in relation.made)
+            raise ScheduleError(
+                f"{what}: loop {given.name!r} of {self.name!r} became {made}; use "
+                f"{'these' if len(relation.made) > 1 else 'that'} (its loops are {listed})"
+            )
+        owner = next((name for name in state.declared.stages if given in state.leaves(name)), None)
+        where = f"is a loop of stage {owner!r}" if owner else "is no loop of this schedule"
+        raise ScheduleError(
+            f"{what}: {given.name!r} {where}, not of {self.name!r}; its loops are {listed}"
+        )
+
+    def __repr__(self) -> str:
+        loops = ", ".join(axis.name for axis in self.leaf_iter_vars)
+        return f"<stage {self.name} ({'inlined' if self.is_inlined else loops})>"
+
+
+def step_of(
+    primitive: str,
+    stage: str,
+    positional: tuple[Any, ...],
+    keywords: dict[str, Any],
+    made: tuple[IterVar, ...],
+) -> Step:
+    """Return the record of one primitive, with loops by name."""
+
+    def plain(value: Any) -> Any:
+        return LoopName(value.name) if isinstance(value, IterVar) else value
+
+    return Step(
+        primitive,
+        stage,
+        tuple(map(plain, positional)),
+        {name: plain(value) for name, value in keywords.items()},
+        tuple(axis.name for axis in made),
+    )

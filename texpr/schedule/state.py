@@ -1,0 +1,331 @@
+"""The state of a schedule: the declared program and one fact for every primitive applied.
+
+A state is a value: a primitive returns a new one, so that undo, copies and search cost nothing.
+It holds a tree of loops over stages, the relations that say how each loop was made from others,
+and which stages are inlined; :mod:`texpr.schedule.realise` turns it into a Program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TypeAlias, Union
+
+from texpr.errors import InternalError, ScheduleError, did_you_mean
+from texpr.ir.buffer import Buffer
+from texpr.ir.dtypes import INT64
+from texpr.ir.expr import Binary, Const, Expr, Var, int_value
+from texpr.ir.itervar import IterVar
+from texpr.ir.program import (
+    ONE, ZERO, Alloc, Block, Loop, LoopKind, Program, Seq, Stmt, blocks,
+)  # fmt: skip
+from texpr.ir.simplify import simplify
+from texpr.schedule.trace import Step
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """``parent = lower + outer * factor + inner``; ``factor`` is the extent of ``inner``."""
+
+    parent: IterVar
+    outer: IterVar
+    inner: IterVar
+    factor: Expr
+
+    @property
+    def made(self) -> tuple[IterVar, ...]:
+        return (self.outer, self.inner)
+
+    @property
+    def parents(self) -> tuple[IterVar, ...]:
+        return (self.parent,)
+
+
+@dataclass(frozen=True, eq=False)
+class Fuse:
+    """``outer = fused // extent(inner)`` and ``inner = fused % extent(inner)``, plus lower ends."""
+
+    outer: IterVar
+    inner: IterVar
+    fused: IterVar
+
+    @property
+    def made(self) -> tuple[IterVar, ...]:
+        return (self.fused,)
+
+    @property
+    def parents(self) -> tuple[IterVar, ...]:
+        return (self.outer, self.inner)
+
+
+@dataclass(frozen=True, eq=False)
+class Single:
+    """A loop that runs once, made from nothing."""
+
+    axis: IterVar
+
+    @property
+    def made(self) -> tuple[IterVar, ...]:
+        return (self.axis,)
+
+    @property
+    def parents(self) -> tuple[IterVar, ...]:
+        return ()
+
+
+Relation: TypeAlias = Union[Split, Fuse, Single]
+
+
+@dataclass(frozen=True, eq=False)
+class StageNode:
+    """A leaf of the tree: where a stage runs."""
+
+    stage: str
+
+
+@dataclass(frozen=True, eq=False)
+class LoopNode:
+    """A loop of the tree over what runs inside it, in order. ``var`` is its variable in the IR."""
+
+    axis: IterVar
+    var: Var
+    children: tuple[Tree, ...]
+    kind: LoopKind = LoopKind.SERIAL
+
+
+Tree: TypeAlias = Union[LoopNode, StageNode]
+
+
+@dataclass(frozen=True, eq=False)
+class StageDecl:
+    """A declared statement: its Block, the Block that initialises a reduction, its root axes."""
+
+    block: Block
+    init: Block | None
+    axes: tuple[IterVar, ...]
+
+    @property
+    def is_reduction(self) -> bool:
+        return self.init is not None
+
+
+@dataclass(frozen=True, eq=False)
+class Declared:
+    """The declared program, taken apart: stages by name and the loop of every root axis."""
+
+    program: Program
+    stages: Mapping[str, StageDecl]
+    loop_of: Mapping[IterVar, Loop]
+    axis_of: Mapping[Var, IterVar]
+    scratch: tuple[Buffer, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """A declared program and what was said about how it runs."""
+
+    declared: Declared
+    tree: tuple[Tree, ...]
+    relations: tuple[Relation, ...] = ()
+    inlined: frozenset[str] = frozenset()
+    trace: tuple[Step, ...] = ()
+    names: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The names of loops used up so far, by stage."""
+
+    # ------------------------------------------------------------ asking
+
+    def path(self, stage: str) -> tuple[LoopNode, ...]:
+        """The loops around ``stage``, outermost first."""
+        found = self._paths.get(stage)
+        if found is None:
+            raise InternalError(f"stage {stage!r} has no place in the tree")
+        return found
+
+    @cached_property
+    def _paths(self) -> dict[str, tuple[LoopNode, ...]]:
+        paths: dict[str, tuple[LoopNode, ...]] = {}
+
+        def walk(nodes: tuple[Tree, ...], above: tuple[LoopNode, ...]) -> None:
+            for node in nodes:
+                if isinstance(node, StageNode):
+                    paths[node.stage] = above
+                else:
+                    walk(node.children, (*above, node))
+
+        walk(self.tree, ())
+        return paths
+
+    def leaves(self, stage: str) -> tuple[IterVar, ...]:
+        """The axes of the loops around ``stage``, outermost first."""
+        return tuple(node.axis for node in self.path(stage))
+
+    def node(self, stage: str, axis: IterVar) -> LoopNode:
+        """The loop of ``axis`` around ``stage``."""
+        for node in self.path(stage):
+            if node.axis is axis:
+                return node
+        raise InternalError(f"axis {axis.name!r} is no loop of {stage!r}")
+
+    def relation_from(self, axis: IterVar) -> Relation | None:
+        """The relation that used ``axis`` up, None where it is a loop still."""
+        for relation in self.relations:
+            if any(parent is axis for parent in relation.parents):
+                return relation
+        return None
+
+    def relation_to(self, axis: IterVar) -> Relation | None:
+        """The relation that made ``axis``, None for a declared one."""
+        for relation in self.relations:
+            if any(made is axis for made in relation.made):
+                return relation
+        return None
+
+    def lower(self, axis: IterVar) -> Expr:
+        """The first value of ``axis``; 0 for every axis that a primitive made."""
+        loop = self.declared.loop_of.get(axis)
+        return ZERO if loop is None else loop.lower
+
+    def extent(self, axis: IterVar) -> Expr:
+        """How many values ``axis`` takes, over the declared loops' variables."""
+        found = self._extents.get(axis)
+        if found is None:
+            found = self._extents[axis] = simplify(self._extent(axis))
+        return found
+
+    @cached_property
+    def _extents(self) -> dict[IterVar, Expr]:
+        return {}
+
+    def _extent(self, axis: IterVar) -> Expr:
+        relation = self.relation_to(axis)
+        if relation is None:
+            loop = self.declared.loop_of[axis]
+            return Binary("sub", loop.upper, loop.lower)
+        if isinstance(relation, Single):
+            return ONE
+        if isinstance(relation, Fuse):
+            return Binary("mul", self.extent(relation.outer), self.extent(relation.inner))
+        if axis is relation.inner:
+            return relation.factor
+        return ceildiv(self.extent(relation.parent), relation.factor)
+
+    def ancestors(self, axis: IterVar) -> set[IterVar]:
+        """``axis`` and everything that it was made from."""
+        found = {axis}
+        for relation in reversed(self.relations):
+            if any(made in found for made in relation.made):
+                found.update(relation.parents)
+        return found
+
+    def is_mixed(self, axis: IterVar) -> bool:
+        """Whether ``axis`` runs over data and reduction axes together."""
+        roots = [a for a in self.ancestors(axis) if a in self.declared.loop_of]
+        return len({root.is_reduce for root in roots}) == 2
+
+    # ------------------------------------------------------------ changing
+
+    def fresh_axis(self, stage: str, name: str, *, is_reduce: bool) -> tuple[State, IterVar]:
+        """Return a new axis whose name no loop of ``stage`` has had."""
+        taken = self.names.get(stage, frozenset())
+        unique, count = name, 0
+        while unique in taken:
+            count += 1
+            unique = f"{name}_{count}"
+        names = {**self.names, stage: taken | {unique}}
+        return replace(self, names=names), IterVar(unique, is_reduce=is_reduce)
+
+    def with_relation(self, relation: Relation) -> State:
+        return replace(self, relations=(*self.relations, relation))
+
+    def edit(self, axis: IterVar, change: Callable[[LoopNode], Tree]) -> State:
+        """Return the state with the loop of ``axis`` replaced by ``change(loop)``."""
+
+        def walk(node: Tree) -> Tree:
+            if isinstance(node, StageNode):
+                return node
+            if node.axis is axis:
+                return change(node)
+            children = tuple(walk(child) for child in node.children)
+            if all(new is old for new, old in zip(children, node.children, strict=True)):
+                return node
+            return replace(node, children=children)
+
+        return replace(self, tree=tuple(walk(node) for node in self.tree))
+
+    def wrap(self, stage: str, change: Callable[[StageNode], Tree]) -> State:
+        """Return the state with the leaf of ``stage`` replaced by ``change(leaf)``."""
+
+        def walk(node: Tree) -> Tree:
+            if isinstance(node, StageNode):
+                return change(node) if node.stage == stage else node
+            return replace(node, children=tuple(walk(child) for child in node.children))
+
+        return replace(self, tree=tuple(walk(node) for node in self.tree))
+
+
+def loop_node(axis: IterVar, *children: Tree, kind: LoopKind = LoopKind.SERIAL) -> LoopNode:
+    """Return a loop for an axis that a primitive made."""
+    return LoopNode(axis, Var(axis.name), children, kind)
+
+
+def ceildiv(a: Expr, b: Expr) -> Expr:
+    """``a / b`` rounded up, simplified; 0 where b is 0."""
+    known_a, known_b = int_value(a), int_value(b)
+    if known_a is not None and known_b:
+        return Const(-(-known_a // known_b), INT64)
+    return simplify((a + (b - 1)) // b)
+
+
+def initial_state(program: Program) -> State:
+    """Open a state on a declared program.
+
+    A declared loop whose variable is just what one axis of a statement is bound to becomes that
+    axis; so ``s[C].op.axis`` are the first loops of ``C``.
+    """
+    stages: dict[str, StageDecl] = {}
+    inits: dict[str, Block] = {}
+    loop_of: dict[IterVar, Loop] = {}
+    axis_of: dict[Var, IterVar] = {}
+    scratch: list[Buffer] = []
+    bound: dict[Var, IterVar] = {}
+    for block in blocks(program.body):
+        if block.role == "compute":
+            for iter_, value in zip(block.iters, block.bindings, strict=True):
+                if isinstance(value, Var):
+                    bound.setdefault(value, iter_)
+
+    def walk(stmt: Stmt, above: tuple[IterVar, ...]) -> tuple[Tree, ...]:
+        if isinstance(stmt, Seq):
+            return tuple(node for part in stmt.stmts for node in walk(part, above))
+        if isinstance(stmt, Alloc):
+            scratch.append(stmt.buffer)
+            return walk(stmt.body, above)
+        if isinstance(stmt, Loop):
+            axis = bound[stmt.var] if stmt.var in bound else IterVar(stmt.var.name)
+            loop_of[axis], axis_of[stmt.var] = stmt, axis
+            children = walk(stmt.body, (*above, axis))
+            return (LoopNode(axis, stmt.var, children, stmt.kind),) if children else ()
+        if isinstance(stmt, Block):
+            if stmt.role == "init":
+                inits[stmt.name] = stmt
+                return ()
+            stages[stmt.name] = StageDecl(stmt, inits.get(stmt.name), above)
+            return (StageNode(stmt.name),)
+        raise InternalError(f"a declared program has no {type(stmt).__name__}")
+
+    tree = walk(program.body, ())
+    declared = Declared(program, stages, loop_of, axis_of, tuple(scratch))
+    names = {
+        name: frozenset(axis.name for axis in stage.axes) for name, stage in stages.items()
+    }
+    return State(declared, tree, names=names)
+
+
+def unknown_stage(name: object, state: State) -> ScheduleError:
+    """Say that no stage is called ``name``, and which there are."""
+    known = list(state.declared.stages)
+    return ScheduleError(
+        f"schedule: no stage {name!r}{did_you_mean(str(name), known)}; "
+        f"the stages are {', '.join(known)}"
+    )

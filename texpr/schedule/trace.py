@@ -1,0 +1,191 @@
+"""The record of the primitives applied to a schedule: prints as Python, serialises, replays."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from texpr.errors import ScheduleError
+
+if TYPE_CHECKING:
+    from texpr.schedule.schedule import Schedule
+
+
+@dataclass(frozen=True)
+class LoopName:
+    """A loop as a trace knows it: by its name in its stage."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One primitive: on which stage, with which arguments, and the names of the loops it made.
+
+    Arguments are numbers, strings, None, loops by name, and tuples of these.
+    """
+
+    primitive: str
+    stage: str
+    positional: tuple[Any, ...]
+    keywords: Mapping[str, Any]
+    made: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The primitives applied to a schedule, in order.
+
+    ``str()`` is a Python function that applies them to another schedule of the same declaration;
+    ``to_json`` and ``from_json`` keep them; ``replay`` applies them.
+    """
+
+    steps: tuple[Step, ...]
+    root_loops: Mapping[str, tuple[str, ...]]
+    """The declared loops of every stage that the steps touch."""
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def replay(self, schedule: Schedule) -> Schedule:
+        """Apply the steps to ``schedule`` and return it.
+
+        Raises
+        ------
+        ScheduleError
+            A stage or loop that the schedule does not have.
+        """
+        for step in self.steps:
+            stage = schedule[step.stage]
+
+            def real(value: Any, stage: Any = stage) -> Any:
+                if isinstance(value, LoopName):
+                    return stage.loop(value.name)
+                return tuple(map(real, value)) if isinstance(value, tuple) else value
+
+            method = getattr(stage, step.primitive)
+            method(*map(real, step.positional), **{k: real(v) for k, v in step.keywords.items()})
+        return schedule
+
+    def to_json(self) -> str:
+        """Return the trace as JSON text."""
+        return json.dumps(
+            {
+                "texpr_trace": 1,
+                "root_loops": {stage: list(names) for stage, names in self.root_loops.items()},
+                "steps": [
+                    {
+                        "primitive": step.primitive,
+                        "stage": step.stage,
+                        "positional": [_plain(value) for value in step.positional],
+                        "keywords": {name: _plain(v) for name, v in step.keywords.items()},
+                        "made": list(step.made),
+                    }
+                    for step in self.steps
+                ],
+            },
+            indent=1,
+        )
+
+    @staticmethod
+    def from_json(text: str) -> Trace:
+        """Return the trace that :meth:`to_json` wrote.
+
+        Raises
+        ------
+        ScheduleError
+            Text that is no trace.
+        """
+        try:
+            table = json.loads(text)
+            version = table["texpr_trace"]
+            steps = tuple(
+                Step(
+                    step["primitive"],
+                    step["stage"],
+                    tuple(map(_typed, step["positional"])),
+                    {name: _typed(value) for name, value in step["keywords"].items()},
+                    tuple(step["made"]),
+                )
+                for step in table["steps"]
+            )
+            roots = {stage: tuple(names) for stage, names in table["root_loops"].items()}
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ScheduleError(
+                "trace: the text is no trace; pass what Trace.to_json returned"
+            ) from error
+        if version != 1:
+            raise ScheduleError(f"trace: version {version} is newer than this texpr, which reads 1")
+        return Trace(steps, roots)
+
+    def __str__(self) -> str:
+        names = _PythonNames(self)
+        lines = ["def schedule(s):"]
+        for stage, loops in self.root_loops.items():
+            lines.append(f"    {names.stage(stage)} = s[{stage!r}]")
+            if loops:
+                made = ", ".join(names.loop(stage, loop) for loop in loops)
+                comma = "," if len(loops) == 1 else ""
+                lines.append(f"    {made}{comma} = {names.stage(stage)}.leaf_iter_vars")
+        for step in self.steps:
+            args = [names.value(step.stage, value) for value in step.positional]
+            args += [f"{k}={names.value(step.stage, v)}" for k, v in step.keywords.items()]
+            call = f"{names.stage(step.stage)}.{step.primitive}({', '.join(args)})"
+            if step.made:
+                call = f"{', '.join(names.loop(step.stage, n) for n in step.made)} = {call}"
+            lines.append(f"    {call}")
+        if len(lines) == 1:
+            lines.append("    pass")
+        return "\n".join(lines)
+
+
+class _PythonNames:
+    """Python variables for stages and loops; a loop is prefixed where two stages share a name."""
+
+    def __init__(self, trace: Trace) -> None:
+        stages_of: dict[str, set[str]] = {}
+        for stage, loops in trace.root_loops.items():
+            for loop in loops:
+                stages_of.setdefault(loop, set()).add(stage)
+        for step in trace.steps:
+            for loop in step.made:
+                stages_of.setdefault(loop, set()).add(step.stage)
+        taken = set(trace.root_loops) | {"s"}
+        self.shared = {
+            loop for loop, stages in stages_of.items() if len(stages) > 1 or loop in taken
+        }
+
+    def stage(self, stage: str) -> str:
+        return "s_" if stage == "s" else stage
+
+    def loop(self, stage: str, loop: str) -> str:
+        return f"{stage}_{loop}" if loop in self.shared else loop
+
+    def value(self, stage: str, value: Any) -> str:
+        if isinstance(value, LoopName):
+            return self.loop(stage, value.name)
+        if isinstance(value, tuple):
+            return "[" + ", ".join(self.value(stage, part) for part in value) + "]"
+        return repr(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, LoopName):
+        return {"loop": value.name}
+    return [_plain(part) for part in value] if isinstance(value, tuple) else value
+
+
+def _typed(value: Any) -> Any:
+    if isinstance(value, dict):
+        return LoopName(value["loop"])
+    return tuple(map(_typed, value)) if isinstance(value, list) else value
+
+
+def trace_of(steps: Sequence[Step], roots: Mapping[str, tuple[str, ...]]) -> Trace:
+    """Return the trace of ``steps``, with the declared loops of the stages that they touch."""
+    touched = {step.stage for step in steps}
+    return Trace(
+        tuple(steps), {stage: names for stage, names in roots.items() if stage in touched}
+    )

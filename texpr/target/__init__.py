@@ -1,0 +1,1 @@
+"""How a program becomes fast code: targets, lowering passes, LLVM, the call."""

@@ -1,0 +1,387 @@
+"""The arguments of a call, bound and checked in Python, with words for everything that is wrong.
+
+The machine code of a call makes the same checks without words; it hands over to this module
+whatever it does not take, so that nothing here needs to be fast.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+import numpy as np
+
+from texpr.errors import DTypeError, ShapeError, TexprError, did_you_mean
+from texpr.ir.dtypes import DType
+from texpr.ir.expr import Expr, Var, free_vars
+from texpr.ir.interpreter import evaluate
+from texpr.target.aliasing import check_aliasing
+from texpr.target.signature import Parameter, Signature
+
+Array = np.ndarray[Any, Any]
+
+MISSING: Final = object()
+"""Stands for an output that the call leaves out."""
+
+
+class ArgumentError(TexprError, TypeError):
+    """Arguments that do not fit a kernel's parameters in number or name."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Arguments in which nothing is wrong."""
+
+    values: list[Any]
+    """One for each parameter: NumPy arrays, and Python scalars."""
+    made: list[Array]
+    """The outputs that the call left out."""
+    is_dense: bool
+    """Whether all arrays are C-contiguous and aligned."""
+
+
+def bind(signature: Signature, args: Sequence[object], named: Mapping[str, object]) -> list[Any]:
+    """Return one value for each parameter, ``MISSING`` for fresh outputs that are left out.
+
+    Positional arguments are those of the parameters in order, or of the parameters but the fresh
+    outputs, where exactly so many are given.
+
+    Raises
+    ------
+    ArgumentError
+        Too many, too few, or of an unknown name.
+    """
+    parameters = signature.parameters
+    for name in named:
+        if all(parameter.name != name for parameter in parameters):
+            hint = did_you_mean(name, [parameter.name for parameter in parameters])
+            raise ArgumentError(
+                f"{signature.name}: no parameter is called {name!r}{hint}; call it as {signature}"
+            )
+    required = signature.required
+    given_required = len(args) + sum(parameter.name in named for parameter in required)
+    if given_required == len(required):
+        slots = [parameter for parameter in required if parameter.name not in named]
+    else:
+        slots = list(parameters)
+    if len(args) > len(slots):
+        raise ArgumentError(
+            f"{signature.name}: {len(args)} arguments were given and it takes {len(parameters)}; "
+            f"call it as {signature}"
+        )
+    bound = dict(named)
+    for parameter, value in zip(slots, args, strict=False):
+        if parameter.name in bound:
+            raise ArgumentError(
+                f"{signature.name}: {parameter.name} was given both by position and by name; "
+                f"leave one out"
+            )
+        bound[parameter.name] = value
+    missing = [parameter.name for parameter in required if parameter.name not in bound]
+    if missing:
+        noun = "argument" if len(missing) == 1 else "arguments"
+        raise ArgumentError(
+            f"{signature.name}: missing the {noun} {', '.join(missing)}; call it as {signature}"
+        )
+    return [bound.get(parameter.name, MISSING) for parameter in parameters]
+
+
+def check(signature: Signature, bound: Sequence[Any]) -> Checked:
+    """Check ``bound`` (of :func:`bind`), make the outputs it lacks, and return what to pass on.
+
+    Raises
+    ------
+    DTypeError
+        A value of the wrong kind or type.
+    ShapeError
+        Extents that disagree, or a requirement that does not hold.
+    TexprError
+        An output that is read-only or overlaps another array.
+    """
+    return _Check(signature, list(bound)).run()
+
+
+class _Check:
+    def __init__(self, signature: Signature, values: list[Any]) -> None:
+        self.signature = signature
+        self.values = values
+        self.sizes: dict[Var, Any] = {}
+        self.origin = {size.var: size for size in signature.sizes}
+
+    def refuse(self, error: type[TexprError], what: str, advice: str) -> NoReturn:
+        raise error(f"{self.signature.name}: {what}; {advice}")
+
+    def run(self) -> Checked:
+        parameters = list(enumerate(self.signature.parameters))
+        present = [(at, each) for at, each in parameters if self.values[at] is not MISSING]
+        for at, parameter in present:
+            if parameter.is_array:
+                self.values[at] = self.as_array(parameter, self.values[at])
+            else:
+                self.values[at] = self.as_scalar(parameter, self.values[at])
+        for at, parameter in present:
+            if parameter.is_array:
+                self.check_dtype(parameter, self.values[at])
+                self.check_ndim(parameter, self.values[at])
+        self.find_sizes()
+        made = []
+        for at, parameter in parameters:
+            if self.values[at] is MISSING:
+                self.values[at] = self.make(parameter)
+                made.append(self.values[at])
+        self.check_extents()
+        self.check_requirements()
+        arrays = [(each, self.values[at]) for at, each in parameters if each.is_array]
+        for parameter, array in arrays:
+            if parameter.is_output and not array.flags.writeable:
+                self.refuse(
+                    TexprError,
+                    f"{parameter.name} is read-only, and the kernel writes it",
+                    f"pass an array that may be written, such as {parameter.name}.copy()",
+                )
+        check_aliasing(self.signature.name, arrays)
+        is_dense = all(_is_dense(array) for _, array in arrays)
+        if not is_dense:
+            self.check_strides(arrays)
+        return Checked(self.values, made, is_dense)
+
+    # ------------------------------------------------------------ kinds and types
+
+    def as_array(self, parameter: Parameter, value: Any) -> Array:
+        if isinstance(value, np.ndarray):
+            return value
+        name, dtype = parameter.name, parameter.dtype
+        try:
+            return np.asarray(memoryview(value))
+        except (TypeError, ValueError, BufferError, NotImplementedError) as error:
+            kind = f"{name} is a {_type_name(value)}"
+            if isinstance(value, (list, tuple)):
+                advice = f"pass np.asarray({name}, dtype={dtype.name!r})"
+                what = f"{kind}, not an array"
+            elif isinstance(value, (bool, int, float, complex)):
+                what = f"{name} is the number {value!r}, not an array"
+                advice = f"pass np.full({_shape_text(self.signature, parameter)}, ...)"
+            elif hasattr(value, "__dlpack__") and hasattr(value, "numpy"):
+                what = f"{kind}, which has no buffer protocol"
+                advice = f"pass {name}.numpy(), which shares its memory"
+            elif hasattr(value, "__dlpack__"):
+                what = f"{kind}, which has no buffer protocol"
+                advice = f"pass np.from_dlpack({name}), which shares its memory"
+            elif hasattr(value, "__array__"):
+                what = f"{kind}, which has no buffer protocol"
+                advice = f"pass np.asarray({name})"
+            else:
+                what = f"{kind}, not an array ({error})"
+                advice = "pass a NumPy array, or another object with the buffer protocol"
+            raise DTypeError(f"{self.signature.name}: {what}; {advice}") from None
+
+    def as_scalar(self, parameter: Parameter, value: Any) -> bool | int | float:
+        name, dtype = parameter.name, parameter.dtype
+        if np.ndim(value) if isinstance(value, np.ndarray) else isinstance(value, (list, tuple)):
+            self.refuse(
+                DTypeError,
+                f"{name} is a {_type_name(value)} and not a number",
+                f"pass one number for the scalar {name}: {dtype}",
+            )
+        try:
+            number = _number(dtype, value)
+        except (TypeError, ValueError, OverflowError):
+            number = None
+        if number is None:
+            examples = {"bool": "True or False", "float": "a number"}
+            advice = f"pass {examples.get(dtype.kind, 'an int')} for the scalar {name}: {dtype}"
+            self.refuse(
+                DTypeError, f"{name} is {value!r} ({_type_name(value)}), no {dtype}", advice
+            )
+        if dtype.is_integer and not dtype.min <= number <= dtype.max:
+            self.refuse(
+                DTypeError,
+                f"{name} = {number} does not fit {dtype} ({dtype.min} to {dtype.max})",
+                "pass a value in that range, or declare a wider type",
+            )
+        var = parameter.source
+        assert isinstance(var, Var)  # what a scalar parameter stands for
+        if var.is_size and number < 0:
+            self.refuse(ShapeError, f"the size {name} is {number}", "pass one that is at least 0")
+        self.sizes[var] = number
+        scalar: bool | int | float = number
+        return scalar
+
+    def check_dtype(self, parameter: Parameter, array: Array) -> None:
+        name, dtype = parameter.name, parameter.dtype
+        if array.dtype == dtype.numpy:
+            return
+        if parameter.is_output:  # the result would go into a copy
+            advice = f"allocate it with dtype {dtype.name!r}"
+        else:
+            advice = f"pass {name}.astype({dtype.name!r})"
+        if array.dtype.newbyteorder() == dtype.numpy:
+            what = f"{name} has the byte order of another machine (dtype {array.dtype.str!r})"
+        elif array.dtype == object:
+            what = f"{name} holds Python objects (dtype object) where {dtype} is wanted"
+        else:
+            what = f"{name} is {array.dtype} where {dtype} is wanted"
+        self.refuse(DTypeError, what, advice)
+
+    def check_ndim(self, parameter: Parameter, array: Array) -> None:
+        if array.ndim != parameter.ndim:
+            wanted = _shape_text(self.signature, parameter)
+            self.refuse(
+                ShapeError,
+                f"{parameter.name} has {_count(array.ndim, 'dimension')}, shape {array.shape}, "
+                f"where {parameter.ndim} are declared, {wanted}",
+                f"reshape {parameter.name}, or index it with None where a dimension lacks",
+            )
+
+    # ------------------------------------------------------------ extents
+
+    def find_sizes(self) -> None:
+        for size in self.signature.sizes:
+            parameter = self.signature.parameters[size.parameter]
+            array = self.values[size.parameter]
+            name = self.text(size.var)
+            if array is MISSING:
+                self.refuse(
+                    ShapeError,
+                    f"the size {name} follows from {parameter.name} only, which was left out",
+                    f"pass {parameter.name}",
+                )
+            extent = array.shape[size.dimension]
+            value = extent
+            if not size.is_plain:
+                value = int(evaluate(size.value, {**self.sizes, size.extent: extent}))
+            if value > size.var.dtype.max or value < (
+                0 if size.var.is_size else size.var.dtype.min
+            ):
+                self.refuse(
+                    ShapeError,
+                    f"{parameter.name}'s extent {size.dimension} is {extent}, which makes {name} "
+                    f"{value}",
+                    f"pass an array from which {name} is 0 or more and fits {size.var.dtype}",
+                )
+            self.sizes[size.var] = value
+
+    def value(self, expr: Expr) -> int:
+        return (
+            int(self.sizes[expr])
+            if isinstance(expr, Var)
+            else int(evaluate(expr, self.scope(expr)))
+        )
+
+    def scope(self, expr: Expr) -> dict[Var, Any]:
+        return {var: self.sizes[var] for var in free_vars(expr)}
+
+    def make(self, parameter: Parameter) -> Array:
+        shape = [self.value(extent) for extent in parameter.shape]
+        for dimension, extent in enumerate(shape):
+            if extent < 0:
+                explained = self.explained(parameter.shape[dimension], extent)
+                self.refuse(
+                    ShapeError,
+                    f"{parameter.name} would have a negative extent {dimension}: {explained}",
+                    "pass larger arrays",
+                )
+        return np.empty(shape, parameter.dtype.numpy)
+
+    def check_extents(self) -> None:
+        solved = {(size.parameter, size.dimension) for size in self.signature.sizes}
+        for extent in self.signature.extents:
+            parameter = self.signature.parameters[extent.parameter]
+            found = self.values[extent.parameter].shape[extent.dimension]
+            expected = self.value(extent.expected)
+            if found == expected:
+                continue
+            what = f"{parameter.name}'s extent {extent.dimension} is {found}"
+            text = self.text(extent.expected)
+            if (extent.parameter, extent.dimension) in solved:
+                what += f", which no {self.variables(extent.expected)} makes of {text}"
+            else:
+                what += f" where {self.explained(extent.expected, expected)}"
+            self.refuse(ShapeError, what, f"pass arrays whose shapes fit {self.signature}")
+
+    def check_requirements(self) -> None:
+        for requirement in self.signature.requirements:
+            if not evaluate(requirement, self.scope(requirement)):
+                values = ", ".join(self.valued(var) for var in free_vars(requirement))
+                self.refuse(
+                    ShapeError,
+                    f"it requires {self.text(requirement)}, but {values}",
+                    "pass arguments that satisfy it",
+                )
+
+    # ------------------------------------------------------------ words
+
+    def text(self, expr: Expr) -> str:
+        return self.signature.text(expr)
+
+    def variables(self, expr: Expr) -> str:
+        return " and ".join(self.text(var) for var in free_vars(expr))
+
+    def valued(self, var: Var) -> str:
+        """``k = 4 from A's extent 1``, or ``k = 4`` for an argument."""
+        text = f"{self.text(var)} = {self.sizes[var]}"
+        size = self.origin.get(var)
+        if size is None:
+            return text
+        name = self.signature.parameters[size.parameter].name
+        return f"{text} from {name}'s extent {size.dimension}"
+
+    def explained(self, expr: Expr, value: int) -> str:
+        if isinstance(expr, Var):
+            return self.valued(expr)
+        used = free_vars(expr)
+        if not used:
+            return f"{value} is declared"
+        return f"{self.text(expr)} = {value} ({', '.join(map(self.valued, used))})"
+
+    # ------------------------------------------------------------ layout
+
+    def check_strides(self, arrays: Sequence[tuple[Parameter, Array]]) -> None:
+        for parameter, array in arrays:
+            steps = [
+                step for step, extent in zip(array.strides, array.shape, strict=True) if extent > 1
+            ]
+            if array.size and any(step % array.itemsize for step in steps):
+                copy = f"np.ascontiguousarray({parameter.name})"
+                self.refuse(
+                    ShapeError,
+                    f"{parameter.name} has strides of {array.strides} bytes, no multiples of "
+                    f"the {array.itemsize} bytes of {parameter.dtype}",
+                    "pass a contiguous array" if parameter.is_output else f"pass {copy}",
+                )
+
+
+def _is_dense(array: Array) -> bool:
+    address: int = array.__array_interface__["data"][0]
+    return array.flags.c_contiguous and (array.size == 0 or address % array.itemsize == 0)
+
+
+def _number(dtype: DType, value: Any) -> Any:
+    """Return ``value`` as a Python scalar of the kind of ``dtype``, None where it is of another."""
+    if dtype.is_bool:
+        if isinstance(value, np.ndarray):
+            value = value[()]
+        return bool(value) if isinstance(value, (bool, np.bool_)) else None
+    if dtype.is_integer:
+        return operator.index(value)
+    if isinstance(value, (str, bytes)):  # float() reads these
+        return None
+    return float(value)
+
+
+def _type_name(value: object) -> str:
+    kind = type(value)
+    if isinstance(value, np.ndarray):
+        return f"{kind.__name__} of shape {value.shape}"
+    module = kind.__module__
+    return kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def _shape_text(signature: Signature, parameter: Parameter) -> str:
+    return f"[{', '.join(map(signature.text, parameter.shape))}]"

@@ -1,0 +1,349 @@
+"""Compiled programs as Python callables.
+
+A call of a kernel is a call of machine code (:mod:`texpr.target.llvm.entry`) that checks its
+arguments and runs. What it declines comes back here: keywords, outputs to be made, strided views,
+and whatever is wrong and wants an explanation.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import inspect
+import struct
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final, NamedTuple, NoReturn, Protocol
+
+import numpy as np
+
+from texpr.errors import BoundsError, InternalError, ShapeError, TexprError
+from texpr.ir.expr import int_value
+from texpr.ir.program import Program
+from texpr.target.arguments import MISSING, Array, Checked, bind, check
+from texpr.target.signature import ENTRY, OUT_OF_BOUNDS, OUT_OF_MEMORY, TRUSTED_ENTRY, Signature
+from texpr.target.timing import Timing, measure
+
+
+class Code(Protocol):
+    """Machine code in this process, alive while this object is."""
+
+    @property
+    def llvm(self) -> str: ...
+    @property
+    def asm(self) -> str: ...
+    def address(self, symbol: str) -> int: ...
+
+
+class Kernel:
+    """A compiled program; call it with NumPy arrays, or anything with the buffer protocol.
+
+    ``kernel(A, B, C)`` writes the output ``C`` and returns None. ``kernel(A, B)`` makes the
+    outputs that are left out and returns them: one array, or a tuple. Arguments may be named.
+    The GIL is released while it runs, and calls from several threads are independent.
+    """
+
+    name: str
+    signature: Signature
+    program: Program
+    """The program as it was compiled."""
+    trace: Any
+    """How it was scheduled, where a schedule made it."""
+    target: Any
+    _code: Code
+    _calls: _Calls
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        """Run the kernel; each kernel's own class has machine code in this place."""
+        raise InternalError("a Kernel was made without make_kernel")
+
+    @property
+    def llvm(self) -> str:
+        """The optimised LLVM IR."""
+        return self._code.llvm
+
+    @property
+    def asm(self) -> str:
+        """The assembly."""
+        return self._code.asm
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return inspect.Signature(
+            [
+                inspect.Parameter(
+                    parameter.name,
+                    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                    default=None if parameter.is_fresh else inspect.Parameter.empty,
+                )
+                for parameter in (*self.signature.required, *self.signature.fresh)
+            ]
+        )
+
+    def time(self, *args: Any, repeat: int = 15, min_time_ms: float = 5.0, **named: Any) -> Timing:
+        """Measure how long a call with these arguments takes.
+
+        Outputs that are left out are made once, before the measurement.
+
+        Parameters
+        ----------
+        *args, **named
+            The arguments of a call.
+        repeat : int
+            How many samples to take.
+        min_time_ms : float
+            The least time that each sample takes, in ms; short calls are repeated to fill it.
+        """
+        checked = self._calls.checked(args, named)
+        return measure(partial(self, *checked.values), repeat=repeat, min_time_ms=min_time_ms)
+
+    def __repr__(self) -> str:
+        return f"<kernel {self.signature} for {self.target}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TexprError(
+            f"pickle: the kernel {self.name} is machine code of this process; "
+            f"pickle what it was built from, and build it again"
+        )
+
+
+def make_kernel(
+    *,
+    program: Program,
+    signature: Signature,
+    code: Code,
+    target: Any,
+    trace: Any = None,
+    sites: Sequence[str] = (),
+    compile_strided: Callable[[], Code] | None = None,
+) -> Kernel:
+    """Make the callable of a compiled program.
+
+    Parameters
+    ----------
+    program : Program
+    signature : Signature
+        Of ``program``.
+    code : Code
+        Has the function ``ENTRY`` of the dense flavour.
+    target
+        What the code is for; ``str(target)`` names it.
+    trace : optional
+        How the program was scheduled.
+    sites : sequence of str
+        What the subscripts are that compiled code checks, by the number it reports.
+    compile_strided : callable, optional
+        Returns the code of the strided flavour, with ``ENTRY`` and ``TRUSTED_ENTRY``. It is
+        called once, at the first call that needs it; without it, such a call is refused.
+    """
+    calls = _Calls(signature, code, sites, compile_strided)
+    # Of all classes only this kernel's has its machine code for __call__: a builtin is no
+    # descriptor, so nothing is bound, and a call costs no more than that of any builtin.
+    own = type("Kernel", (Kernel,), {"__call__": calls.fast, "__module__": Kernel.__module__})
+    kernel: Kernel = own()
+    kernel.name = signature.name
+    kernel.signature = signature
+    kernel.program = program
+    kernel.trace = trace
+    kernel.target = target
+    kernel._code = code
+    kernel._calls = calls
+    return kernel
+
+
+# ---------------------------------------------------------------- builtins
+
+_METH_FASTCALL_KEYWORDS: Final = 0x0080 | 0x0002
+
+_new_builtin = ctypes.PYFUNCTYPE(
+    ctypes.py_object, ctypes.c_char_p, ctypes.py_object, ctypes.c_void_p
+)(("PyCFunction_NewEx", ctypes.pythonapi))
+
+
+class _Owner(NamedTuple):
+    """The ``self`` of a builtin: keeps alive what it points at, and takes the calls it declines.
+
+    It is a tuple because the garbage collector never clears one: CPython reads the definition
+    while it frees the builtin, so the definition must go later, also where both are garbage.
+    """
+
+    definition: bytes
+    """A ``PyMethodDef``; the two texts are those that it points at."""
+    name: bytes
+    doc: bytes
+    code: Code
+    decline: Callable[..., Any]
+    fail: Callable[[int, int, int, int, int], None]
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        return self.decline(*args, **named)
+
+
+def _builtin(
+    signature: Signature,
+    code: Code,
+    symbol: str,
+    decline: Callable[..., Any],
+    fail: Callable[[int, int, int, int, int], None],
+) -> Callable[..., Any]:
+    """Return the machine code at ``symbol`` as a Python builtin."""
+    name = signature.name.encode()
+    doc = str(signature).encode()
+    definition = struct.pack(
+        "@PPiP", _address(name), code.address(symbol), _METH_FASTCALL_KEYWORDS, _address(doc)
+    )
+    owner = _Owner(definition, name, doc, code, decline, fail)
+    made: Callable[..., Any] = _new_builtin(definition, owner, None)
+    return made
+
+
+def _address(text: bytes) -> int | None:
+    """Where the bytes of ``text``, which end in a 0, are; they stay there while it lives."""
+    return ctypes.cast(ctypes.c_char_p(text), ctypes.c_void_p).value
+
+
+# ---------------------------------------------------------------- calls that the fast path declines
+
+
+class _Calls:
+    """The calls of one kernel, beyond those that go right through its machine code."""
+
+    def __init__(
+        self,
+        signature: Signature,
+        code: Code,
+        sites: Sequence[str],
+        compile_strided: Callable[[], Code] | None,
+    ) -> None:
+        self.signature = signature
+        self.sites = tuple(sites)
+        self.compile_strided = compile_strided
+        self.lock = threading.Lock()
+        self.strided: tuple[Callable[..., Any], Callable[..., Any]] | None = None
+        required = [
+            at for at, parameter in enumerate(signature.parameters) if not parameter.is_fresh
+        ]
+        self.required = required
+        self.recipes = _recipes(signature)
+        self.fast = _builtin(signature, code, ENTRY, self.declined, self.fail)
+        self.dense = _builtin(signature, code, ENTRY, self.disagree, self.fail)
+
+    def declined(self, *args: Any, **named: Any) -> Any:
+        """Take a call that the machine code of the dense flavour has declined.
+
+        One that names arguments or leaves outputs out is completed, and tried again.
+        """
+        count = len(self.signature.parameters)
+        if named or len(args) != count:
+            values = [MISSING] * count
+            if not named and len(args) == len(self.required):
+                for at, value in zip(self.required, args, strict=True):
+                    values[at] = value
+            else:
+                values = bind(self.signature, args, named)
+            made = self.filled(values)
+            if made is not None:
+                self.fast(*values)
+                return _result(made)
+        elif self.strided is not None:
+            return self.strided[0](*args)
+        return self.explained(*args, **named)
+
+    def filled(self, values: list[Any]) -> list[Array] | None:
+        """Put new arrays in the places of ``values`` that are missing, and return them.
+
+        None where their extents are no plain extents of the arrays there are, or where these are
+        not what they should be: the checks in Python know better.
+        """
+        made = []
+        try:
+            for at, dtype, extents in self.recipes:
+                if values[at] is MISSING:
+                    shape = [
+                        extent if place is None else values[place].shape[extent]
+                        for place, extent in extents
+                    ]
+                    array = np.empty(shape, dtype)
+                    made.append(array)
+                    values[at] = array
+        except (AttributeError, IndexError):
+            return None
+        return None if any(value is MISSING for value in values) else made
+
+    def explained(self, *args: Any, **named: Any) -> Any:
+        """Check the arguments in Python, which raises what is wrong with them; then run."""
+        checked = self.checked(args, named)
+        if checked.is_dense:
+            self.dense(*checked.values)
+        else:
+            self.strided_code()[1](*checked.values)
+        return _result(checked.made)
+
+    def checked(self, args: Sequence[Any], named: dict[str, Any]) -> Checked:
+        return check(self.signature, bind(self.signature, args, named))
+
+    def strided_code(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        """The strided flavour: one builtin that checks, one for arguments that are checked."""
+        with self.lock:
+            if self.strided is None:
+                if self.compile_strided is None:
+                    raise ShapeError(
+                        f"{self.signature.name}: an array is not C-contiguous or not aligned, and "
+                        f"this kernel takes no strides; pass np.ascontiguousarray of it"
+                    )
+                code = self.compile_strided()
+                self.strided = (
+                    _builtin(self.signature, code, ENTRY, self.explained, self.fail),
+                    _builtin(self.signature, code, TRUSTED_ENTRY, self.disagree, self.fail),
+                )
+            return self.strided
+
+    def disagree(self, *args: Any, **named: Any) -> NoReturn:
+        raise InternalError(
+            f"{self.signature.name}: machine code declines arguments in which Python finds no fault"
+        )
+
+    def fail(self, status: int, site: int, index: int, extent: int, dimension: int) -> NoReturn:
+        """Raise what the status of compiled code means."""
+        name = self.signature.name
+        if status == OUT_OF_BOUNDS:
+            raise BoundsError(
+                f"{name}: {self.sites[site]}: index {index} is outside dimension {dimension} of "
+                f"extent {extent}; outputs may be partly written; pass subscripts in range"
+            )
+        if status == OUT_OF_MEMORY:
+            raise MemoryError(
+                f"{name}: no memory for an intermediate buffer; "
+                f"pass smaller arrays, or compute its stage at an inner loop"
+            )
+        raise InternalError(f"{name}: compiled code returned the unknown status {status}")
+
+
+_Recipe = tuple[int, "np.dtype[Any]", list[tuple["int | None", int]]]
+"""An output: its number, its type, and for each extent the number of an array and its dimension,
+or None and the extent."""
+
+
+def _recipes(signature: Signature) -> list[_Recipe]:
+    """How to make those fresh outputs whose extents are numbers or extents of required arrays."""
+    places: dict[int, tuple[int | None, int]] = {
+        id(size.var): (size.parameter, size.dimension)
+        for size in signature.sizes
+        if size.is_plain and not signature.parameters[size.parameter].is_fresh
+    }
+    recipes = []
+    for at, parameter in enumerate(signature.parameters):
+        for extent in parameter.shape:
+            number = int_value(extent)
+            if number is not None:
+                places[id(extent)] = (None, number)
+        if parameter.is_fresh and all(id(extent) in places for extent in parameter.shape):
+            extents = [places[id(extent)] for extent in parameter.shape]
+            recipes.append((at, parameter.dtype.numpy, extents))
+    return recipes
+
+
+def _result(made: Sequence[Array]) -> Any:
+    if not made:
+        return None
+    return made[0] if len(made) == 1 else tuple(made)

@@ -1,0 +1,1 @@
+"""Everything that needs LLVM: questions about processors, emission, the JIT."""

@@ -1,0 +1,332 @@
+"""From a lowered Program to an LLVM function.
+
+The function takes a pointer for every array, the scalars, the sizes that follow from the arrays,
+the strides of strided arrays, and room for the details of a failure; it returns 0, or a status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from llvmlite import ir
+
+from texpr.errors import InternalError
+from texpr.ir.buffer import Buffer
+from texpr.ir.dtypes import INT64
+from texpr.ir.expr import Binary, Expr, Load, Var, int_value
+from texpr.ir.program import (
+    STMT_NODES, TRUE, Alloc, Block, If, Let, Loop, LoopKind, Program, Seq, Store,
+)  # fmt: skip
+from texpr.ir.simplify import simplify
+from texpr.ir.visitor import Visit, Visitor
+from texpr.target.llvm.expressions import ExprEmitter, Lanes
+from texpr.target.llvm.types import (
+    I1, I64, PTR, constant, declare, intrinsic, is_vector, memory_type,
+)  # fmt: skip
+
+OUT_OF_BOUNDS, OUT_OF_MEMORY = 1, 2
+"""Statuses that a kernel returns."""
+
+STACK_BYTES = 16 << 10
+"""The largest scratch array kept on the stack; threads get stacks as small as 512 KiB."""
+
+
+@dataclass(frozen=True)
+class KernelFunction:
+    """A function in its module, and the text of every subscript that it checks."""
+
+    module: ir.Module
+    function: ir.Function
+    sites: tuple[str, ...]
+
+
+def emit_kernel(program: Program, triple: str) -> KernelFunction:
+    """Return the LLVM function of a lowered ``program``."""
+    module = ir.Module(name=program.name)
+    module.triple = triple
+    types = [
+        PTR if isinstance(arg, Buffer) else memory_type(arg.dtype) for arg in program.args
+    ]
+    sizes, strides = program.sizes, stride_vars(program)
+    types += [I64] * (len(sizes) + len(strides)) + [PTR]
+    function = ir.Function(module, ir.FunctionType(I64, types), f"texpr_{program.name}")
+    for arg, value in zip(program.args, function.args, strict=False):
+        if isinstance(arg, Buffer):
+            value.name = arg.name
+            # The call makes sure that no output overlaps another array.
+            value.add_attribute("noalias")
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    emitter = _Function(builder, program, function)
+    emitter.visit(program.body)
+    builder.ret(ir.Constant(I64, 0))
+    return KernelFunction(module, function, tuple(emitter.sites))
+
+
+def stride_vars(program: Program) -> tuple[Var, ...]:
+    """Return the variables that stand for the strides of a strided program's arrays, in order."""
+    strides = [stride for buffer in program.buffers for stride in buffer.strides or ()]
+    return tuple(stride for stride in strides if isinstance(stride, Var))
+
+
+def emit_scalar(builder: ir.IRBuilder, expr: Expr, env: dict[Var, ir.Value]) -> ir.Value:
+    """Emit an expression of scalars, such as an extent or a requirement."""
+    return ExprEmitter(builder, env, {}, ()).emit(expr)
+
+
+class _Checked(ExprEmitter):
+    """An expression emitter that can leave the kernel."""
+
+    def __init__(self, owner: _Function, flags: tuple[str, ...]) -> None:
+        super().__init__(owner.builder, owner.env, owner.pointers, flags)
+        self.owner = owner
+
+    def check(self, buffer: Buffer, dimension: int, index: ir.Value, extent: ir.Value) -> None:
+        build = self.builder
+        index, extent = self.unified(index, extent)
+        outside = build.icmp_unsigned(">=", index, extent)  # catches negative ones, too
+        if self.mask is not None:
+            outside = build.and_(*self.unified(outside, self.mask))
+            index, extent = self.unified(index, extent)
+        site = self.owner.site(f"{buffer.name}: dimension {dimension}")
+        with build.if_then(self.any_lane(outside), likely=False):
+            if is_vector(outside):
+                bits = build.bitcast(outside, ir.IntType(outside.type.count))
+                lane = intrinsic(
+                    build, "llvm.cttz", [bits, ir.Constant(I1, 1)], [bits.type], bits.type
+                )
+                lane = build.zext(lane, I64) if bits.type.width < 64 else build.trunc(lane, I64)
+                index = build.extract_element(self.in_lanes(index), lane)
+                extent = build.extract_element(self.in_lanes(extent), lane)
+            details = [ir.Constant(I64, site), index, extent, ir.Constant(I64, dimension)]
+            self.owner.leave(OUT_OF_BOUNDS, details)
+
+
+class _Function(Visitor[None], over=STMT_NODES):
+    memoise = False
+
+    def __init__(self, builder: ir.IRBuilder, program: Program, function: ir.Function) -> None:
+        self.builder = builder
+        self.program = program
+        self.function = function
+        self.sites: list[str] = []
+        self.heap: list[ir.Value] = []
+        self.env: dict[Var, ir.Value] = {}
+        self.pointers: dict[Buffer, ir.Value] = {}
+        values = list(function.args)
+        self.error = values.pop()
+        names = (*program.args, *program.sizes, *stride_vars(program))
+        for thing, value in zip(names, values, strict=True):
+            if isinstance(thing, Buffer):
+                self.pointers[thing] = value
+            elif thing.dtype.is_bool:
+                self.env[thing] = builder.trunc(value, I1)
+            else:
+                self.env[thing] = value
+        policy = program.float_policy
+        flags = ("fast",) if policy.order == "fast" else ("contract",) if policy.contract else ()
+        self.exprs = _Checked(self, flags)
+
+    # ------------------------------------------------------------ leaving
+
+    def site(self, text: str) -> int:
+        """Return the number of the subscript described by ``text``."""
+        if text not in self.sites:
+            self.sites.append(text)
+        return self.sites.index(text)
+
+    def leave(self, status: int, details: list[ir.Value]) -> None:
+        """Return ``status`` from the kernel; the block ends here."""
+        for position, value in enumerate(details):
+            address = self.builder.gep(
+                self.error, [ir.Constant(I64, position)], inbounds=True, source_etype=I64
+            )
+            self.builder.store(value, address)
+        for pointer in reversed(self.heap):
+            self.free(pointer)
+        self.builder.ret(ir.Constant(I64, status))
+
+    # ------------------------------------------------------------ statements
+
+    def visit_Seq(self, node: Seq) -> Visit[None]:
+        for stmt in node.stmts:
+            yield stmt
+
+    def visit_Let(self, node: Let) -> Visit[None]:
+        self.env[node.var] = self.value(node.value)
+        yield node.body
+
+    def value(self, expr: Expr) -> ir.Value:
+        """Emit an expression that stands outside the Blocks: a bound, a condition."""
+        with self.exprs.fresh_values():
+            return self.exprs.emit(expr)
+
+    def visit_If(self, node: If) -> Visit[None]:
+        condition = self.value(node.condition)
+        if is_vector(condition):
+            with self.exprs.branch(condition):
+                yield node.then
+            if node.orelse is not None:
+                with self.exprs.branch(self.builder.not_(condition)):
+                    yield node.orelse
+        elif node.orelse is None:
+            with self.builder.if_then(condition):
+                yield node.then
+        else:
+            with self.builder.if_else(condition) as (then, orelse):
+                with then:
+                    yield node.then
+                with orelse:
+                    yield node.orelse
+
+    def visit_Loop(self, node: Loop) -> Visit[None]:
+        if node.kind is LoopKind.VECTORIZED and self.exprs.lanes is None:
+            count = int_value(simplify(node.upper - node.lower))
+            if count is None:
+                raise InternalError(f"the vectorized loop {node.var.name!r} has no constant extent")
+            if count > 1:
+                self.exprs.lanes = Lanes(node.var, count, node.lower)
+                yield node.body
+                self.exprs.lanes = None
+                return
+        yield from self.serial(node)
+
+    def serial(self, node: Loop) -> Visit[None]:
+        """Emit a loop whose iterations run one after the other."""
+        build = self.builder
+        lower, upper = self.value(node.lower), self.value(node.upper)
+        mask = None
+        if is_vector(lower) or is_vector(upper):
+            # Each lane has bounds of its own: run over all of them, each lane where it belongs.
+            ends = self.exprs.in_lanes(lower), self.exprs.in_lanes(upper)
+            lower, upper = self.hull(*ends)
+            mask = ends
+        before = build.block
+        body, done = build.append_basic_block(node.var.name), build.append_basic_block("done")
+        if int_value(node.lower) is not None and int_value(node.upper) is not None:
+            runs: ir.Value = ir.Constant(I1, int(node.lower.value < node.upper.value))
+        else:
+            runs = build.icmp_signed("<", lower, upper)
+        build.cbranch(runs, body, done)
+        build.position_at_end(body)
+        var = build.phi(I64, name=node.var.name)
+        var.add_incoming(lower, before)
+        self.env[node.var] = var
+        if mask is None:
+            yield node.body
+        else:
+            here = self.exprs.in_lanes(var)
+            inside = build.and_(
+                build.icmp_signed(">=", here, mask[0]), build.icmp_signed("<", here, mask[1])
+            )
+            with self.exprs.branch(inside):
+                yield node.body
+        following = build.add(var, ir.Constant(I64, node.step), flags=["nsw"])
+        var.add_incoming(following, build.block)
+        build.cbranch(build.icmp_signed("<", following, upper), body, done)
+        build.position_at_end(done)
+
+    def hull(self, lower: ir.Value, upper: ir.Value) -> tuple[ir.Value, ir.Value]:
+        """Return the least lower and greatest upper bound of the lanes that run."""
+        build, mask = self.builder, self.exprs.all_lanes()
+        far = constant(lower.type, INT64.max)
+        low = build.select(mask, lower, far)
+        high = build.select(mask, upper, constant(upper.type, INT64.min))
+        return (
+            intrinsic(build, "llvm.vector.reduce.smin", [low], [low.type], I64),
+            intrinsic(build, "llvm.vector.reduce.smax", [high], [high.type], I64),
+        )
+
+    def visit_Block(self, node: Block) -> None:
+        exprs = self.exprs
+        exprs.bindings = {
+            iter_.var: value for iter_, value in zip(node.iters, node.bindings, strict=True)
+        }
+        exprs.checked = frozenset(node.checked)
+        if self.program.float_policy.order == "reassoc" and node.is_reduction:
+            exprs.reassociated = frozenset(
+                store.value for store in node.stores if _adds_to_its_cell(store)
+            )
+        with exprs.fresh_values():
+            if node.predicate is TRUE:
+                self.stores(node)
+            else:
+                condition = exprs.emit(node.predicate)
+                if is_vector(condition):
+                    with exprs.branch(condition):
+                        self.stores(node)
+                else:
+                    with self.builder.if_then(condition), exprs.branch():
+                        self.stores(node)
+        exprs.bindings, exprs.checked, exprs.reassociated = {}, frozenset(), frozenset()
+
+    def stores(self, node: Block) -> None:
+        """Evaluate every index and value of the Block, then store."""
+        ready = []
+        for store in node.stores:
+            place = self.exprs.drive(self.exprs.place(store.buffer, store.indices))
+            ready.append((store.buffer, place, self.exprs.emit(store.value)))
+        for buffer, place, value in ready:
+            self.exprs.store(buffer, place, value)
+
+    def visit_Store(self, node: Store) -> None:
+        raise InternalError("a store stands outside a Block")
+
+    # ------------------------------------------------------------ scratch
+
+    def visit_Alloc(self, node: Alloc) -> Visit[None]:
+        with self.scratch(node.buffer) as pointer:
+            self.pointers[node.buffer] = pointer
+            yield node.body
+
+    @contextmanager
+    def scratch(self, buffer: Buffer) -> Iterator[ir.Value]:
+        """Give room for ``buffer``: small and known on the stack, else from the heap."""
+        element = memory_type(buffer.dtype)
+        count: int | None = 1
+        for extent in buffer.shape:
+            known = int_value(extent)
+            count = None if count is None or known is None else count * known
+        if count is not None and count * buffer.dtype.size_bytes <= STACK_BYTES:
+            with self.builder.goto_entry_block():
+                room = self.builder.alloca(ir.ArrayType(element, max(1, count)), name=buffer.name)
+                room.align = 64  # a whole cache line, so that no vector straddles two
+            yield room
+            return
+        pointer = self.malloc(buffer)
+        self.heap.append(pointer)
+        yield pointer
+        self.heap.pop()
+        self.free(pointer)
+
+    def malloc(self, buffer: Buffer) -> ir.Value:
+        """Allocate ``buffer``, leaving with a status where there is no room for it."""
+        build = self.builder
+        size: ir.Value = ir.Constant(I64, buffer.dtype.size_bytes)
+        too_large: ir.Value = ir.Constant(I1, 0)
+        pair = ir.LiteralStructType([I64, I1])
+        for extent in buffer.shape:
+            both = intrinsic(
+                build, "llvm.umul.with.overflow", [size, self.value(extent)], [I64], pair
+            )
+            size = build.extract_value(both, 0)
+            too_large = build.or_(too_large, build.extract_value(both, 1))
+        at_least_one = intrinsic(build, "llvm.umax", [size, ir.Constant(I64, 1)], [I64], I64)
+        size = build.select(too_large, ir.Constant(I64, -1), at_least_one)
+        pointer = build.call(declare(build.module, "malloc", PTR, [I64]), [size])
+        missing = build.icmp_unsigned("==", pointer, ir.Constant(PTR, None))
+        with build.if_then(build.or_(missing, too_large), likely=False):
+            self.leave(OUT_OF_MEMORY, [ir.Constant(I64, 0), size])
+        return pointer
+
+    def free(self, pointer: ir.Value) -> None:
+        build = self.builder
+        build.call(declare(build.module, "free", ir.VoidType(), [PTR]), [pointer])
+
+
+def _adds_to_its_cell(store: Store) -> bool:
+    """Whether ``store`` is a link of a chain: its cell, combined with something."""
+    value = store.value
+    own = Load(store.buffer, store.indices)
+    return isinstance(value, Binary) and (own is value.a or own is value.b)

@@ -1,0 +1,127 @@
+"""Keep full and partial tiles apart, so that full ones run without guards.
+
+::
+
+    for i_o in range((n + 7)//8):          for i_o in range(n//8):
+        for i_i in vectorized(8):              for i_i in vectorized(8):
+            if i_o*8 + i_i < n:      →             B[i_o*8 + i_i] = …
+                B[i_o*8 + i_i] = …         for i_o in range(n//8, (n + 7)//8):
+                                               for i_i in vectorized(8):
+                                                   if i_o*8 + i_i < n:
+                                                       B[i_o*8 + i_i] = …
+
+Only guards of unrolled and vectorized loops are worth the second copy; those of serial loops
+become bounds (:mod:`texpr.target.passes.tighten_loops`). A parallel loop stays one loop and
+tests once a tile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from texpr.ir.expr import Binary, Const, Expr, Var, free_vars, int_value
+from texpr.ir.functions import all_of
+from texpr.ir.linear import coefficient
+from texpr.ir.program import If, Loop, LoopKind, Program, Seq, Stmt, seq
+from texpr.ir.simplify import simplify
+from texpr.ir.visitor import Rewriter, Visit, substitute
+from texpr.target.passes.tighten_loops import first_failure
+from texpr.target.target import Target
+
+
+def run(program: Program, target: Target) -> Program:
+    """Return the program with guards of full tiles tested once a tile."""
+    return program.with_body(_Separate().rewrite_stmt(program.body))
+
+
+@dataclass(frozen=True)
+class _Guard:
+    """A condition below a loop, and what implies it for a whole tile."""
+
+    condition: Expr
+    hardest: Expr
+
+
+class _Separate(Rewriter):
+    def visit_Loop(self, node: Loop) -> Visit[Stmt]:
+        if node.kind not in (LoopKind.SERIAL, LoopKind.PARALLEL):
+            return node
+        guards = tile_guards(node.body)
+        ends = [(guard, first_failure(guard.hardest, node.var)) for guard in guards]
+        known = [(guard, end) for guard, end in ends if end is not None]
+        if not known:
+            return (yield from self.generic(node))
+        full = yield _Assume({id(guard.condition) for guard, _ in known}).rewrite_stmt(node.body)
+        partial = yield node.body
+        if node.kind is LoopKind.PARALLEL:
+            test = simplify(all_of(guard.hardest for guard, _ in known))
+            return replace(node, body=If(test, full, partial))
+        end: Expr = node.upper
+        for _, guard_end in known:
+            end = Binary("min", end, guard_end)
+        end = simplify(Binary("max", node.lower, end))
+        again = Var(node.var.name)
+        rest = substitute(partial, {node.var: again})
+        return seq(
+            replace(node, upper=end, body=full), Loop(again, end, node.upper, rest, step=node.step)
+        )
+
+
+def tile_guards(body: Stmt) -> list[_Guard]:
+    """Return the conditions in ``body`` that can be tested before it."""
+    found: list[_Guard] = []
+    seen: set[int] = set()
+
+    def walk(stmt: Stmt, inside: Sequence[Loop]) -> None:
+        if isinstance(stmt, Loop):
+            walk(stmt.body, (*inside, stmt))
+        elif isinstance(stmt, Seq):
+            for part in stmt.stmts:
+                walk(part, inside)
+        elif isinstance(stmt, If):
+            if stmt.orelse is None and id(stmt.condition) not in seen:
+                seen.add(id(stmt.condition))
+                hardest = at_hardest(stmt.condition, inside)
+                if hardest is not None:
+                    found.append(_Guard(stmt.condition, hardest))
+            walk(stmt.then, inside)
+
+    walk(body, ())
+    return found
+
+
+def at_hardest(condition: Expr, inside: Sequence[Loop]) -> Expr | None:
+    """Return the condition where the loops ``inside`` make it hardest, None where unknown.
+
+    That is known of ``a < b`` where both sides are linear in the loops' variables, whose ranges
+    are numbers; and only such a condition is a tile's guard.
+    """
+    if not isinstance(condition, Binary) or condition.op != "lt":
+        return None
+    used = {id(var) for var in free_vars(condition)}
+    tile = [loop for loop in inside if id(loop.var) in used]
+    if all(loop.kind is LoopKind.SERIAL for loop in tile):
+        return None
+    values: dict[Var, Expr] = {}
+    for loop in tile:
+        first, end = int_value(loop.lower), int_value(loop.upper)
+        slope = coefficient(condition.a - condition.b, loop.var)
+        if first is None or end is None or slope is None:
+            return None
+        values[loop.var] = loop.upper - 1 if slope > 0 else loop.lower
+    hardest = simplify(substitute(condition, values))
+    # Where it fails for some iteration in any case, it is a question for the loops further in.
+    return None if isinstance(hardest, Const) else hardest
+
+
+class _Assume(Rewriter):
+    """Drops the given conditions, which are known to hold."""
+
+    def __init__(self, conditions: set[int]) -> None:
+        self.conditions = conditions
+
+    def visit_If(self, node: If) -> Visit[Stmt]:
+        if id(node.condition) in self.conditions:
+            return (yield node.then)
+        return (yield from self.generic(node))

@@ -1,0 +1,58 @@
+"""The flavour of a program that takes arrays of any strides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from texpr.ir.buffer import Buffer
+from texpr.ir.expr import Expr, Load, Var
+from texpr.ir.program import Block, Program, Stmt, Store
+from texpr.ir.visitor import Rewriter, Visit
+
+
+def strided_program(program: Program) -> Program:
+    """Return ``program`` with variables for the strides of its arrays.
+
+    The strides count elements and come after the sizes in machine code, array by array.
+    """
+    twins = {
+        buffer: Buffer(
+            buffer.name,
+            buffer.shape,
+            buffer.dtype,
+            tuple(Var(f"{buffer.name}_stride{d}") for d in range(buffer.ndim)),
+        )
+        for buffer in program.buffers
+    }
+    return replace(
+        program,
+        args=tuple(twins[arg] if isinstance(arg, Buffer) else arg for arg in program.args),
+        body=_Replace(twins).rewrite_stmt(program.body),
+    )
+
+
+class _Replace(Rewriter):
+    def __init__(self, twins: Mapping[Buffer, Buffer]) -> None:
+        self.twins = twins
+
+    def twin(self, buffer: Buffer) -> Buffer:
+        return self.twins.get(buffer, buffer)
+
+    def visit_Load(self, node: Load) -> Visit[Expr]:
+        indices = []
+        for index in node.indices:
+            indices.append((yield index))
+        return Load(self.twin(node.buffer), indices)
+
+    def visit_Store(self, node: Store) -> Visit[Stmt]:
+        store = yield from self.generic(node)
+        return replace(store, buffer=self.twin(node.buffer))
+
+    def visit_Block(self, node: Block) -> Visit[Stmt]:
+        block = yield from self.generic(node)
+        checked = tuple(
+            (self.twin(buffer), dimension, self.rewrite_expr(index))
+            for buffer, dimension, index in node.checked
+        )
+        return replace(block, checked=checked)

@@ -1,0 +1,101 @@
+"""Schedules of tensor expressions: stages are found by tensor or operation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from texpr.errors import ScheduleError
+from texpr.ir.program import FloatPolicy
+from texpr.schedule import Schedule, Stage
+from texpr.te.program import as_operations, declared_program
+from texpr.te.tensor import ComputeOp, Operation, Tensor
+
+
+class TeStage(Stage):
+    """A stage that knows its operation."""
+
+    def __init__(self, schedule: TeSchedule, name: str) -> None:
+        super().__init__(schedule, name)
+        self.op: ComputeOp = schedule.operation_of(name)
+
+
+class TeSchedule(Schedule):
+    """A schedule of tensor expressions; ``s[C]``, ``s[C.op]`` and ``s["C"]`` are the same stage."""
+
+    def __init__(self, outputs: list[Operation], name: str, float_policy: FloatPolicy) -> None:
+        program, names = declared_program(outputs, name, float_policy)
+        super().__init__(program)
+        self.outputs = tuple(outputs)
+        self._names: Mapping[Operation, str] = names
+
+    def operation_of(self, name: str) -> ComputeOp:
+        """Return the operation of the stage called ``name``."""
+        for op, own in self._names.items():
+            if own == name and isinstance(op, ComputeOp):
+                return op
+        raise ScheduleError(f"schedule: no operation has the name {name!r}")
+
+    def stage(self, name: str) -> TeStage:
+        return TeStage(self, name)
+
+    def stage_name(self, key: Any) -> str:
+        op = key.op if isinstance(key, Tensor) else key
+        if not isinstance(op, Operation):
+            return super().stage_name(key)
+        name = self._names.get(op)
+        if name is None:
+            raise ScheduleError(
+                f"schedule: {op.name!r} does not belong to this schedule, whose stages are "
+                f"{', '.join(self.state.declared.stages)}; make the schedule from an operation "
+                f"that depends on it"
+            )
+        if name not in self.state.declared.stages:
+            raise ScheduleError(f"schedule: {op.name!r} is an input and has no loops to schedule")
+        return name
+
+
+def create_schedule(
+    ops: Operation | Tensor | list[Operation] | list[Tensor],
+    fp: Literal["exact", "reassoc", "fast"] = "reassoc",
+    *,
+    contract: bool = True,
+    name: str | None = None,
+) -> TeSchedule:
+    """Return a schedule of ``ops`` and all that they depend on, in declared order.
+
+    Parameters
+    ----------
+    ops : Operation or Tensor, or a list of them
+        The outputs.
+    fp : "exact", "reassoc" or "fast"
+        What floating-point arithmetic may do: keep every operation in its order; add the terms
+        of a reduction in any order, since a tensor expression declares none; rearrange
+        anything, assuming neither NaN nor infinity.
+    contract : bool
+        Whether a product and a sum may be fused and round once.
+    name : str, optional
+        The name of the program; that of the last output unless given.
+
+    Raises
+    ------
+    TexprError
+        ``ops`` holds something that computes nothing.
+    ScheduleError
+        An unknown ``fp``.
+
+    >>> from texpr import te
+    >>> A = te.placeholder((4,), name="A")
+    >>> B = te.compute((4,), lambda i: A[i] * 2, name="B")
+    >>> print(te.create_schedule(B.op))
+    def B(A: float32[4], B: out float32[4]):
+        for i in range(4):
+            B[i] = A[i]*2.0
+    """
+    operations = as_operations(ops)
+    if fp not in ("exact", "reassoc", "fast"):
+        raise ScheduleError(
+            f"create_schedule: fp={fp!r} is unknown; it is one of 'exact', 'reassoc', 'fast'"
+        )
+    policy = FloatPolicy(fp, contract)
+    return TeSchedule(operations, name or operations[-1].name, policy)

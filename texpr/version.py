@@ -1,0 +1,3 @@
+"""The version of texpr, said here and nowhere else."""
+
+__version__ = "0.1.0"
