@@ -57,7 +57,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     for item in items:
         test = getattr(item, "obj", None)
-        if test is None or not hypothesis.is_hypothesis_test(test):
+        if not getattr(test, "is_hypothesis_test", False):
             continue
         # Where @settings put its values; hypothesis has no public way to change them later.
         function = getattr(test, "__func__", test)

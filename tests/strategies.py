@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -101,77 +102,75 @@ def expressions(
     exact
         Leave out what is not determined to the last bit: ``**``, functions with a tolerance.
     """
-    return _Grammar(leaves, dtypes, intrinsics, exact).of_type(dtype, depth)
+    grammar = _Grammar(leaves, dtypes, intrinsics, exact)
+
+    @st.composite
+    def drawn(draw: st.DrawFn) -> Expr:
+        return grammar.draw(draw, dtype, depth)
+
+    return drawn()
 
 
 class _Grammar:
-    """What an expression of a type may be; one strategy for each type and depth."""
+    """What an expression of a type may be.
+
+    It is drawn by a plain function: strategies for every type and depth, each built of all the
+    others, would take hypothesis a second to look through.
+    """
 
     def __init__(
         self, leaves: Sequence[Expr], dtypes: Sequence[DType], intrinsics: bool, exact: bool
     ) -> None:
-        self.leaves = leaves
         self.dtypes = tuple(dtypes)
-        self.exact = exact
         self.functions = [
             function
             for function in (INTRINSICS.values() if intrinsics else ())
             if not (exact and function.ulps)
         ]
-        self.made: dict[tuple[DType, int], st.SearchStrategy[Expr]] = {}
+        self.operators = [op for op in BINARY if not (exact and op == "pow")]
+        self.leaves = {d: [leaf for leaf in leaves if leaf.dtype is d] for d in ALL_DTYPES}
+        self.constants = {d: scalars(d).map(lambda value, d=d: Const(value, d)) for d in ALL_DTYPES}
+        self.choices = {d: self.productions(d) for d in ALL_DTYPES}
 
-    def of_type(self, dtype: DType, depth: int) -> st.SearchStrategy[Expr]:
-        found = self.made.get((dtype, depth))
-        if found is None:
-            found = self.leaf(dtype)
-            if depth:
-                found = st.one_of(found, *self.inner(dtype, depth - 1))
-            self.made[dtype, depth] = found
-        return found
-
-    def leaf(self, dtype: DType) -> st.SearchStrategy[Expr]:
-        constants = scalars(dtype).map(lambda value: Const(value, dtype))
-        mine = [leaf for leaf in self.leaves if leaf.dtype is dtype]
-        return st.sampled_from(mine) | constants if mine else constants
-
-    def inner(self, dtype: DType, depth: int) -> list[st.SearchStrategy[Expr]]:
-        mine = st.deferred(lambda: self.of_type(dtype, depth))
-        test = st.deferred(lambda: self.of_type(BOOL, depth))
-        found: list[st.SearchStrategy[Expr]] = []
-        unary = [op for op, operator in UNARY.items() if operator.takes(dtype)]
-        binary = [
-            op
-            for op, operator in BINARY.items()
-            if operator.takes(dtype)
-            and not operator.is_comparison
-            and not (self.exact and op == "pow")
-        ]
-        found.append(st.builds(Binary, st.sampled_from(binary), mine, mine))
-        # Most rules want a constant on one side.
-        found.append(st.builds(Binary, st.sampled_from(binary), mine, self.leaf(dtype)))
-        found.append(st.builds(Unary, st.sampled_from(unary), mine))
-        found.append(st.builds(Select, test, mine, mine))
-        found.append(st.builds(IfThenElse, test, mine, mine))
+    def productions(self, dtype: DType) -> list[tuple[Callable[..., Expr], tuple[DType, ...]]]:
+        """Return the ways to make a ``dtype``: a constructor and the types of its operands."""
+        found: list[tuple[Callable[..., Expr], tuple[DType, ...]]] = []
+        for op in self.operators:
+            if BINARY[op].takes(dtype) and not BINARY[op].is_comparison:
+                found.append((partial(Binary, op), (dtype, dtype)))
+        found.extend((partial(Unary, op), (dtype,)) for op in UNARY if UNARY[op].takes(dtype))
+        found += [(Select, (BOOL, dtype, dtype)), (IfThenElse, (BOOL, dtype, dtype))]
         for other in self.dtypes:
-            operand = st.deferred(lambda other=other: self.of_type(other, depth))
             if other is not dtype:
-                found.append(st.builds(Cast, operand, st.just(dtype)))
+                found.append((lambda x: Cast(x, dtype), (other,)))
             if dtype.is_bool:
-                comparisons = [op for op in _COMPARISONS if BINARY[op].takes(other)]
-                found.append(st.builds(Binary, st.sampled_from(comparisons), operand, operand))
-            found.extend(
-                st.builds(
-                    Call, st.just(function), st.lists(operand, min_size=function.arity, max_size=function.arity)
+                found.extend(
+                    (partial(Binary, op), (other, other))
+                    for op in _COMPARISONS
+                    if BINARY[op].takes(other)
                 )
+            found.extend(
+                (lambda *args, f=function: Call(f, args), (other,) * function.arity)
                 for function in self.functions
                 if other.kind in function.kinds and function.result_dtype(other) is dtype
             )
         return found
 
+    def draw(self, draw: st.DrawFn, dtype: DType, depth: int) -> Expr:
+        # Most rules want a constant somewhere; a tree without variables says little.
+        shape = draw(st.sampled_from(_SHAPES)) if depth else "leaf"
+        if shape == "constant" or (shape == "leaf" and not self.leaves[dtype]):
+            return draw(self.constants[dtype])
+        if shape == "leaf":
+            return draw(st.sampled_from(self.leaves[dtype]))
+        make, operands = draw(st.sampled_from(self.choices[dtype]))
+        return make(*(self.draw(draw, operand, depth - 1) for operand in operands))
 
-def index_expressions(
-    leaves: Sequence[Expr], *, depth: int = 4
-) -> st.SearchStrategy[Expr]:
+
+_SHAPES = ("leaf", "constant", "inner", "inner", "inner", "inner")
+
+
+def index_expressions(leaves: Sequence[Expr], *, depth: int = 4) -> st.SearchStrategy[Expr]:
     """int64 expressions such as stand in subscripts: affine with constants, ``//``, ``%``, min."""
     small = st.sampled_from([1, 2, 3, 4, 6, 8, 12, 16, 32, -1, -2, 5, 0])
     constant = small.map(lambda value: Const(value, INT64))
@@ -183,11 +182,16 @@ def index_expressions(
             inner,
             st.builds(Binary, st.sampled_from(["add", "sub"]), inner, inner),
             st.builds(
-                Binary, st.sampled_from(["mul", "floordiv", "floormod", "add", "sub"]), inner, constant
+                Binary,
+                st.sampled_from(["mul", "floordiv", "floormod", "add", "sub"]),
+                inner,
+                constant,
             ),
             st.builds(
                 Binary,
-                st.sampled_from(["mul", "floordiv", "floormod", "truncdiv", "truncmod", "min", "max"]),
+                st.sampled_from(
+                    ["mul", "floordiv", "floormod", "truncdiv", "truncmod", "min", "max"]
+                ),
                 inner,
                 leaf,
             ),
@@ -201,8 +205,10 @@ def index_conditions(leaves: Sequence[Expr], *, depth: int = 3) -> st.SearchStra
     comparison = st.builds(Binary, st.sampled_from(_COMPARISONS), side, side)
     return st.recursive(
         comparison,
-        lambda inner: st.builds(Binary, st.sampled_from(["and", "or"]), inner, inner)
-        | st.builds(Unary, st.just("not"), inner),
+        lambda inner: (
+            st.builds(Binary, st.sampled_from(["and", "or"]), inner, inner)
+            | st.builds(Unary, st.just("not"), inner)
+        ),
         max_leaves=4,
     )
 

@@ -46,10 +46,10 @@ def bind_arguments(
     passed = {arg for arg in given if isinstance(arg, Buffer)}
     known = {buffer.name: buffer for buffer in program.buffers}
     for arg in given:
-        if isinstance(arg, Buffer) and arg not in used and arg not in program.buffers:
+        if isinstance(arg, Buffer) and arg.is_computed and arg not in used:
             raise LoweringError(
-                f"{name}: {arg!r} has no part in this program, whose arrays are "
-                f"{', '.join(known)}; leave it out"
+                f"{name}: {arg!r} is not computed by this program, whose arrays are "
+                f"{', '.join(known)}; leave it out, or make the schedule from its operation"
             )
     scratch = {stmt.buffer for stmt in stmts(program.body) if isinstance(stmt, Alloc)}
     for buffer in program.buffers:

@@ -136,6 +136,8 @@ def _print_report(report: Report) -> None:
         machine.add_row(name.removesuffix("_bytes").replace("_", " "), _quantity(name, value))
     machine.add_row("vector features", ", ".join(report.features) or "none")
     machine.add_row("target", escape(report.target))
+    works = "fails" if report.build_ms is None else f"built and run in {report.build_ms:.0f} ms"
+    machine.add_row("a first kernel", works)
     console.print(machine)
 
     environment = _table("environment", "")

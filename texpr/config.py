@@ -47,7 +47,7 @@ VERIFY = Variable(
     "what is checked while building: 1 first and last program, 2 after each pass, "
     "3 the interpreter before against after",
 )
-TARGET = Variable("TEXPR_TARGET", "llvm", "what build() makes code for unless it is told")
+TARGET = Variable("TEXPR_TARGET", "llvm", "what code is made for unless a call says otherwise")
 
 VARIABLES = (DEBUG, DUMP, VERIFY, TARGET)
 

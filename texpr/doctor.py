@@ -6,11 +6,15 @@ import importlib.metadata
 import os
 import platform
 import re
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from texpr import config
-from texpr.errors import TexprError
+import numpy as np
+
+from texpr import config, te
+from texpr.driver import build
+from texpr.errors import InternalError, TexprError
 from texpr.target import host
 from texpr.target.llvm import query
 from texpr.target.target import Target
@@ -45,6 +49,8 @@ class Report:
     features: list[str]
     target: str
     environment: dict[str, str]
+    build_ms: float | None = None
+    """Time to build and run a kernel that adds one to each of eight numbers; None: it failed."""
     extras: dict[str, bool] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
@@ -78,6 +84,12 @@ def examine(requirements: Iterable[str] | None = None) -> Report:
         problems.append(Problem(str(error), "set the variable anew or unset it"))
     problems += [Problem(line, "unset it") for line in config.unknown_variables()]
 
+    build_ms: float | None = None
+    try:
+        build_ms = _build_ms()
+    except TexprError as error:
+        problems.append(Problem(str(error), "see the first problem", is_fatal=True))
+
     if requirements is None:
         try:
             requirements = importlib.metadata.requires(DISTRIBUTION) or ()
@@ -98,6 +110,7 @@ def examine(requirements: Iterable[str] | None = None) -> Report:
         environment={
             name: value for name, value in sorted(os.environ.items()) if _concerns_us(name)
         },
+        build_ms=build_ms,
         extras={extra: not packages for extra, packages in missing.items()},
         problems=problems,
     )
@@ -130,6 +143,23 @@ def vector_features(features: str) -> list[str]:
     """
     names = [item[1:] for item in features.split(",") if item.startswith("+")]
     return [name for name in names if _VECTOR_FEATURE.fullmatch(name)]
+
+
+def _build_ms() -> float:
+    """Build a kernel, run it, and return the time that took in ms.
+
+    Raises
+    ------
+    InternalError
+        The result is wrong.
+    """
+    start = time.perf_counter_ns()
+    A = te.placeholder((8,), name="A")
+    B = te.compute((8,), lambda i: A[i] + 1, name="B")
+    add_one = build(te.create_schedule(B.op), [A, B], name="add_one")
+    if add_one(np.arange(8, dtype=np.float32)).tolist() != list(range(1, 9)):
+        raise InternalError("doctor: a kernel that adds one gives a wrong result")
+    return (time.perf_counter_ns() - start) / 1e6
 
 
 def _versions() -> dict[str, str]:

@@ -9,9 +9,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from texpr.bind import bind_arguments
 from texpr.ir.program import Program
@@ -19,7 +19,9 @@ from texpr.polyhedral.bounds import check_bounds
 from texpr.debug import BuildLog
 from texpr.schedule import Schedule
 from texpr.target.kernel import Kernel, make_kernel
+from texpr.target.llvm.compile import compile_program
 from texpr.target.passes import PASSES
+from texpr.target.signature import Signature
 from texpr.target.target import Target
 
 
@@ -53,7 +55,7 @@ def lower(schedule: Schedule, args: Sequence[Any] | None = None, target: Any = N
         B[2] = A[2] + 1.0
         B[3] = A[3] + 1.0
     """
-    return _lower(schedule, args, Target.of(target), None)
+    return _lower(schedule, args, Target.of(target), BuildLog(schedule.declared.name))
 
 
 def build(
@@ -92,21 +94,27 @@ def build(
     """
     machine = Target.of(target)
     log = BuildLog(name or schedule.declared.name)
-    lowered = _lower(schedule, args, machine, name, log)
-    compiled = log.stage("compile", lambda: compile_program(lowered, machine))
-    return make_kernel(lowered, compiled, trace=schedule.trace)
+    lowered = _lower(schedule, args, machine, log)
+    compiled = log.stage("compile", partial(compile_program, lowered, machine))
+    return make_kernel(
+        program=lowered,
+        signature=Signature.of(lowered),
+        code=compiled.code,
+        target=machine,
+        trace=schedule.trace,
+        sites=compiled.sites,
+        compile_strided=compiled.compile_strided,
+    )
 
 
 def _lower(
     schedule: Schedule,
     args: Sequence[Any] | None,
     target: Target,
-    name: str | None,
-    log: BuildLog | None = None,
+    log: BuildLog,
 ) -> Program:
-    log = log or BuildLog(name or schedule.declared.name)
     program = log.stage("realise", lambda: schedule.program)
-    program = log.stage("bind_arguments", lambda: bind_arguments(program, args, name))
+    program = log.stage("bind_arguments", lambda: bind_arguments(program, args, log.name))
     program = log.stage("check_bounds", partial(check_bounds, program))
     for pass_name, run in PASSES:
         program = log.stage(pass_name, partial(run, program, target))

@@ -73,8 +73,7 @@ plain.time(a, b, c)
 # ## Schedule
 #
 # First cut the output into tiles of 6 × 32 elements. `tile` splits two loops and puts the inner
-# parts innermost. 32 divides neither 500 nor anything near it: the loop nest says what happens at
-# the edge.
+# parts innermost. 32 does not divide 500: the loop nest says what happens at the edge.
 
 # %%
 i, j = s[C].op.axis

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.strategies import expressions, same_bits, scalars, valuations, variables
 from texpr.errors import (
     BoundsError,
     DTypeError,
@@ -70,8 +71,6 @@ from texpr.ir.program import (
     seq,
 )
 from texpr.ir.visitor import Rewriter
-
-from tests.strategies import expressions, same_bits, scalars, valuations, variables
 
 # ---------------------------------------------------------------- operators
 
@@ -415,14 +414,12 @@ def numpys(root: Expr, values: dict[Any, Any]) -> Any:
 
 
 LEAVES = variables(each=1)
-everything_exact = st.sampled_from(ALL_DTYPES).flatmap(
-    lambda dtype: expressions(dtype, LEAVES, exact=True)
-)
+EXACT = st.one_of(*(expressions(dtype, LEAVES, depth=3, exact=True) for dtype in ALL_DTYPES))
 
 
 @given(st.data())
 def test_evaluate_agrees_with_numpy(data: st.DataObject) -> None:
-    built = data.draw(everything_exact)
+    built = data.draw(EXACT)
     rows = data.draw(st.lists(valuations(built), min_size=1, max_size=4))
     columns = {var: np.array([row[var] for row in rows], var.dtype.numpy) for var in rows[0]}
     with np.errstate(all="ignore"):
@@ -431,21 +428,23 @@ def test_evaluate_agrees_with_numpy(data: st.DataObject) -> None:
         assert same_bits(evaluate(built, row), value)
 
 
+LOADS = [Load(Buffer(f"{dtype}s", (n,), dtype), (i,)) for dtype in ALL_DTYPES]
+LOADING = st.one_of(*(expressions(dtype, LOADS, depth=3) for dtype in ALL_DTYPES))
+
+
 @given(st.data(), st.sampled_from(LoopKind))
 def test_interpret_agrees_with_evaluate(data: st.DataObject, kind: LoopKind) -> None:
     """Loads are values, in loops of every kind."""
-    size, index = Var("n", is_size=True), Var("i")
-    buffers = [Buffer(f"{dtype}s", (size,), dtype) for dtype in ALL_DTYPES]
-    loads = [Load(buffer, (index,)) for buffer in buffers]
-    built = data.draw(expressions(data.draw(st.sampled_from(ALL_DTYPES)), loads))
-    out = Buffer("out", (size,), built.dtype)
-    body = Loop(index, ZERO, size, Store(out, (index,), built), kind)
-    as_vars = {load: Var(load.buffer.name, load.dtype) for load in loads}
+    built = data.draw(LOADING)
+    out = Buffer("out", (n,), built.dtype)
+    body = Loop(i, ZERO, n, Store(out, (i,), built), kind)
+    as_vars = {load: Var(load.buffer.name, load.dtype) for load in LOADS}
     rows = data.draw(
         st.lists(st.fixed_dictionaries({v: scalars(v.dtype) for v in as_vars.values()}), max_size=3)
     )
     arrays = [np.array([row[var] for row in rows], var.dtype.numpy) for var in as_vars.values()]
     got = np.zeros(len(rows), built.dtype.numpy)
+    buffers = [load.buffer for load in LOADS]
     interpret(Program("main", (*buffers, out), body), *arrays, got)
 
     class LoadsAsVars(Rewriter):

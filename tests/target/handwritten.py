@@ -122,9 +122,9 @@ def loops(b: ir.IRBuilder, args: Args, shape: Sequence[Expr]) -> Iterator[list[i
     if not shape:
         yield []
         return
-    with counting(b, emit_int(b, shape[0], {shape[0]: args.of.get(id(shape[0]))})) as index:
-        with loops(b, args, shape[1:]) as inner:
-            yield [index, *inner]
+    extent = emit_int(b, shape[0], {shape[0]: args.of.get(id(shape[0]))})
+    with counting(b, extent) as index, loops(b, args, shape[1:]) as inner:
+        yield [index, *inner]
 
 
 def sum_of(output: Buffer, *inputs: Buffer) -> Body:
@@ -137,6 +137,33 @@ def sum_of(output: Buffer, *inputs: Buffer) -> Body:
                 add = b.fadd if each.dtype.is_float else b.add
                 total = add(total, args.load(b, each, *indices))
             args.store(b, total, output, *indices)
+
+    return body
+
+
+def waiting_for(flags: Buffer) -> Body:
+    """The body of a kernel that sets flags[0] and waits until somebody sets flags[1].
+
+    After some ten seconds it gives up, and returns the status 9.
+    """
+
+    def body(b: ir.IRBuilder, args: Args) -> None:
+        place = b.gep(args[flags], [I64(1)], source_etype=I64)
+        b.atomic_rmw("xchg", args[flags], I64(1), "seq_cst")
+        start = b.block
+        head, again, late, done = (b.append_basic_block() for _ in range(4))
+        b.branch(head)
+        b.position_at_end(head)
+        count = b.phi(I64)
+        count.add_incoming(I64(0), start)
+        seen = b.load_atomic(place, "seq_cst", 8, typ=I64)
+        b.cbranch(b.icmp_signed("!=", seen, I64(0)), done, again)
+        b.position_at_end(again)
+        count.add_incoming(b.add(count, I64(1)), again)
+        b.cbranch(b.icmp_signed("<", count, I64(2 * 10**10)), head, late)
+        b.position_at_end(late)
+        b.ret(I64(9))
+        b.position_at_end(done)
 
     return body
 

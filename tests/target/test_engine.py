@@ -11,11 +11,11 @@ from dataclasses import replace
 import llvmlite.binding as llvm
 import pytest
 from llvmlite import ir
-from texpr.errors import InternalError, LoweringError, TargetError
-from texpr.target.llvm.engine import assembly, compile_module
-from texpr.target.llvm.objectfile import undefined_symbols
 
 from tests.target.handwritten import Host, host
+from texpr.errors import InternalError, LoweringError, TargetError
+from texpr.target.llvm.engine import assembly, compile_module
+from texpr.target.llvm.objectfile import linked_symbols
 
 F32, F64, I64, PTR = ir.FloatType(), ir.DoubleType(), ir.IntType(64), ir.PointerType()
 LINUX_ARM = Host("aarch64-unknown-linux-gnu", "neoverse-n1", "", is_host=False)
@@ -139,9 +139,8 @@ def test_only_exports_have_addresses():
 
 
 def test_an_export_that_is_not_there():
-    with pytest.raises(InternalError, match="link: LLVM refused the generated code") as caught:
+    with pytest.raises(InternalError, match=r"kernel: the code defines \['f'\], not all of"):
         compile_module(calling("expf"), host(), ["g"])
-    assert caught.value.__cause__ is not None
 
 
 @pytest.mark.parametrize(
@@ -223,7 +222,7 @@ def test_an_unknown_triple():
 
 
 @pytest.mark.parametrize("machine", [host(), LINUX_ARM, MACOS])
-def test_undefined_symbols(machine):
+def test_linked_symbols(machine):
     assembly(adding(), machine)  # initialises LLVM for the machine
     text = (
         "declare float @expf(float)\n"
@@ -243,9 +242,9 @@ def test_undefined_symbols(machine):
     made = target.create_target_machine(cpu=machine.cpu, reloc="pic", codemodel="small")
     module = llvm.parse_assembly(text)
     module.triple = machine.triple
-    assert undefined_symbols(made.emit_object(module)) == ["expf", "fmodf", "memcpy"]
+    assert linked_symbols(made.emit_object(module)) == ({"f"}, {"expf", "fmodf", "memcpy"})
 
 
 def test_an_object_of_another_format():
     with pytest.raises(InternalError, match=r"an object file that begins with b'MZ' is not known"):
-        undefined_symbols(b"MZ")
+        linked_symbols(b"MZ")

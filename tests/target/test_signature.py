@@ -1,14 +1,14 @@
 import re
 
 import pytest
+
+from tests.target.handwritten import ZERO, declare
 from texpr.errors import LoweringError
 from texpr.ir.buffer import Buffer
 from texpr.ir.dtypes import BOOL, FLOAT32, FLOAT64, INT32, INT64
 from texpr.ir.expr import Const, Load, Var, cast
 from texpr.ir.program import Block, If, Program, Seq, Store
 from texpr.target.signature import Signature, written_before_read
-
-from tests.target.handwritten import ZERO, declare
 
 
 def array(name, *shape, dtype=FLOAT32):
@@ -62,7 +62,10 @@ def test_an_output_that_is_read_first_is_in_place():
     A, C = array("A", n), array("C", n)
     signature = Signature.of(declare("f", (A, C), (A, C), in_place=(A,)))
     assert str(signature) == "f(A: float32[n] in place) -> C: float32[n]"
-    assert [(p.is_output, p.is_fresh) for p in signature.parameters] == [(True, False), (True, True)]
+    assert [(p.is_output, p.is_fresh) for p in signature.parameters] == [
+        (True, False),
+        (True, True),
+    ]
 
 
 def test_the_caller_knows_better_which_outputs_are_filled():

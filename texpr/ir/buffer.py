@@ -27,6 +27,11 @@ class Buffer:
     def ndim(self) -> int:
         return len(self.shape)
 
+    @property
+    def is_computed(self) -> bool:
+        """Whether some operation makes it; a plain buffer is given."""
+        return False
+
     def dense_strides(self) -> tuple[Expr, ...]:
         """The strides in elements, those of C order where none are given."""
         return self.strides if self.strides is not None else c_strides(self.shape)

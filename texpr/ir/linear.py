@@ -143,9 +143,9 @@ def sum_expr(total: Sum, dtype: DType) -> Expr:
     parts: list[tuple[Expr | None, int]] = []
     first: int | None = None  # the place of the first part that is added
     high = int(dtype.max)
-    for term, number in (*total.terms.items(), (None, total.constant)):
+    for term, exact in (*total.terms.items(), (None, total.constant)):
         # -128 of an int8 cannot be subtracted, since there is no 128: it is added.
-        coefficient = number if -high <= number <= high else dtype.wrap(number)
+        coefficient = exact if -high <= exact <= high else dtype.wrap(exact)
         if coefficient:
             if first is None and (coefficient > 0 or coefficient < -high):
                 first = len(parts)

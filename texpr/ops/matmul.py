@@ -18,17 +18,17 @@ class MatmulBlocks:
     Parameters
     ----------
     rows, columns : int
-        Elements of C that are kept in vector registers over a whole block of the reduction.
+        The tile of C that is kept in vector registers over ``depth`` steps of the sum.
     depth : int
-        Steps of the reduction between two visits of the same element of C.
-    unroll : int
-        Steps of the reduction that are written out.
+        Steps of the sum between two visits of the same tile.
+    panel : int
+        Columns of B that are used for all rows of A before the next columns are touched.
     """
 
     rows: int
     columns: int
     depth: int
-    unroll: int
+    panel: int
 
 
 def matmul(
@@ -65,30 +65,24 @@ def matmul(
     return A, B, C
 
 
-def matmul_blocks(n: int, m: int, k: int, dtype: object, target: Target) -> MatmulBlocks:
+def matmul_blocks(dtype: object, target: Target) -> MatmulBlocks:
     """Return the cuts that suit the target's registers and caches.
 
-    >>> target = Target.parse("llvm -mtriple=x86_64-linux-gnu -mcpu=znver3")
-    >>> matmul_blocks(1024, 1024, 1024, "float32", target)
-    MatmulBlocks(rows=6, columns=16, depth=256, unroll=4)
+    >>> flags = "-mtriple=x86_64-linux-gnu -mcpu=haswell -l1d=32K -l2=512K"
+    >>> matmul_blocks("float32", Target.parse(f"llvm {flags}"))
+    MatmulBlocks(rows=6, columns=16, depth=256, panel=128)
     """
-    lanes = target.vector_lanes(dtype)
-    registers = target.num_vector_registers or 16  # scalars, where there are no vectors
-    # Two vectors of B beside each other, one element of A spread over a third, and the rest of
-    # the registers for C.
-    rows = max(1, (registers - 3) // 2)
-    columns = 2 * lanes
-    # What one block of the reduction reads, a strip of B and one of A, stays in half of the
-    # first cache.
     element_bytes = as_dtype(dtype).size_bytes
-    depth = target.l1d_bytes // 2 // ((rows + columns) * element_bytes)
-    depth = max(16, 1 << (depth.bit_length() - 1))
-    return MatmulBlocks(
-        rows=min(rows, max(1, n)),
-        columns=min(columns, max(1, m)),
-        depth=min(depth, max(1, k)),
-        unroll=4,
-    )
+    registers = target.num_vector_registers or 16  # scalars, where there are no vectors
+    # Two vectors of B beside each other, one element of A spread over a third; what is left
+    # holds C.
+    columns = 2 * target.vector_lanes(dtype)
+    rows = max(1, (registers - 3) // 2)
+    # A strip of A and one of B, as deep as the sum runs, fit the first cache together.
+    depth = _power_of_two_below(target.l1d_bytes // ((rows + columns) * element_bytes))
+    # The panel of B fits a quarter of the second cache: A and C pass through it as well.
+    panel = _power_of_two_below((target.l2_bytes or 1 << 19) // 4 // (depth * element_bytes))
+    return MatmulBlocks(rows, columns, depth, max(columns, panel))
 
 
 def schedule_matmul(C: te.Tensor, target: Target | str | None = None) -> te.TeSchedule:
@@ -96,38 +90,54 @@ def schedule_matmul(C: te.Tensor, target: Target | str | None = None) -> te.TeSc
 
     ::
 
-        for i_o:                            block of rows
-            for j_o:                        block of columns
-                for k_o:                    block of the sum
-                    for k_i:
-                        for i_i:            unrolled, one register of C a row and vector
-                            for j_i:        vectorized
+        for j_o_o in …:                  panels of B, each in the second cache
+            for k_o in …:                blocks of the sum
+                for i_o in …:            rows of tiles
+                    for j_o_i in …:      tiles, each in registers from here on
+                        for k_i in …:
+                            for i_i in unrolled(rows):
+                                for j_i in vectorized(columns):
+
+    Parameters
+    ----------
+    C : Tensor
+        The product, of sizes known as numbers.
+    target : Target or str, optional
+        What it is to run on; this machine unless given.
 
     Raises
     ------
     ScheduleError
         ``C`` is something else, or its sizes are not numbers.
+
+    Source: K. Goto and R. van de Geijn, "Anatomy of high-performance matrix multiplication",
+    ACM TOMS 34(3), 2008, section 4; without its packed copies of A and B.
     """
-    own = Target.of(target)
     op = C.op
-    if not isinstance(op, te.ComputeOp) or len(op.axis) != 2 or len(op.reduce_axis) != 1:
+    if not isinstance(op, te.ComputeOp) or (len(op.axis), len(op.reduce_axis)) != (2, 1):
         raise ScheduleError(
             f"schedule_matmul: {C.name!r} is no matrix product; declare it with ops.matmul"
         )
     i, j = op.axis
     (k,) = op.reduce_axis
-    extents = [int_value(axis.dom[1]) for axis in (i, j, k)]
-    n, m, length = extents
-    if n is None or m is None or length is None:
+    n, m = (int_value(axis.dom[1]) for axis in (i, j))
+    if n is None or m is None:
         raise ScheduleError(
-            f"schedule_matmul: the sizes of {C.name!r} are not all numbers; "
-            f"declare it for fixed sizes"
+            f"schedule_matmul: the size of {C.name!r} is not known; declare it in numbers"
         )
-    blocks = matmul_blocks(n, m, length, C.dtype, own)
+    blocks = matmul_blocks(C.dtype, Target.of(target))
+    columns = min(blocks.columns, max(1, m))  # no lanes beyond a small matrix
+    rows = min(blocks.rows, max(1, n))
     s = te.create_schedule(op)
-    i_o, j_o, i_i, j_i = s[C].tile(i, j, blocks.rows, blocks.columns)
+    i_o, j_o, i_i, j_i = s[C].tile(i, j, rows, columns)
     k_o, k_i = s[C].split(k, factor=blocks.depth)
-    s[C].reorder(i_o, j_o, k_o, k_i, i_i, j_i)
+    j_o_o, j_o_i = s[C].split(j_o, factor=max(1, blocks.panel // columns))
+    s[C].reorder(j_o_o, k_o, i_o, j_o_i, k_i, i_i, j_i)
     s[C].vectorize(j_i)
     s[C].unroll(i_i)
     return s
+
+
+def _power_of_two_below(number: int) -> int:
+    """Return the greatest power of two up to ``number``, and 16 at least."""
+    return max(16, 1 << (number.bit_length() - 1))

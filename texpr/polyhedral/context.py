@@ -75,9 +75,12 @@ class Analysis:
 
     def number(self, value: int) -> isl.Val:
         """Return ``value`` for isl."""
+        make = isl.Val.int_from_si
         if -(1 << 62) < value < (1 << 62):
-            return isl.Val.int_from_si(self.context, value)
-        return isl.Val.read_from_str(self.context, str(value))
+            return make(self.context, value)
+        # Not by parsing, which says "syntax error" where the budget ends.
+        high, low = divmod(value, 1 << 62)
+        return self.number(high).mul(make(self.context, 1 << 62)).add(make(self.context, low))
 
     def ask(self, question: Callable[[], T]) -> T | Unknown:
         """Return ``question()``, or Unknown where isl's budget does not suffice for it.
@@ -88,9 +91,8 @@ class Analysis:
             isl refuses for another reason: the question makes no sense.
 
         >>> analysis = Analysis(max_operations=20)
-        >>> def hard():
-        ...     return isl.Set("[n] -> {[i, j]: 5i < 3n and j mod 7 = i}", analysis.context).lexmin()
-        >>> print(analysis.ask(hard))
+        >>> hard = isl.Set("[n] -> {[i, j]: 5i < 3n and j mod 7 = i}", analysis.context)
+        >>> print(analysis.ask(hard.lexmin))
         isl gave up after 20 operations
         """
         self.context.reset_operations()
@@ -98,8 +100,7 @@ class Analysis:
         try:
             return question()
         except isl.Error as error:
-            # islpy has one class for all errors. A parser out of budget says "syntax error", but
-            # nothing here parses more than numbers.
+            # islpy has one class for all errors.
             if "maximal number of operations" in str(error):
                 return Unknown(f"isl gave up after {self.max_operations} operations")
             raise InternalError("polyhedral: isl refused a question") from error

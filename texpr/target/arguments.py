@@ -7,14 +7,14 @@ whatever it does not take, so that nothing here needs to be fast.
 from __future__ import annotations
 
 import operator
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import numpy as np
 
 from texpr.errors import DTypeError, ShapeError, TexprError, did_you_mean
-from texpr.ir.dtypes import DType
 from texpr.ir.expr import Expr, Var, free_vars
 from texpr.ir.interpreter import evaluate
 from texpr.target.aliasing import check_aliasing
@@ -110,8 +110,8 @@ class _Check:
         self.sizes: dict[Var, Any] = {}
         self.origin = {size.var: size for size in signature.sizes}
 
-    def refuse(self, error: type[TexprError], what: str, advice: str) -> NoReturn:
-        raise error(f"{self.signature.name}: {what}; {advice}")
+    def wrong(self, error: type[TexprError], what: str, advice: str) -> TexprError:
+        return error(f"{self.signature.name}: {what}; {advice}")
 
     def run(self) -> Checked:
         parameters = list(enumerate(self.signature.parameters))
@@ -136,7 +136,7 @@ class _Check:
         arrays = [(each, self.values[at]) for at, each in parameters if each.is_array]
         for parameter, array in arrays:
             if parameter.is_output and not array.flags.writeable:
-                self.refuse(
+                raise self.wrong(
                     TexprError,
                     f"{parameter.name} is read-only, and the kernel writes it",
                     f"pass an array that may be written, such as {parameter.name}.copy()",
@@ -156,13 +156,13 @@ class _Check:
         try:
             return np.asarray(memoryview(value))
         except (TypeError, ValueError, BufferError, NotImplementedError) as error:
-            kind = f"{name} is a {_type_name(value)}"
+            kind = f"{name} is {_described(value)}"
             if isinstance(value, (list, tuple)):
                 advice = f"pass np.asarray({name}, dtype={dtype.name!r})"
                 what = f"{kind}, not an array"
             elif isinstance(value, (bool, int, float, complex)):
                 what = f"{name} is the number {value!r}, not an array"
-                advice = f"pass np.full({_shape_text(self.signature, parameter)}, ...)"
+                advice = f"pass an array of {dtype}{_shape_text(self.signature, parameter)}"
             elif hasattr(value, "__dlpack__") and hasattr(value, "numpy"):
                 what = f"{kind}, which has no buffer protocol"
                 advice = f"pass {name}.numpy(), which shares its memory"
@@ -175,39 +175,53 @@ class _Check:
             else:
                 what = f"{kind}, not an array ({error})"
                 advice = "pass a NumPy array, or another object with the buffer protocol"
-            raise DTypeError(f"{self.signature.name}: {what}; {advice}") from None
+            raise self.wrong(DTypeError, what, advice) from None
 
     def as_scalar(self, parameter: Parameter, value: Any) -> bool | int | float:
-        name, dtype = parameter.name, parameter.dtype
-        if np.ndim(value) if isinstance(value, np.ndarray) else isinstance(value, (list, tuple)):
-            self.refuse(
-                DTypeError,
-                f"{name} is a {_type_name(value)} and not a number",
-                f"pass one number for the scalar {name}: {dtype}",
-            )
-        try:
-            number = _number(dtype, value)
-        except (TypeError, ValueError, OverflowError):
-            number = None
-        if number is None:
-            examples = {"bool": "True or False", "float": "a number"}
-            advice = f"pass {examples.get(dtype.kind, 'an int')} for the scalar {name}: {dtype}"
-            self.refuse(
-                DTypeError, f"{name} is {value!r} ({_type_name(value)}), no {dtype}", advice
-            )
+        number = self.as_number(parameter, value)
+        name, dtype, var = parameter.name, parameter.dtype, parameter.source
         if dtype.is_integer and not dtype.min <= number <= dtype.max:
-            self.refuse(
-                DTypeError,
-                f"{name} = {number} does not fit {dtype} ({dtype.min} to {dtype.max})",
-                "pass a value in that range, or declare a wider type",
-            )
-        var = parameter.source
+            raise self.too_large(parameter, number, f"{dtype} ({dtype.min} to {dtype.max})")
         assert isinstance(var, Var)  # what a scalar parameter stands for
         if var.is_size and number < 0:
-            self.refuse(ShapeError, f"the size {name} is {number}", "pass one that is at least 0")
+            raise self.wrong(
+                ShapeError, f"the size {name} is {number}", "pass one that is at least 0"
+            )
         self.sizes[var] = number
-        scalar: bool | int | float = number
-        return scalar
+        return number
+
+    def as_number(self, parameter: Parameter, value: Any) -> bool | int | float:
+        """Return ``value`` as a Python scalar of the parameter's kind."""
+        name, dtype = parameter.name, parameter.dtype
+        try:
+            if isinstance(value, np.ndarray) and not value.ndim:
+                value = value[()]
+            if dtype.is_bool and isinstance(value, (bool, np.bool_)):
+                return bool(value)
+            if dtype.is_integer:
+                return operator.index(value)
+            # float() also reads text, and arrays of one element.
+            if dtype.is_float and not isinstance(value, (str, bytes, bytearray, np.ndarray)):
+                return float(value)
+        except OverflowError:
+            raise self.too_large(parameter, value, str(dtype)) from None
+        except (TypeError, ValueError):
+            pass
+        is_plain = isinstance(value, (str, bytes, bool, int, float, complex))
+        shown = f"{name} = {reprlib.repr(value)}" if is_plain else name
+        wanted = {"bool": "True or False", "float": "a number"}.get(dtype.kind, "an int")
+        raise self.wrong(
+            DTypeError,
+            f"{shown} is {_described(value)} where the scalar {dtype} is wanted",
+            f"pass {wanted}",
+        )
+
+    def too_large(self, parameter: Parameter, number: Any, kind: str) -> TexprError:
+        return self.wrong(
+            DTypeError,
+            f"{parameter.name} = {reprlib.repr(number)} does not fit {kind}",
+            "pass a smaller value, or declare a wider type",
+        )
 
     def check_dtype(self, parameter: Parameter, array: Array) -> None:
         name, dtype = parameter.name, parameter.dtype
@@ -223,12 +237,12 @@ class _Check:
             what = f"{name} holds Python objects (dtype object) where {dtype} is wanted"
         else:
             what = f"{name} is {array.dtype} where {dtype} is wanted"
-        self.refuse(DTypeError, what, advice)
+        raise self.wrong(DTypeError, what, advice)
 
     def check_ndim(self, parameter: Parameter, array: Array) -> None:
         if array.ndim != parameter.ndim:
             wanted = _shape_text(self.signature, parameter)
-            self.refuse(
+            raise self.wrong(
                 ShapeError,
                 f"{parameter.name} has {_count(array.ndim, 'dimension')}, shape {array.shape}, "
                 f"where {parameter.ndim} are declared, {wanted}",
@@ -243,7 +257,7 @@ class _Check:
             array = self.values[size.parameter]
             name = self.text(size.var)
             if array is MISSING:
-                self.refuse(
+                raise self.wrong(
                     ShapeError,
                     f"the size {name} follows from {parameter.name} only, which was left out",
                     f"pass {parameter.name}",
@@ -255,7 +269,7 @@ class _Check:
             if value > size.var.dtype.max or value < (
                 0 if size.var.is_size else size.var.dtype.min
             ):
-                self.refuse(
+                raise self.wrong(
                     ShapeError,
                     f"{parameter.name}'s extent {size.dimension} is {extent}, which makes {name} "
                     f"{value}",
@@ -278,7 +292,7 @@ class _Check:
         for dimension, extent in enumerate(shape):
             if extent < 0:
                 explained = self.explained(parameter.shape[dimension], extent)
-                self.refuse(
+                raise self.wrong(
                     ShapeError,
                     f"{parameter.name} would have a negative extent {dimension}: {explained}",
                     "pass larger arrays",
@@ -299,13 +313,13 @@ class _Check:
                 what += f", which no {self.variables(extent.expected)} makes of {text}"
             else:
                 what += f" where {self.explained(extent.expected, expected)}"
-            self.refuse(ShapeError, what, f"pass arrays whose shapes fit {self.signature}")
+            raise self.wrong(ShapeError, what, f"pass arrays whose shapes fit {self.signature}")
 
     def check_requirements(self) -> None:
         for requirement in self.signature.requirements:
             if not evaluate(requirement, self.scope(requirement)):
                 values = ", ".join(self.valued(var) for var in free_vars(requirement))
-                self.refuse(
+                raise self.wrong(
                     ShapeError,
                     f"it requires {self.text(requirement)}, but {values}",
                     "pass arguments that satisfy it",
@@ -345,7 +359,7 @@ class _Check:
             ]
             if array.size and any(step % array.itemsize for step in steps):
                 copy = f"np.ascontiguousarray({parameter.name})"
-                self.refuse(
+                raise self.wrong(
                     ShapeError,
                     f"{parameter.name} has strides of {array.strides} bytes, no multiples of "
                     f"the {array.itemsize} bytes of {parameter.dtype}",
@@ -358,25 +372,15 @@ def _is_dense(array: Array) -> bool:
     return array.flags.c_contiguous and (array.size == 0 or address % array.itemsize == 0)
 
 
-def _number(dtype: DType, value: Any) -> Any:
-    """Return ``value`` as a Python scalar of the kind of ``dtype``, None where it is of another."""
-    if dtype.is_bool:
-        if isinstance(value, np.ndarray):
-            value = value[()]
-        return bool(value) if isinstance(value, (bool, np.bool_)) else None
-    if dtype.is_integer:
-        return operator.index(value)
-    if isinstance(value, (str, bytes)):  # float() reads these
-        return None
-    return float(value)
-
-
-def _type_name(value: object) -> str:
-    kind = type(value)
+def _described(value: object) -> str:
+    if value is None:
+        return "None"
     if isinstance(value, np.ndarray):
-        return f"{kind.__name__} of shape {value.shape}"
-    module = kind.__module__
-    return kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"
+        return f"an array of shape {value.shape}"
+    kind = type(value)
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    article = "an" if (module or kind.__qualname__)[0].lower() in "aeiou" else "a"
+    return f"{article} {module}{kind.__qualname__}"
 
 
 def _count(number: int, noun: str) -> str:

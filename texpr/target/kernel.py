@@ -256,18 +256,20 @@ class _Calls:
         not what they should be: the checks in Python know better.
         """
         made = []
-        try:
-            for at, dtype, extents in self.recipes:
-                if values[at] is MISSING:
-                    shape = [
-                        extent if place is None else values[place].shape[extent]
-                        for place, extent in extents
-                    ]
-                    array = np.empty(shape, dtype)
-                    made.append(array)
-                    values[at] = array
-        except (AttributeError, IndexError):
-            return None
+        for at, dtype, extents in self.recipes:
+            if values[at] is not MISSING:
+                continue
+            shape = []
+            for place, extent in extents:
+                if place is None:
+                    shape.append(extent)
+                elif isinstance(values[place], np.ndarray) and extent < values[place].ndim:
+                    shape.append(values[place].shape[extent])
+                else:
+                    return None
+            array = np.empty(shape, dtype)
+            made.append(array)
+            values[at] = array
         return None if any(value is MISSING for value in values) else made
 
     def explained(self, *args: Any, **named: Any) -> Any:

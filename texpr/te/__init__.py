@@ -11,9 +11,11 @@ from texpr.te.functions import (
 )  # fmt: skip
 from texpr.te.reducers import all, any, argmax, argmin, comm_reducer, max, min, prod, sum
 from texpr.te.tensor import ComputeOp, Operation, PlaceholderOp, Tensor
-from texpr.te.schedule import create_schedule
+from texpr.te.schedule import TeSchedule, TeStage, create_schedule
 
 __all__ = [
+    "TeSchedule",
+    "TeStage",
     "ComputeOp",
     "Expr",
     "IterVar",

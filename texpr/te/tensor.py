@@ -51,6 +51,10 @@ class Tensor(Buffer, ExprOperators):
         return self.ndim > 0
 
     @property
+    def is_computed(self) -> bool:
+        return isinstance(self.op, ComputeOp)
+
+    @property
     def axis(self) -> tuple[IterVar, ...]:
         """The axes of the operation that computes it."""
         return self.op.axis

@@ -39,7 +39,7 @@ def mask_of_low_bits(node: Binary, context: Context) -> Expr | None:
     if value is None or value & (value + 1):
         return None
     low, high = context.range_of(x)
-    return x if 0 <= low and high <= value else None
+    return x if low >= 0 and high <= value else None
 
 
 def double_invert(node: Unary, _context: Context) -> Expr | None:

@@ -14,7 +14,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from texpr.ir.dtypes import BOOL, INT64, DType
-from texpr.ir.expr import Binary, Call, Cast, Const, Expr, IfThenElse, Load, Select, Unary, Var, postorder
+from texpr.ir.expr import (
+    Binary,
+    Call,
+    Cast,
+    Const,
+    Expr,
+    IfThenElse,
+    Load,
+    Select,
+    Unary,
+    Var,
+    postorder,
+)
 from texpr.ir.linear import Sum, is_sum, sum_expr, sum_of
 from texpr.ir.simplify.intervals import (
     BINARY_INTERVALS,
@@ -22,12 +34,15 @@ from texpr.ir.simplify.intervals import (
     Interval,
     absolute,
     hull,
+    inverted,
     of_type,
 )
 
 INT64_MIN, INT64_MAX = FULL["int64"]
-_EFFORT = 24
-"""How many sums one proof may look at; what is provable at all takes a handful."""
+_EFFORT = 12
+"""From how many sums a proof may take a step; what is provable at all takes a handful."""
+_FAR = 1 << 40
+"""A bound beyond this is the end of a type, divided by something, and proves nothing."""
 
 
 class Context:
@@ -132,7 +147,7 @@ class Context:
                 if pending:
                     stack.extend(pending)
                     continue
-                known[node] = all([known[child] for child in children])
+                known[node] = all(known[child] for child in children)
             stack.pop()
         return known[root]
 
@@ -234,21 +249,12 @@ class Context:
         elif type(node) is Binary:
             found = BINARY_INTERVALS[node.op](known[node.children[0]], known[node.children[1]])
         elif type(node) is Unary:
-            low, high = known[node.children[0]]
-            if node.op == "abs":
-                found = absolute((low, high))
-            elif dtype.kind == "int":  # ~x is -1 - x
-                found = (-1 - high, -1 - low)
-            else:
-                greatest = FULL[dtype.name][1]
-                found = (greatest - high, greatest - low)
+            operand = known[node.operand]
+            found = absolute(operand) if node.op == "abs" else inverted(operand, dtype)
         elif isinstance(node, (Select, IfThenElse)):
             found = hull(known[node.children[1]], known[node.children[2]])
         elif type(node) is Cast:
-            if node.operand.dtype.is_bool:
-                found = (0, 1)
-            elif node.operand.dtype.is_integer:
-                found = known[node.operand]
+            found = (0, 1) if node.operand.dtype.is_bool else known.get(node.operand)
         if found is not None and self.is_index(node):
             return _clamp(found[0]), _clamp(found[1])
         return of_type(found, dtype)
@@ -263,14 +269,16 @@ class Context:
         """
         if self.interval(total)[0] >= 0:
             return True
-        pending = [total]
+        cancelled: frozenset[Expr] = frozenset()
+        pending = [(total, cancelled)]
         for _ in range(_EFFORT):
             if not pending:
                 break
-            current = pending.pop()
-            if self.interval(current)[0] >= 0:
-                return True
-            pending.extend(self._without_a_term(current))
+            current, cancelled = pending.pop()
+            for after, term in self._without_a_term(current, cancelled):
+                if self.interval(after)[0] >= 0:
+                    return True
+                pending.append((after, cancelled | {term}))
         return False
 
     def is_nonzero(self, expr: Expr) -> bool:
@@ -278,17 +286,25 @@ class Context:
         low, high = self.range_of(expr)
         return low > 0 or high < 0 or self.is_nonnegative(self.exact_sum(expr).shifted(-1))
 
-    def _without_a_term(self, total: Sum) -> list[Sum]:
-        """Return sums that are at most ``total``; those that rid it of an unbounded term last."""
-        bounded: list[Sum] = []
-        unbounded: list[Sum] = []
+    def _without_a_term(self, total: Sum, cancelled: frozenset[Expr]) -> list[tuple[Sum, Expr]]:
+        """Return sums that are at most ``total``, each with the term that it lacks.
+
+        Those that are rid of an unbounded term come last. What was ``cancelled`` stays so.
+        """
+        bounded: list[tuple[Sum, Expr]] = []
+        unbounded: list[tuple[Sum, Expr]] = []
+        shape = [fact for term in total.terms for fact in self._facts_of_shape(term)]
         for term, coefficient in total.terms.items():
-            bound = self.range_of(term)[coefficient < 0]
-            found = unbounded if bound in (INT64_MIN, INT64_MAX) else bounded
-            for fact in (*self.facts.get(term, ()), *self._facts_of_shape(term)):
+            facts = self.facts.get(term, ())
+            if not facts and not shape:
+                continue
+            found = bounded if abs(self.range_of(term)[coefficient < 0]) < _FAR else unbounded
+            for fact in (*facts, *shape):
                 share = fact.terms.get(term, 0)
                 if share and coefficient % share == 0 and coefficient // share > 0:
-                    found.append(total.plus(fact, -(coefficient // share)))
+                    after = total.plus(fact, -(coefficient // share))
+                    if cancelled.isdisjoint(after.terms):
+                        found.append((after, term))
         return bounded + unbounded
 
     def _facts_of_shape(self, term: Expr) -> tuple[Sum, ...]:

@@ -25,7 +25,7 @@ def split_rest(total: Sum, divisor: int, context: Context) -> tuple[int, Sum, Su
         others = {t: c for t, c in total.terms.items() if shares[t] % factor}
         rest = Sum(others, constant)
         low, high = context.interval(rest)
-        if 0 <= low and high < factor:
+        if low >= 0 and high < factor:
             group = {t: c for t, c in total.terms.items() if shares[t] % factor == 0}
             return factor, Sum(group, total.constant - constant), rest
     return None

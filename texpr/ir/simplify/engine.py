@@ -13,8 +13,22 @@ from texpr.errors import InternalError
 from texpr.ir.expr import Const, Expr, Load
 from texpr.ir.linear import Sum, is_sum, sum_expr
 from texpr.ir.simplify import (
-    add, bits, call, cast, choice, compare, div, floordiv, floormod, logic, minmax, mul, neg,
-    power, sub, truncdiv,
+    add,
+    bits,
+    call,
+    cast,
+    choice,
+    compare,
+    div,
+    floordiv,
+    floormod,
+    logic,
+    minmax,
+    mul,
+    neg,
+    power,
+    sub,
+    truncdiv,
 )  # fmt: skip
 from texpr.ir.simplify.context import Context
 from texpr.ir.simplify.fold import fold
@@ -112,7 +126,7 @@ def _rewritten(node: Expr, context: Context) -> Expr:
     children = node.children
     if type(node) is Load:
         return node
-    if all([type(child) is Const for child in children]):
+    if all(type(child) is Const for child in children):
         constant = fold(node)
         if constant is not None:
             return constant

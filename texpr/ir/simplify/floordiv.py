@@ -1,4 +1,4 @@
-"""Rules of ``//`` on integers. (On floats ``x // 1.0`` rounds; nothing is simpler.)
+"""Rules of ``//`` on integers; of floats nothing is simpler, ``x // 1.0`` rounds.
 
 Those that look into the dividend need it as a sum over the integers, which does not wrap.
 """
@@ -67,9 +67,7 @@ def of_sum(node: Binary, context: Context) -> Expr | None:
         if dividend is None:
             return None
         # The quotient fits the type, so it does not matter whether its parts wrap.
-        return sum_expr(
-            Sum({**whole, Binary("floordiv", dividend, b): 1}, carried), node.dtype
-        )
+        return sum_expr(Sum({**whole, Binary("floordiv", dividend, b): 1}, carried), node.dtype)
     found = split_rest(total, divisor, context)
     if found is None:
         return None

@@ -22,7 +22,7 @@ def by_range(node: Binary, context: Context) -> Expr | None:
     a, b = node.children
     low, high = context.range_of(a)
     least, greatest = context.range_of(b)
-    if 0 <= low and high < least:
+    if low >= 0 and high < least:
         return a
     if least != greatest or least <= 0 or low // least != high // least:
         return None
@@ -75,9 +75,7 @@ def _reduced(number: int, divisor: int) -> int:
     return number % divisor if number >= 0 else -(-number % divisor)
 
 
-def _expr(
-    total: Sum, node: Binary, context: Context, is_index: bool, wraps: bool
-) -> Expr | None:
+def _expr(total: Sum, node: Binary, context: Context, is_index: bool, wraps: bool) -> Expr | None:
     if wraps:
         return sum_expr(total, node.dtype)
     return context.expr_of(total, node.dtype, is_index=is_index)

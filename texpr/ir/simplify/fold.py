@@ -7,6 +7,7 @@ to the last bit is left alone: ``pow``, functions with a tolerance, ``min`` of 0
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from typing import Any, Final
@@ -118,7 +119,7 @@ def converted(value: Number, source: DType, to: DType) -> Number:
     if to.is_integer:
         if not source.is_float:
             return to.wrap(int(value))
-        if value != value:
+        if math.isnan(value):
             return 0
         return int(min(max(value, to.min), to.max))
     return source.numpy.type(value).astype(to.numpy)
@@ -137,7 +138,8 @@ def fold(node: Expr) -> Const | None:
 
 
 def _plain(value: Number) -> bool | int | float:
-    found: bool | int | float = value.item() if isinstance(value, (np.generic, np.ndarray)) else value
+    is_numpy = isinstance(value, (np.generic, np.ndarray))
+    found: bool | int | float = value.item() if is_numpy else value
     return found
 
 

@@ -21,7 +21,7 @@ def hull(x: Interval, y: Interval) -> Interval:
     return min(x[0], y[0]), max(x[1], y[1])
 
 
-def mul(x: Interval, y: Interval) -> Interval:
+def _mul(x: Interval, y: Interval) -> Interval:
     products = [a * b for a in x for b in y]
     return min(products), max(products)
 
@@ -36,18 +36,18 @@ def _quotients(x: Interval, y: Interval, divide: Callable[[int, int], int]) -> I
     return min(found), max(found)
 
 
-def floordiv(x: Interval, y: Interval) -> Interval:
+def _floordiv(x: Interval, y: Interval) -> Interval:
     return _quotients(x, y, lambda a, d: a // d)
 
 
-def truncdiv(x: Interval, y: Interval) -> Interval:
+def _truncdiv(x: Interval, y: Interval) -> Interval:
     return _quotients(x, y, lambda a, d: a // d if (a < 0) == (d < 0) else -(-a // d))
 
 
-def floormod(x: Interval, y: Interval) -> Interval:
+def _floormod(x: Interval, y: Interval) -> Interval:
     low, high = y
     if low > 0:
-        if 0 <= x[0] and x[1] < low:
+        if x[0] >= 0 and x[1] < low:
             return x
         if low == high and x[0] // low == x[1] // low:
             return x[0] % low, x[1] % low
@@ -55,16 +55,16 @@ def floormod(x: Interval, y: Interval) -> Interval:
     return min(low + 1, 0), max(high - 1, 0)
 
 
-def truncmod(x: Interval, y: Interval) -> Interval:
+def _truncmod(x: Interval, y: Interval) -> Interval:
     magnitude = max(abs(y[0]), abs(y[1]), 1) - 1
     return max(-magnitude, min(x[0], 0)), min(magnitude, max(x[1], 0))
 
 
-def minimum(x: Interval, y: Interval) -> Interval:
+def _minimum(x: Interval, y: Interval) -> Interval:
     return min(x[0], y[0]), min(x[1], y[1])
 
 
-def maximum(x: Interval, y: Interval) -> Interval:
+def _maximum(x: Interval, y: Interval) -> Interval:
     return max(x[0], y[0]), max(x[1], y[1])
 
 
@@ -73,48 +73,55 @@ def _bits_above(*values: int) -> int:
     return int((1 << max(value.bit_length() for value in values)) - 1)
 
 
-def bitand(x: Interval, y: Interval) -> Interval | None:
+def _bitand(x: Interval, y: Interval) -> Interval | None:
     ends = [high for low, high in (x, y) if low >= 0]
     return (0, min(ends)) if ends else None
 
 
-def bitor(x: Interval, y: Interval) -> Interval | None:
+def _bitor(x: Interval, y: Interval) -> Interval | None:
     return (max(x[0], y[0]), _bits_above(x[1], y[1])) if x[0] >= 0 <= y[0] else None
 
 
-def bitxor(x: Interval, y: Interval) -> Interval | None:
+def _bitxor(x: Interval, y: Interval) -> Interval | None:
     return (0, _bits_above(x[1], y[1])) if x[0] >= 0 <= y[0] else None
 
 
-def shr(x: Interval, y: Interval) -> Interval:
+def _shr(x: Interval, y: Interval) -> Interval:
     # A count outside the width shifts everything out, as 64 does.
     shifts = (min(y[0], 64), min(y[1], 64)) if y[0] >= 0 else (0, 64)
     found = [a >> count for a in x for count in shifts]
     return min(found), max(found)
 
 
-def shl(x: Interval, y: Interval) -> Interval | None:
+def _shl(x: Interval, y: Interval) -> Interval | None:
     return (x[0] << y[0], x[1] << y[0]) if y[0] == y[1] and 0 <= y[0] < 64 else None
 
 
 def absolute(x: Interval) -> Interval:
+    """Return the interval of ``abs``."""
     low, high = abs(x[0]), abs(x[1])
     return (0 if x[0] <= 0 <= x[1] else min(low, high)), max(low, high)
 
 
+def inverted(x: Interval, dtype: DType) -> Interval:
+    """Return the interval of ``~``: of what the ends have left to all bits set."""
+    ones = -1 if dtype.kind == "int" else FULL[dtype.name][1]
+    return ones - x[1], ones - x[0]
+
+
 BINARY_INTERVALS: Final[dict[str, Callable[[Interval, Interval], Interval | None]]] = {
-    "mul": mul,
-    "floordiv": floordiv,
-    "floormod": floormod,
-    "truncdiv": truncdiv,
-    "truncmod": truncmod,
-    "min": minimum,
-    "max": maximum,
-    "bitand": bitand,
-    "bitor": bitor,
-    "bitxor": bitxor,
-    "shr": shr,
-    "shl": shl,
+    "mul": _mul,
+    "floordiv": _floordiv,
+    "floormod": _floormod,
+    "truncdiv": _truncdiv,
+    "truncmod": _truncmod,
+    "min": _minimum,
+    "max": _maximum,
+    "bitand": _bitand,
+    "bitor": _bitor,
+    "bitxor": _bitxor,
+    "shr": _shr,
+    "shl": _shl,
 }
 """The interval of each operator but those of sums; None where nothing is known."""
 

@@ -51,22 +51,23 @@ def implied(node: Binary, context: Context) -> Expr | None:
         p = None if q is None else at_least_zero(other, context)
         if p is None or q is None:
             continue
-        both = p.plus(q)
-        if conjunction and context.is_nonnegative(both.negated().shifted(-1)):
+        # The ranges of what is left of the terms: two conditions that have to do with each other
+        # have the same terms, and a search for a proof would take too long for each pair.
+        low, high = context.interval(p.plus(q))
+        if conjunction and high < 0:
             return FALSE  # p >= 0 and q >= 0 is impossible
-        if not conjunction and context.is_nonnegative(both.shifted(1)):
+        if not conjunction and low > -2:
             return TRUE  # p < 0 and q < 0 is impossible
-        follows, leads = (q, p) if conjunction else (p, q)
-        difference = follows.plus(leads, -1)
-        if context.is_nonnegative(difference):
+        low, high = context.interval(q.plus(p, -1))
+        if (low >= 0) if conjunction else (high <= 0):
             return node.a
-        if context.is_nonnegative(difference.negated()) and not _reads(last):
+        if ((high <= 0) if conjunction else (low >= 0)) and not _reads(last):
             return _replaced(node, place, last)
     return None
 
 
 def _chain(node: Binary) -> list[Expr]:
-    """Return the operands before the last one of ``a and b and c``, from the right, some of them."""
+    """Return operands of ``a and b and c`` before the last one, from the right."""
     found: list[Expr] = []
     left = node.a
     while type(left) is Binary and left.op == node.op and len(found) < _PARTS:

@@ -9,7 +9,7 @@ from texpr.ir.simplify.match import is_float
 
 
 def drop_one(node: Binary, _context: Context) -> Expr | None:
-    """``x * 1.0`` and ``1.0 * x`` are ``x``. (``x * 0.0`` is not 0: x may be NaN or negative.)"""
+    """``x * 1.0`` and ``1.0 * x`` are ``x``; ``x * 0.0`` is not 0, x may be NaN or negative."""
     a, b = node.children
     if is_float(b, 1.0):
         return a
@@ -25,10 +25,11 @@ def constant_last(node: Binary, context: Context) -> Expr | None:
     factors = []
     for operand in (a, b):
         total = context.sum_of(operand)
+        factor, coefficient = operand, 1
         if len(total.terms) == 1 and total.constant == 0:
-            ((operand, coefficient),) = total.terms.items()
-            product *= coefficient
-        factors.append(operand)
+            ((factor, coefficient),) = total.terms.items()
+        factors.append(factor)
+        product *= coefficient
     if factors[0] is a and factors[1] is b:
         return None
     return Binary("mul", Binary("mul", *factors), Const(product, node.dtype))

@@ -39,7 +39,7 @@ class StatementSimplifier(Rewriter):
         same = len(parts) == len(node.stmts) and all(map(_is, parts, node.stmts))
         return node if same else Seq(tuple(parts))
 
-    def visit_Loop(self, node: Loop) -> Visit[Stmt]:
+    def visit_Loop(self, node: Loop) -> Visit[Any]:
         outer = self.context
         lower, upper = self.expr(node.lower), self.expr(node.upper)
         count = outer.exact_sum(upper).plus(outer.exact_sum(lower), -1)
@@ -111,7 +111,7 @@ class StatementSimplifier(Rewriter):
             return body
         return node if value is node.value and body is node.body else Let(node.var, value, body)
 
-    def visit_Alloc(self, node: Alloc) -> Visit[Stmt]:
+    def visit_Alloc(self, node: Alloc) -> Visit[Any]:
         body = yield node.body
         if _is_nothing(body):
             return body

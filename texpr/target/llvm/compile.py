@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 from typing import NoReturn
 
@@ -11,7 +13,7 @@ from texpr.errors import TargetError
 from texpr.ir.program import Program
 from texpr.target.llvm.engine import NativeCode, assembly, compile_module
 from texpr.target.llvm.entry import emit_entry
-from texpr.target.llvm.function import emit_kernel, emit_scalar
+from texpr.target.llvm.function import KernelFunction, emit_kernel, emit_scalar
 from texpr.target.signature import ENTRY, TRUSTED_ENTRY, Signature
 from texpr.target.strided import strided_program
 from texpr.target.target import Target
@@ -19,8 +21,6 @@ from texpr.target.target import Target
 
 class ForeignCode:
     """Code for another machine: it can be read, and not run."""
-
-    sites: tuple[str, ...] = ()
 
     def __init__(self, module: ir.Module, target: Target) -> None:
         self._module = module
@@ -41,3 +41,39 @@ class ForeignCode:
             f"{symbol}: code for {self._target.triple} ({self._target.cpu}) does not run on this "
             f"machine; read .asm, or build for this machine"
         )
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """The code of a program, and what its kernel needs beside it."""
+
+    code: NativeCode | ForeignCode
+    sites: tuple[str, ...]
+    compile_strided: Callable[[], NativeCode] | None
+
+
+def compile_program(program: Program, target: Target) -> Compiled:
+    """Compile a lowered program for ``target``.
+
+    Code for this machine has an entry for Python, and a flavour for arrays of any strides that is
+    compiled when a call first needs it.
+    """
+    kernel = emit_kernel(program, target.triple)
+    if not target.is_host:
+        return Compiled(ForeignCode(kernel.module, target), kernel.sites, None)
+
+    def strided() -> NativeCode:
+        flavour = strided_program(program)
+        return _native(flavour, emit_kernel(flavour, target.triple), target, strided=True)
+
+    return Compiled(_native(program, kernel, target), kernel.sites, strided)
+
+
+def _native(
+    program: Program, kernel: KernelFunction, target: Target, *, strided: bool = False
+) -> NativeCode:
+    entry = emit_entry(
+        kernel.function, Signature.of(program), emit_scalar, strided=strided
+    )
+    exports = (ENTRY, TRUSTED_ENTRY) if strided else (ENTRY,)
+    return compile_module(kernel.module, target, exports, entry=entry, name=program.name)

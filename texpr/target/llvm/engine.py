@@ -20,7 +20,7 @@ import llvmlite.binding as llvm
 from llvmlite import ir
 
 from texpr.errors import InternalError, LoweringError, TargetError
-from texpr.target.llvm.objectfile import undefined_symbols
+from texpr.target.llvm.objectfile import linked_symbols
 
 
 class Machine(Protocol):
@@ -122,9 +122,15 @@ def compile_module(
         if entry is not None:
             hurried = _target_machine(target, jit=True, level=0)
             images.append(hurried.emit_object(_parsed(entry, hurried, target)))
-    used = {symbol for image in images for symbol in undefined_symbols(image)}
-    own = {function.name for function in module.functions if not function.is_declaration}
-    addresses = _addresses(sorted(used - own), symbols or {}, name)
+    defined: set[str] = set()
+    needed: set[str] = set()
+    for image in images:
+        has, lacks = linked_symbols(image)
+        defined |= has
+        needed |= lacks
+    if not defined.issuperset(exports):
+        raise InternalError(f"{name}: the code defines {sorted(defined)}, not all of {exports}")
+    addresses = _addresses(sorted(needed - defined), symbols or {}, name)
     with _llvm_calls("link"):
         # A JIT of its own for each kernel costs 0.3 ms, and its memory is all given back.
         jit = llvm.create_lljit_compiler(
@@ -200,16 +206,16 @@ def _initialise(host_only: bool) -> None:
 def _target_machine(target: Machine, *, jit: bool, level: int = 3) -> Any:
     _initialise(target.is_host)
     # Code and constants of one module are mapped together, so the small model reaches them
-    # without first loading each address into a register. Windows' 'jitdefault' also selects
-    # ELF objects, and RuntimeDyld, which links those there, needs the large model.
-    model = "jitdefault" if jit and _ON_WINDOWS else "small"
+    # without first loading each address into a register. Not so on Windows: there 'jitdefault'
+    # selects ELF objects, and RuntimeDyld, which links those, wants its own models.
+    models = ("default", "jitdefault") if jit and _ON_WINDOWS else ("pic", "small")
     try:
         return llvm.Target.from_triple(target.triple).create_target_machine(
             cpu=target.cpu,
             features=target.features,
             opt=level,
-            reloc="pic",
-            codemodel=model,
+            reloc=models[0],
+            codemodel=models[1],
             jit=jit,
         )
     except RuntimeError as error:

@@ -14,7 +14,7 @@ addresses that they have in this process, so the code is good for this process o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from llvmlite import ir
 
@@ -41,7 +41,7 @@ from texpr.target.llvm.python_api import (
 )
 from texpr.target.signature import ENTRY, TRUSTED_ENTRY, Parameter, Signature
 
-EmitInt = Callable[[ir.IRBuilder, Expr, Mapping[Var, ir.Value]], ir.Value]
+EmitInt = Callable[[ir.IRBuilder, Expr, dict[Var, ir.Value]], ir.Value]
 """Emits an expression of sizes and scalars; each variable's value is of its type, a bool 1 bit."""
 
 _DONE, _SLOW, _RAISED, _FAILED = range(4)

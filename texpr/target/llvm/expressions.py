@@ -27,7 +27,7 @@ from texpr.ir.simplify import simplify
 from texpr.ir.visitor import Visit, Visitor, substitute
 from texpr.target.llvm.arithmetic import Arithmetic
 from texpr.target.llvm.types import (
-    I1, I8, I32, I64, constant, declare, intrinsic, is_vector, like, memory_type, scalar_type,
+    I1, I8, I32, I64, PTR, constant, declare, intrinsic, is_vector, like, memory_type, scalar_type,
 )  # fmt: skip
 
 Check = tuple[Buffer, int, Expr]
@@ -317,7 +317,7 @@ class ExprEmitter(Visitor[ir.Value], over=EXPR_NODES):
             if (buffer, dimension, index) in self.checked:
                 value = yield index
                 extent = yield buffer.shape[dimension]
-                self.check(buffer, dimension, value, extent)
+                self.check(Load(buffer, indices), dimension, value, extent)
         in_loops = [substitute(index, self.bindings) for index in indices]
         if not any(map(self.depends_on_lane, in_loops)):
             offset = yield from self._offset(buffer, indices)
@@ -359,14 +359,17 @@ class ExprEmitter(Visitor[ir.Value], over=EXPR_NODES):
                 offset = build.add(offset, value, flags=["nsw"])
         return offset
 
-    def check(self, buffer: Buffer, dimension: int, index: ir.Value, extent: ir.Value) -> None:
-        """Leave the kernel where ``index`` is outside the extent; set by the function's emitter."""
+    def check(self, access: Load, dimension: int, index: ir.Value, extent: ir.Value) -> None:
+        """Leave the kernel where ``index`` is outside the extent of ``access``."""
         raise InternalError("subscripts are checked inside a kernel only")
 
     def _address(self, buffer: Buffer, offset: ir.Value) -> ir.Value:
-        return self.builder.gep(
+        address = self.builder.gep(
             self.pointers[buffer], [offset], inbounds=True, source_etype=memory_type(buffer.dtype)
         )
+        # llvmlite knows neither vectors of pointers nor that pointers have no types any more.
+        address.type = like(PTR, offset.type)
+        return address
 
     def _load(self, buffer: Buffer, place: Place) -> ir.Value:
         build, element = self.builder, memory_type(buffer.dtype)

@@ -22,12 +22,10 @@ from texpr.ir.program import (
 from texpr.ir.simplify import simplify
 from texpr.ir.visitor import Visit, Visitor
 from texpr.target.llvm.expressions import ExprEmitter, Lanes
+from texpr.target.signature import OUT_OF_BOUNDS, OUT_OF_MEMORY
 from texpr.target.llvm.types import (
     I1, I64, PTR, constant, declare, intrinsic, is_vector, memory_type,
 )  # fmt: skip
-
-OUT_OF_BOUNDS, OUT_OF_MEMORY = 1, 2
-"""Statuses that a kernel returns."""
 
 STACK_BYTES = 16 << 10
 """The largest scratch array kept on the stack; threads get stacks as small as 512 KiB."""
@@ -82,14 +80,14 @@ class _Checked(ExprEmitter):
         super().__init__(owner.builder, owner.env, owner.pointers, flags)
         self.owner = owner
 
-    def check(self, buffer: Buffer, dimension: int, index: ir.Value, extent: ir.Value) -> None:
+    def check(self, access: Load, dimension: int, index: ir.Value, extent: ir.Value) -> None:
         build = self.builder
         index, extent = self.unified(index, extent)
         outside = build.icmp_unsigned(">=", index, extent)  # catches negative ones, too
         if self.mask is not None:
             outside = build.and_(*self.unified(outside, self.mask))
             index, extent = self.unified(index, extent)
-        site = self.owner.site(f"{buffer.name}: dimension {dimension}")
+        site = self.owner.site(access)
         with build.if_then(self.any_lane(outside), likely=False):
             if is_vector(outside):
                 bits = build.bitcast(outside, ir.IntType(outside.type.count))
@@ -112,6 +110,7 @@ class _Function(Visitor[None], over=STMT_NODES):
         self.function = function
         self.sites: list[str] = []
         self.heap: list[ir.Value] = []
+        self.block: Block | None = None
         self.env: dict[Var, ir.Value] = {}
         self.pointers: dict[Buffer, ir.Value] = {}
         values = list(function.args)
@@ -130,8 +129,11 @@ class _Function(Visitor[None], over=STMT_NODES):
 
     # ------------------------------------------------------------ leaving
 
-    def site(self, text: str) -> int:
-        """Return the number of the subscript described by ``text``."""
+    def site(self, access: Load) -> int:
+        """Return the number by which a failure names ``access``."""
+        assert self.block is not None
+        where = f" ({self.block.location})" if self.block.location else ""
+        text = f"{access} in {self.block.label}{where}"
         if text not in self.sites:
             self.sites.append(text)
         return self.sites.index(text)
@@ -239,7 +241,7 @@ class _Function(Visitor[None], over=STMT_NODES):
         )
 
     def visit_Block(self, node: Block) -> None:
-        exprs = self.exprs
+        exprs, self.block = self.exprs, node
         exprs.bindings = {
             iter_.var: value for iter_, value in zip(node.iters, node.bindings, strict=True)
         }

@@ -1,4 +1,4 @@
-"""The symbols that a relocatable object file leaves for others to define.
+"""The symbols that a relocatable object file shares with others.
 
 LLVM's code generator adds calls of its own (``memcpy``, ``fmodf``, ``__truncsfbf2``), so that
 only the finished object tells every symbol it needs; llvmlite shows an object's sections but not
@@ -19,10 +19,11 @@ _MACHO_MAGIC = struct.pack("<I", 0xFEEDFACF)
 _MACHO_SYMBOL_TABLE = 2  # LC_SYMTAB
 _MACHO_TYPE_MASK = 0x0E  # N_TYPE; its value N_UNDF is 0
 _MACHO_DEBUG_MASK = 0xE0  # N_STAB
+_MACHO_EXTERNAL = 0x01  # N_EXT
 
 
-def undefined_symbols(image: bytes) -> list[str]:
-    """Return the names that the object ``image`` uses and does not define, sorted, as in C.
+def linked_symbols(image: bytes) -> tuple[set[str], set[str]]:
+    """Return the names, as in C, that the object ``image`` defines for others, and those it lacks.
 
     Raises
     ------
@@ -30,19 +31,22 @@ def undefined_symbols(image: bytes) -> list[str]:
         The image is of another format.
     """
     if image.startswith(_ELF_MAGIC):
-        names = _elf(image)
+        symbols = list(_elf(image))
     elif image.startswith(_MACHO_MAGIC):
-        names = _macho(image)
+        symbols = list(_macho(image))
     else:
         raise InternalError(f"link: an object file that begins with {image[:6]!r} is not known")
-    return sorted(set(names))
+    return (
+        {name for name, is_defined in symbols if is_defined},
+        {name for name, is_defined in symbols if not is_defined},
+    )
 
 
 def _string(image: bytes, start: int) -> str:
     return image[start : image.index(b"\0", start)].decode()
 
 
-def _elf(image: bytes) -> Iterator[str]:
+def _elf(image: bytes) -> Iterator[tuple[str, bool]]:
     (headers,) = struct.unpack_from("<Q", image, 0x28)  # e_shoff
     size, count = struct.unpack_from("<HH", image, 0x3A)  # e_shentsize, e_shnum
     sections = [
@@ -53,12 +57,12 @@ def _elf(image: bytes) -> Iterator[str]:
             continue
         strings = sections[strings_index][4]
         for at in range(start, start + length, entry_size):
-            name, _, _, section = struct.unpack_from("<IBBH", image, at)
-            if name and section == 0:  # SHN_UNDEF
-                yield _string(image, strings + name)
+            name, info, _, section = struct.unpack_from("<IBBH", image, at)
+            if name and info >> 4:  # not STB_LOCAL
+                yield _string(image, strings + name), section != 0  # SHN_UNDEF
 
 
-def _macho(image: bytes) -> Iterator[str]:
+def _macho(image: bytes) -> Iterator[tuple[str, bool]]:
     (count,) = struct.unpack_from("<I", image, 16)  # ncmds
     at = 32
     for _ in range(count):
@@ -67,7 +71,8 @@ def _macho(image: bytes) -> Iterator[str]:
             start, length, strings = struct.unpack_from("<III", image, at + 8)
             for entry in range(start, start + 16 * length, 16):
                 name, kind, _, _, _ = struct.unpack_from("<IBBHQ", image, entry)
-                if name and not kind & (_MACHO_TYPE_MASK | _MACHO_DEBUG_MASK):
+                if name and kind & _MACHO_EXTERNAL and not kind & _MACHO_DEBUG_MASK:
                     # Mach-O puts an underscore before every name of C.
-                    yield _string(image, strings + name).removeprefix("_")
+                    c_name = _string(image, strings + name).removeprefix("_")
+                    yield c_name, kind & _MACHO_TYPE_MASK != 0
         at += size
