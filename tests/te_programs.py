@@ -14,9 +14,7 @@ from tests.strategies import expressions, scalars
 from texpr import te
 from texpr.errors import ScheduleError
 from texpr.ir.dtypes import BOOL, FLOAT32, FLOAT64, INT8, INT32, INT64, UINT8, DType
-from texpr.ir.expr import (
-    EXPR_NODES, Binary, Call, Cast, Const, Expr, IfThenElse, Load, Select, Unary, Var,
-)  # fmt: skip
+from texpr.ir.expr import EXPR_NODES, Binary, Call, Cast, Const, Expr, Load, Select, Unary, Var
 from texpr.ir.itervar import IterVar
 from texpr.ir.visitor import Visit, Visitor
 from texpr.schedule.primitives import PRIMITIVES
@@ -141,8 +139,7 @@ def numpy_reading(
     with np.errstate(all="ignore"):
         for op in operations([tensor.op for tensor in outputs]):
             if isinstance(op, te.ComputeOp):
-                for tensor, value in zip(op.outputs, _computed(op, known, env), strict=True):
-                    known[tensor] = value
+                known.update(zip(op.outputs, _computed(op, known, env), strict=True))
     return known
 
 
@@ -238,7 +235,7 @@ REDUCERS = ("sum", "prod", "max", "min", "argmax", "argmin", "pair")
 
 @st.composite
 def te_programs(draw: st.DrawFn) -> Case:
-    """One to three stages: elementwise with shifted and gathered reads, a reduction, elementwise."""
+    """One to three stages: elementwise with odd reads, a reduction, elementwise again."""
     n_value, m_value = draw(st.sampled_from(SIZES)), draw(st.sampled_from(SIZES))
     n = te.size_var("n") if draw(st.booleans()) else n_value
     m = te.size_var("m") if draw(st.booleans()) else m_value
@@ -270,9 +267,11 @@ def te_programs(draw: st.DrawFn) -> Case:
         last = outputs[0]
         P = te.compute(
             last.shape,
-            lambda *at: last[at] * te.const(2, last.dtype) + te.const(1, last.dtype)
-            if at
-            else last() + te.const(1, last.dtype),
+            lambda *at: (
+                last[at] * te.const(2, last.dtype) + te.const(1, last.dtype)
+                if at
+                else last() + te.const(1, last.dtype)
+            ),
             name="P",
         )
         outputs = [P]

@@ -24,7 +24,11 @@ from texpr.schedule import Trace
 
 def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
     """Whether two arrays hold the same values; NaN is NaN, and zeros of both signs are zero."""
-    return a.dtype == b.dtype and a.shape == b.shape and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+    return (
+        a.dtype == b.dtype
+        and a.shape == b.shape
+        and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+    )
 
 
 def interpreted(case: Case, s: Any) -> list[np.ndarray]:
@@ -102,7 +106,9 @@ def test_expressions_compile_to_what_they_mean(
     inputs = {v: te.placeholder((LANES,), v.dtype, name=v.name) for v in leaves}
     outputs = te.compute(
         (LANES,),
-        lambda i: tuple(substitute(e, {v: Load(t, (i,)) for v, t in inputs.items()}) for e in drawn),
+        lambda i: tuple(
+            substitute(e, {v: Load(t, (i,)) for v, t in inputs.items()}) for e in drawn
+        ),
         name="E",
     )
     s = te.create_schedule(outputs[0].op, fp="exact", contract=False)
@@ -138,11 +144,17 @@ def test_every_function_at_its_points(name: str, vectorized: bool) -> None:
     function = INTRINSICS[name]
     for dtype in (d for d in ALL_DTYPES if d.kind in function.kinds):
         points = [p for p in function.points if dtype.is_float or dtype.min <= p <= dtype.max]
-        pairs = [(p, q) for p in points for q in points] if function.arity == 2 else [(p,) for p in points]
+        pairs = (
+            [(p, q) for p in points for q in points]
+            if function.arity == 2
+            else [(p,) for p in points]
+        )
         arrays = [np.array(column, dtype.numpy) for column in zip(*pairs, strict=True)]
-        tensors = [te.placeholder((len(pairs),), dtype, name=f"x{k}") for k in range(function.arity)]
+        tensors = [
+            te.placeholder((len(pairs),), dtype, name=f"x{k}") for k in range(function.arity)
+        ]
         out = te.compute(
-            (len(pairs),), lambda i: getattr(te, name)(*(t[i] for t in tensors)), name="out"
+            (len(pairs),), lambda i, x=tensors: getattr(te, name)(*(t[i] for t in x)), name="out"
         )
         s = te.create_schedule(out.op, fp="exact", contract=False)
         if vectorized:

@@ -3,8 +3,17 @@
 from texpr import te
 from texpr.driver import build, lower
 from texpr.errors import (
-    BoundsError, DTypeError, IllegalScheduleError, InternalError, LoweringError, ScheduleError,
-    ShapeError, TargetError, TexprError, TuneError, UninitializedError,
-)  # fmt: skip
+    BoundsError,
+    DTypeError,
+    IllegalScheduleError,
+    InternalError,
+    LoweringError,
+    ScheduleError,
+    ShapeError,
+    TargetError,
+    TexprError,
+    TuneError,
+    UninitializedError,
+)
 from texpr.target.kernel import Kernel
 from texpr.target.target import Target

@@ -9,7 +9,7 @@ from typing import Any
 from texpr.errors import DTypeError, LoweringError
 from texpr.ir.buffer import Buffer
 from texpr.ir.expr import Expr, Var, free_vars
-from texpr.ir.program import Alloc, Block, Loop, Program, Stmt, blocks, stmts
+from texpr.ir.program import Alloc, Block, Loop, Program, blocks, stmts
 from texpr.ir.visitor import Rewriter, Visit
 
 
@@ -98,7 +98,7 @@ class _WithoutAlloc(Rewriter):
     def __init__(self, buffers: set[Buffer]) -> None:
         self.buffers = buffers
 
-    def visit_Alloc(self, node: Alloc) -> Visit[Stmt]:
+    def visit_Alloc(self, node: Alloc) -> Visit[Any]:
         if node.buffer in self.buffers:
             return (yield node.body)
         return (yield from self.generic(node))

@@ -19,6 +19,20 @@ from texpr.version import __version__
 
 MAX_SIZE = 1 << 14  # 16384 squared floats are 1 GiB a matrix
 
+# How a reader calls what a report names for programs.
+_LABELS = {
+    "cpu": "processor",
+    "llvm_cpu": "LLVM's name of it",
+    "num_cores": "usable cores",
+    "vector_bits": "vector bits",
+    "num_vector_registers": "vector registers",
+    "l1d_bytes": "L1 data cache",
+    "l2_bytes": "L2 cache",
+    "l3_bytes": "L3 cache",
+    "line_bytes": "cache line",
+    "memory_bytes": "memory",
+}
+
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
 
 
@@ -133,7 +147,7 @@ def _print_report(report: Report) -> None:
 
     machine = _table("machine", "")
     for name, value in report.machine.items():
-        machine.add_row(name.removesuffix("_bytes").replace("_", " "), _quantity(name, value))
+        machine.add_row(_LABELS.get(name, name), _quantity(name, value))
     machine.add_row("vector features", ", ".join(report.features) or "none")
     machine.add_row("target", escape(report.target))
     works = "fails" if report.build_ms is None else f"built and run in {report.build_ms:.0f} ms"

@@ -14,9 +14,9 @@ from functools import partial
 from typing import Any
 
 from texpr.bind import bind_arguments
+from texpr.debug import BuildLog
 from texpr.ir.program import Program
 from texpr.polyhedral.bounds import check_bounds
-from texpr.debug import BuildLog
 from texpr.schedule import Schedule
 from texpr.target.kernel import Kernel, make_kernel
 from texpr.target.llvm.compile import compile_program

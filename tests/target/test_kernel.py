@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import weakref
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -23,7 +24,14 @@ from tests.target.handwritten import (
     sum_of,
     waiting_for,
 )  # fmt: skip
-from texpr.errors import BoundsError, DTypeError, InternalError, ShapeError, TexprError
+from texpr.errors import (
+    BoundsError,
+    DTypeError,
+    InternalError,
+    ShapeError,
+    TargetError,
+    TexprError,
+)  # fmt: skip
 from texpr.ir.buffer import Buffer
 from texpr.ir.dtypes import BOOL, FLOAT32, FLOAT64, INT8, INT32, INT64, UINT8, UINT16
 from texpr.ir.expr import Const, Var, cast
@@ -661,9 +669,27 @@ def test_checks_that_disagree_are_a_bug_of_ours():
         kernel(zeros(4))
 
 
-def test_only_make_kernel_makes_kernels():
-    with pytest.raises(InternalError, match="a Kernel was made without make_kernel"):
-        Kernel()()
+def test_a_kernel_for_another_machine(abc):
+    class Foreign:
+        llvm, asm = "define i64 @f", "f:"
+
+        def address(self, symbol):
+            raise AssertionError
+
+    program = declare("f", (buffer("A", n, m),))
+    kernel = make_kernel(
+        program=program,
+        signature=Signature.of(program),
+        code=Foreign(),
+        target=replace(host(), is_host=False),
+    )
+    assert kernel.asm == "f:"
+    text = (
+        "f: its code is for llvm and does not run on this machine; "
+        "read its .asm, or build for this machine"
+    )
+    refused(TargetError, text, kernel, abc[0])
+    refused(TargetError, text, kernel.time, abc[0])
 
 
 # ---------------------------------------------------------------- the object

@@ -1,4 +1,4 @@
-"""What a program says: types, expressions, buffers, the loop tree, and what reads and rewrites it."""
+"""What a program says: types, expressions, the loop tree, and what reads and rewrites them."""
 
 from __future__ import annotations
 

@@ -55,5 +55,9 @@ def c_strides(shape: Sequence[Expr]) -> tuple[Expr, ...]:
         if isinstance(step, Const) and isinstance(extent, Const):
             step = Const(int(step.value) * int(extent.value), INT64)
         else:
-            step = extent if isinstance(step, Const) and step.value == 1 else Binary("mul", step, extent)
+            step = (
+                extent
+                if isinstance(step, Const) and step.value == 1
+                else Binary("mul", step, extent)
+            )
     return tuple(reversed(strides))

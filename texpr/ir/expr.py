@@ -260,8 +260,12 @@ class Const(Expr):
         if self.dtype.is_float:
             value = float(self.value)
             if not math.isfinite(value):
-                return ("-inf" if value < 0 else str(value)), (UNARY["neg"].precedence if value < 0 else ATOM)
-            return str(self.dtype.numpy.type(value)), (ATOM if math.copysign(1, value) > 0 else UNARY["neg"].precedence)
+                return ("-inf" if value < 0 else str(value)), (
+                    UNARY["neg"].precedence if value < 0 else ATOM
+                )
+            return str(self.dtype.numpy.type(value)), (
+                ATOM if math.copysign(1, value) > 0 else UNARY["neg"].precedence
+            )
         return str(self.value), (ATOM if self.value >= 0 else UNARY["neg"].precedence)
 
 
@@ -502,11 +506,12 @@ def wrapped(part: Text, precedence: int) -> str:
 
 
 def call_text(function: str, parts: Sequence[Text]) -> str:
+    """Return the text of a call."""
     return f"{function}({', '.join(part for part, _ in parts)})"
 
 
 def _to_table(root: Expr) -> list[tuple[Any, ...]]:
-    """Return the tree as rows (class, own fields, rows of the children): pickle must not recurse."""
+    """Return the tree as rows (class, type, own fields, children): pickle must not recurse."""
     rows: list[tuple[Any, ...]] = []
     row_of: dict[int, int] = {}
     for node in postorder(root):
@@ -596,7 +601,7 @@ def _text(value: object) -> str:
     return str(value) if isinstance(value, (Expr, int, float, bool)) else repr(value)
 
 
-def operands_of(what: str, values: Sequence[object]) -> list[Expr]:
+def operands_of(values: Sequence[object]) -> list[Expr]:
     """Convert ``values`` to expressions of one type, Python scalars weakly."""
     typed = [
         None
@@ -634,7 +639,7 @@ def binary(op: str, a: object, b: object) -> Expr:
     DTypeError
         The operator does not take operands of that type.
     """
-    x, y = operands_of(op, (a, b))
+    x, y = operands_of((a, b))
     operator = BINARY[op]
     if not operator.takes(x.dtype):
         raise _wrong_kind(op, operator.symbol, x.dtype, f"{_text(a)} {operator.symbol} {_text(b)}")
@@ -687,7 +692,9 @@ def condition(value: object, what: str) -> Expr:
     """
     x = as_expr(value)
     if not x.dtype.is_bool:
-        raise DTypeError(f"{what}: the condition {x} is {x.dtype}; write {x} != 0 to make it a bool")
+        raise DTypeError(
+            f"{what}: the condition {x} is {x.dtype}; write {x} != 0 to make it a bool"
+        )
     return x
 
 

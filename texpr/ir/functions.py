@@ -16,14 +16,14 @@ def if_then_else(cond: object, t: object, f: object) -> Expr:
     It may guard an access: ``if_then_else(i > 0, A[i - 1], 0.0)``.
     """
     test = condition(cond, "if_then_else")
-    a, b = operands_of("if_then_else", (t, f))
+    a, b = operands_of((t, f))
     return IfThenElse(test, a, b)
 
 
 def select(condition_: object, true_value: object, false_value: object) -> Expr:
     """``true_value`` where the condition holds, else ``false_value``; both sides are evaluated."""
     test = condition(condition_, "select")
-    a, b = operands_of("select", (true_value, false_value))
+    a, b = operands_of((true_value, false_value))
     return Select(test, a, b)
 
 
@@ -36,7 +36,7 @@ def call(name: str, *args: object) -> Expr:
         The function does not take that type.
     """
     function = INTRINSICS[name]
-    operands = operands_of(name, args)
+    operands = operands_of(args)
     dtype = operands[0].dtype
     if function.is_identity_on(dtype):
         return operands[0]

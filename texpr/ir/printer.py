@@ -8,14 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from texpr.ir.buffer import Buffer
 from texpr.ir.expr import Binary, Const, Expr, Load, Var, expr_text, free_vars
 from texpr.ir.operators import BINARY
 from texpr.ir.program import (
-    STMT_NODES, TRUE, Alloc, Block, If, Let, Loop, Program, Seq, Stmt, Store,
-)  # fmt: skip
+    STMT_NODES,
+    TRUE,
+    Alloc,
+    Block,
+    If,
+    Let,
+    Loop,
+    Program,
+    Seq,
+    Stmt,
+    Store,
+)
 from texpr.ir.simplify import simplify
 from texpr.ir.visitor import Visit, Visitor, substitute
 
@@ -79,8 +89,7 @@ class _Printer(Visitor[None], over=STMT_NODES):
         self.depth -= 1
 
     def visit_Seq(self, node: Seq) -> Visit[None]:
-        for stmt in node.stmts:
-            yield stmt
+        yield from node.stmts
 
     def visit_Loop(self, node: Loop) -> Visit[None]:
         bounds = [self.text(node.upper)]
@@ -113,9 +122,11 @@ class _Printer(Visitor[None], over=STMT_NODES):
             yield node.body
 
     def visit_Block(self, node: Block) -> None:
-        at_loops = {iter_.var: value for iter_, value in zip(node.iters, node.bindings, strict=True)}
+        at_loops = {
+            iter_.var: value for iter_, value in zip(node.iters, node.bindings, strict=True)
+        }
         predicate = simplify(substitute(node.predicate, at_loops))
-        stores = [simplify(substitute(store, at_loops)) for store in node.stores]
+        stores = [cast(Store, simplify(substitute(store, at_loops))) for store in node.stores]
         if predicate is not TRUE:
             self.line(f"if {self.text(predicate)}:")
             self.depth += 1

@@ -43,10 +43,11 @@ class Visitor(Generic[R]):
 
     def visit(self, node: Node) -> R:
         """Return the value of the handler of ``node``."""
-        return cast(R, self.drive(self._ask(node)))
+        return self.drive(self._ask(node))
 
     def _ask(self, node: Node) -> Visit[R]:
-        return (yield node)
+        value: R = yield node
+        return value
 
     def drive(self, generator: Generator[Node, Any, T]) -> T:
         """Run a handler's generator to its end, visiting every node that it asks for."""

@@ -123,8 +123,6 @@ class Frame:
     ranges : mapping of Var to (low, high), optional
         What is known of the variables' values, inclusive. It is used to see that arithmetic in
         narrow types does not wrap, and is no constraint of the space.
-    data : sequence of Var
-        Which of the variables hold data, so that their arithmetic wraps.
     label : str, optional
         The name of the set's tuple.
 
@@ -145,7 +143,6 @@ class Frame:
         params: Sequence[Var] = (),
         *,
         ranges: Mapping[Var, Interval] | None = None,
-        data: Sequence[Var] = (),
         label: str | None = None,
     ) -> None:
         self.analysis = analysis
@@ -160,7 +157,7 @@ class Frame:
         self.everywhere = _exact(isl.Set.universe(self.space))
         self.nowhere = _exact(isl.Set.empty(self.space))
         self.ranges = dict(ranges or {})
-        self._data = frozenset(data)
+        self._data: set[Var] = set()
         self._column: dict[Var, tuple[Any, int]] = {
             var: (kind, position)
             for kind, group in ((isl.dim_type.set, self.dims), (isl.dim_type.param, self.params))
@@ -199,6 +196,11 @@ class Frame:
         if least <= greatest:  # else nothing runs, and any range will do
             self.ranges[var] = (least, greatest)
             self._known.clear()
+
+    def mark_data(self, var: Var) -> None:
+        """Say that ``var`` holds data, so that its arithmetic wraps."""
+        self._data.add(var)
+        self._known.clear()
 
     def range_of(self, var: Var) -> Interval:
         """Return the least and the greatest value that ``var`` may have."""

@@ -42,51 +42,58 @@ def places(root: Stmt) -> Iterator[tuple[Stmt, Place]]:
 
 @dataclass(frozen=True)
 class Span:
-    """``lower <= var < upper``; either may be absent."""
+    """``lower <= var < upper``, or ``var == value``; what is None is not said."""
 
     var: Var
-    lower: Expr | None
-    upper: Expr | None
+    lower: Expr | None = None
+    upper: Expr | None = None
+    value: Expr | None = None
+
+    @property
+    def conditions(self) -> tuple[Expr, ...]:
+        """The same as bool expressions."""
+        ends = (("ge", self.lower), ("lt", self.upper), ("eq", self.value))
+        return tuple(Binary(op, self.var, end) for op, end in ends if end is not None)
 
 
 @dataclass(frozen=True)
 class Domain:
-    """A set of instances: its dimensions, their ranges, and the further conditions on them."""
+    """A set of instances: what is said of each dimension, outer ones first, and what else holds.
+
+    ``dims`` gives the order of the dimensions in isl's sets.
+    """
 
     dims: tuple[Var, ...]
     spans: tuple[Span, ...]
-    conditions: tuple[Expr, ...] = ()
-    data: tuple[Var, ...] = ()
-    """The dimensions that hold data: they stand for the value of a Let."""
+    others: tuple[Expr, ...] = ()
 
     @property
-    def expressions(self) -> tuple[Expr, ...]:
-        """Everything that is said of the dimensions."""
-        ends = [end for span in self.spans for end in (span.lower, span.upper) if end is not None]
-        return (*ends, *self.conditions)
+    def conditions(self) -> tuple[Expr, ...]:
+        """Everything that holds, as bool expressions."""
+        return (*(c for span in self.spans for c in span.conditions), *self.others)
 
     def frame(self, analysis: Analysis, params: Sequence[Var]) -> Frame:
         """Return a frame over the dimensions with their ranges known."""
-        frame = Frame(analysis, self.dims, params, data=self.data)
+        frame = Frame(analysis, self.dims, params)
         for span in self.spans:
-            lower = None if span.lower is None else frame.value(span.lower)
-            upper = None if span.upper is None else frame.value(span.upper)
-            frame.restrict(
-                span.var,
-                None if lower is None or isinstance(lower, NotAffine) else lower.low,
-                None if upper is None or isinstance(upper, NotAffine) else upper.high - 1,
-            )
+            if span.lower is not None:
+                lower = frame.value(span.lower)
+                frame.restrict(span.var, None if isinstance(lower, NotAffine) else lower.low, None)
+            if span.upper is not None:
+                upper = frame.value(span.upper)
+                high = None if isinstance(upper, NotAffine) else upper.high - 1
+                frame.restrict(span.var, None, high)
+            if span.value is not None:
+                value = frame.value(span.value)
+                if not isinstance(value, NotAffine):
+                    frame.restrict(span.var, value.low, value.high)
+                if isinstance(value, NotAffine) or not value.is_index:
+                    frame.mark_data(span.var)
         return frame
 
     def region(self, frame: Frame) -> Region:
         """Return the instances as a region of ``frame``."""
-        conditions = [
-            Binary(op, span.var, end)
-            for span in self.spans
-            for op, end in (("ge", span.lower), ("lt", span.upper))
-            if end is not None
-        ]
-        return frame.all_of([*conditions, *self.conditions])
+        return frame.all_of(self.conditions)
 
 
 def declared_domain(block: Block) -> Domain | None:
@@ -102,40 +109,34 @@ def declared_domain(block: Block) -> Domain | None:
 
 def surrounding_domain(place: Place) -> Domain:
     """Return the values of the loops and lets around a place, outermost first."""
-    dims: list[Var] = []
     spans: list[Span] = []
-    conditions: list[Expr] = []
-    data: list[Var] = []
+    others: list[Expr] = []
     for around in place:
-        if isinstance(around, Loop):
-            dims.append(around.var)
+        if isinstance(around, Expr):
+            others.append(around)
+        elif isinstance(around, Loop):
             spans.append(Span(around.var, around.lower, around.upper))
             if around.step != 1:
                 steps = Binary("sub", around.var, around.lower)
                 rest = Binary("floormod", steps, Const(around.step, INT64))
-                conditions.append(Binary("eq", rest, ZERO))
-        elif isinstance(around, Expr):
-            conditions.append(around)
+                others.append(Binary("eq", rest, ZERO))
         elif around.var.dtype.is_integer:
-            dims.append(around.var)
-            data.append(around.var)
-            conditions.append(Binary("eq", around.var, around.value))
-    return Domain(tuple(dims), tuple(spans), tuple(conditions), tuple(data))
+            spans.append(Span(around.var, value=around.value))
+    return Domain(tuple(span.var for span in spans), tuple(spans), tuple(others))
 
 
 def placed_domain(block: Block, place: Place) -> Domain:
-    """Return the instances of ``block`` that its place runs, over its axes and what is around it."""
+    """Return the instances of ``block`` that its place runs.
+
+    The dimensions are its axes and then what is around it.
+    """
     outer = surrounding_domain(place)
-    axes = tuple(axis.var for axis in block.iters)
     spans = tuple(
-        Span(axis.var, axis.lower, axis.upper) for axis in block.iters if axis.dom is not None
+        Span(axis.var, *(axis.dom or (None, None)), binding)
+        for axis, binding in zip(block.iters, block.bindings, strict=True)
     )
-    bound = [
-        Binary("eq", var, binding) for var, binding in zip(axes, block.bindings, strict=True)
-    ]
-    return Domain(
-        (*axes, *outer.dims), (*outer.spans, *spans), (*bound, *outer.conditions), outer.data
-    )
+    dims = (*(axis.var for axis in block.iters), *outer.dims)
+    return Domain(dims, (*outer.spans, *spans), outer.others)
 
 
 def facts_of(program: Program) -> tuple[Expr, ...]:
@@ -154,16 +155,18 @@ def parameters(
 ) -> tuple[tuple[Var, ...], tuple[Expr, ...]]:
     """Return the parameters of a question, and the facts about them.
 
-    A fact matters if it mentions a parameter; then all that it mentions are parameters too.
+    A fact matters if it mentions a parameter, or nothing; what else it mentions are parameters too.
     """
     own = set(domain.dims)
-    used = [var for var in free_vars(*domain.expressions, *expressions) if var not in own]
+    used = [var for var in free_vars(*domain.conditions, *expressions) if var not in own]
     params = {var: None for var in used if var.dtype.is_integer}
     pending = {fact: free_vars(fact) for fact in facts}
     relevant: list[Expr] = []
     growing = True
     while growing:
-        found = [fact for fact, names in pending.items() if any(var in params for var in names)]
+        found = [
+            fact for fact, names in pending.items() if not names or not params.keys().isdisjoint(names)
+        ]
         for fact in found:
             params.update({var: None for var in pending.pop(fact) if var.dtype.is_integer})
         relevant += found

@@ -148,7 +148,7 @@ class _Judge:
         """Ask isl, first about the declared instances alone, then with what stands around."""
         outside = Binary("or", Binary("lt", index, ZERO), Binary("ge", index, extent))
         declared = None if self.block is None else declared_domain(self.block)
-        if declared is not None and not self.mentions_place(outside, guard, *declared.expressions):
+        if declared is not None and not self.mentions_place(outside, guard, *declared.conditions):
             answer = self.ask_over(declared, outside, guard)
             # The place can only take instances away, by the conditions of an If.
             if answer.kind == "proven" or not any(isinstance(a, Expr) for a in self.place):

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 from texpr.errors import ScheduleError
 from texpr.ir.buffer import Buffer
 from texpr.ir.expr import Expr, Load, Var, free_vars, int_value
 from texpr.ir.itervar import IterVar
-from texpr.ir.program import (
-    ZERO, Alloc, Block, If, Loop, LoopKind, Program, Stmt, blocks, seq,
-)  # fmt: skip
+from texpr.ir.program import ZERO, Alloc, Block, If, Loop, LoopKind, Program, Stmt, blocks, seq
 from texpr.ir.simplify import prove, simplify
 from texpr.ir.visitor import Rewriter, Visit, substitute
 from texpr.schedule.state import Fuse, LoopNode, Split, StageDecl, StageNode, State, Tree
@@ -73,10 +72,9 @@ def inlined_stages(state: State) -> dict[str, StageDecl]:
     for name, stage in state.declared.stages.items():
         if rules:
             rewriter = _Inline(rules)
-            init = stage.init and rewriter.rewrite_stmt(stage.init)
-            stage = replace(  # noqa: PLW2901 - the stage as its readers see it from here on
-                stage, block=rewriter.rewrite_stmt(stage.block), init=init
-            )
+            init = stage.init and cast(Block, rewriter.rewrite_stmt(stage.init))
+            block = cast(Block, rewriter.rewrite_stmt(stage.block))
+            stage = replace(stage, block=block, init=init)  # noqa: PLW2901 - as readers see it
         if name in state.inlined:
             (store,) = stage.block.stores
             rules[id(store.buffer)] = (tuple(i.var for i in stage.block.iters), store.value)

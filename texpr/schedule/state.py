@@ -10,16 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TypeAlias, Union
+from typing import TypeAlias
 
 from texpr.errors import InternalError, ScheduleError, did_you_mean
 from texpr.ir.buffer import Buffer
 from texpr.ir.dtypes import INT64
 from texpr.ir.expr import Binary, Const, Expr, Var, int_value
 from texpr.ir.itervar import IterVar
-from texpr.ir.program import (
-    ONE, ZERO, Alloc, Block, Loop, LoopKind, Program, Seq, Stmt, blocks,
-)  # fmt: skip
+from texpr.ir.program import ONE, ZERO, Alloc, Block, Loop, LoopKind, Program, Seq, Stmt, blocks
 from texpr.ir.simplify import simplify
 from texpr.schedule.trace import Step
 
@@ -74,7 +72,7 @@ class Single:
         return ()
 
 
-Relation: TypeAlias = Union[Split, Fuse, Single]
+Relation: TypeAlias = Split | Fuse | Single
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +92,7 @@ class LoopNode:
     kind: LoopKind = LoopKind.SERIAL
 
 
-Tree: TypeAlias = Union[LoopNode, StageNode]
+Tree: TypeAlias = LoopNode | StageNode
 
 
 @dataclass(frozen=True, eq=False)
@@ -316,9 +314,7 @@ def initial_state(program: Program) -> State:
 
     tree = walk(program.body, ())
     declared = Declared(program, stages, loop_of, axis_of, tuple(scratch))
-    names = {
-        name: frozenset(axis.name for axis in stage.axes) for name, stage in stages.items()
-    }
+    names = {name: frozenset(axis.name for axis in stage.axes) for name, stage in stages.items()}
     return State(declared, tree, names=names)
 
 

@@ -186,6 +186,4 @@ def _typed(value: Any) -> Any:
 def trace_of(steps: Sequence[Step], roots: Mapping[str, tuple[str, ...]]) -> Trace:
     """Return the trace of ``steps``, with the declared loops of the stages that they touch."""
     touched = {step.stage for step in steps}
-    return Trace(
-        tuple(steps), {stage: names for stage, names in roots.items() if stage in touched}
-    )
+    return Trace(tuple(steps), {stage: names for stage, names in roots.items() if stage in touched})

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple, NoReturn, Protocol
 
 import numpy as np
 
-from texpr.errors import BoundsError, InternalError, ShapeError, TexprError
+from texpr.errors import BoundsError, InternalError, ShapeError, TargetError, TexprError
 from texpr.ir.expr import int_value
 from texpr.ir.program import Program
 from texpr.target.arguments import MISSING, Array, Checked, bind, check
@@ -35,6 +35,14 @@ class Code(Protocol):
     def address(self, symbol: str) -> int: ...
 
 
+class Machine(Protocol):
+    """What a kernel needs to know of a target."""
+
+    @property
+    def is_host(self) -> bool:
+        """Whether the code may run in this process."""
+
+
 class Kernel:
     """A compiled program; call it with NumPy arrays, or anything with the buffer protocol.
 
@@ -49,13 +57,20 @@ class Kernel:
     """The program as it was compiled."""
     trace: Any
     """How it was scheduled, where a schedule made it."""
-    target: Any
+    target: Machine
     _code: Code
-    _calls: _Calls
+    _calls: _Calls | None
+    """None where the code is for another machine."""
 
     def __call__(self, *args: Any, **named: Any) -> Any:
-        """Run the kernel; each kernel's own class has machine code in this place."""
-        raise InternalError("a Kernel was made without make_kernel")
+        """Run the kernel; the class of one for this machine has machine code in this place."""
+        raise self._not_here()
+
+    def _not_here(self) -> TargetError:
+        return TargetError(
+            f"{self.name}: its code is for {self.target} and does not run on this machine; "
+            f"read its .asm, or build for this machine"
+        )
 
     @property
     def llvm(self) -> str:
@@ -94,6 +109,8 @@ class Kernel:
         min_time_ms : float
             The least time that each sample takes, in ms; short calls are repeated to fill it.
         """
+        if self._calls is None:
+            raise self._not_here()
         checked = self._calls.checked(args, named)
         return measure(partial(self, *checked.values), repeat=repeat, min_time_ms=min_time_ms)
 
@@ -112,7 +129,7 @@ def make_kernel(
     program: Program,
     signature: Signature,
     code: Code,
-    target: Any,
+    target: Machine,
     trace: Any = None,
     sites: Sequence[str] = (),
     compile_strided: Callable[[], Code] | None = None,
@@ -125,9 +142,10 @@ def make_kernel(
     signature : Signature
         Of ``program``.
     code : Code
-        Has the function ``ENTRY`` of the dense flavour.
-    target
-        What the code is for; ``str(target)`` names it.
+        Has the function ``ENTRY`` of the dense flavour, if it is for this machine.
+    target : Machine
+        What the code is for; ``str(target)`` names it. A kernel for another machine has its
+        texts, and refuses to run.
     trace : optional
         How the program was scheduled.
     sites : sequence of str
@@ -136,11 +154,15 @@ def make_kernel(
         Returns the code of the strided flavour, with ``ENTRY`` and ``TRUSTED_ENTRY``. It is
         called once, at the first call that needs it; without it, such a call is refused.
     """
-    calls = _Calls(signature, code, sites, compile_strided)
-    # Of all classes only this kernel's has its machine code for __call__: a builtin is no
-    # descriptor, so nothing is bound, and a call costs no more than that of any builtin.
-    own = type("Kernel", (Kernel,), {"__call__": calls.fast, "__module__": Kernel.__module__})
-    kernel: Kernel = own()
+    calls: _Calls | None = None
+    kind: Any = Kernel
+    if target.is_host:
+        calls = _Calls(signature, code, sites, compile_strided)
+        # Each kernel has a class of its own, with its machine code for __call__. A builtin is
+        # no descriptor: nothing is bound, and a call costs 20 ns more than the builtin's.
+        members = {"__call__": calls.fast, "__module__": Kernel.__module__}
+        kind = type("Kernel", (Kernel,), members)
+    kernel: Kernel = kind()
     kernel.name = signature.name
     kernel.signature = signature
     kernel.program = program

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from texpr.errors import LoweringError
@@ -181,12 +182,12 @@ class Signature:
         """The arrays that the program writes."""
         return tuple(parameter for parameter in self.parameters if parameter.is_output)
 
-    @property
+    @cached_property
     def fresh(self) -> tuple[Parameter, ...]:
         """The outputs that a call may leave out."""
         return tuple(parameter for parameter in self.parameters if parameter.is_fresh)
 
-    @property
+    @cached_property
     def required(self) -> tuple[Parameter, ...]:
         """What a call must pass: everything but the fresh outputs."""
         return tuple(parameter for parameter in self.parameters if not parameter.is_fresh)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from texpr.ir.buffer import Buffer
 from texpr.ir.expr import Expr, Load, Var
-from texpr.ir.program import Block, Program, Stmt, Store
+from texpr.ir.program import Block, Program, Store
 from texpr.ir.visitor import Rewriter, Visit
 
 
@@ -45,11 +46,11 @@ class _Replace(Rewriter):
             indices.append((yield index))
         return Load(self.twin(node.buffer), indices)
 
-    def visit_Store(self, node: Store) -> Visit[Stmt]:
+    def visit_Store(self, node: Store) -> Visit[Any]:
         store = yield from self.generic(node)
         return replace(store, buffer=self.twin(node.buffer))
 
-    def visit_Block(self, node: Block) -> Visit[Stmt]:
+    def visit_Block(self, node: Block) -> Visit[Any]:
         block = yield from self.generic(node)
         checked = tuple(
             (self.twin(buffer), dimension, self.rewrite_expr(index))

@@ -35,11 +35,10 @@ class Timing:
         return min(self.samples_ns)
 
     def __str__(self) -> str:
-        calls = f" of {self.calls_per_sample} calls" if self.calls_per_sample > 1 else ""
-        return (
-            f"{format_ns(self.median_ns)}, spread {format_ns(self.spread_ns)} "
-            f"({len(self.samples_ns)} samples{calls})"
-        )
+        samples = f"{len(self.samples_ns)} sample{'s' if len(self.samples_ns) > 1 else ''}"
+        if self.calls_per_sample > 1:
+            samples += f" of {self.calls_per_sample} calls"
+        return f"{format_ns(self.median_ns)}, spread {format_ns(self.spread_ns)} ({samples})"
 
 
 def format_ns(time_ns: float) -> str:

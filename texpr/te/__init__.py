@@ -4,14 +4,57 @@ from texpr.ir.expr import Expr, Var, const
 from texpr.ir.itervar import IterVar
 from texpr.te.declare import compute, placeholder, reduce_axis, size_var, var
 from texpr.te.functions import (
-    abs, acos, add, asin, atan, atan2, ceil, clz, cos, cosh, div, erf, exp, fabs, floor, floordiv,
-    floormod, fmod, if_then_else, indexdiv, indexmod, isfinite, isinf, isnan, log, log2, log10,
-    max_value, min_value, multiply, nearbyint, popcount, pow, power, round, rsqrt, select, sigmoid,
-    sin, sinh, sqrt, subtract, tan, tanh, trunc, truncdiv, truncmod,
-)  # fmt: skip
+    abs,
+    acos,
+    add,
+    asin,
+    atan,
+    atan2,
+    ceil,
+    clz,
+    cos,
+    cosh,
+    div,
+    erf,
+    exp,
+    fabs,
+    floor,
+    floordiv,
+    floormod,
+    fmod,
+    if_then_else,
+    indexdiv,
+    indexmod,
+    isfinite,
+    isinf,
+    isnan,
+    log,
+    log2,
+    log10,
+    max_value,
+    min_value,
+    multiply,
+    nearbyint,
+    popcount,
+    pow,
+    power,
+    round,
+    rsqrt,
+    select,
+    sigmoid,
+    sin,
+    sinh,
+    sqrt,
+    subtract,
+    tan,
+    tanh,
+    trunc,
+    truncdiv,
+    truncmod,
+)
 from texpr.te.reducers import all, any, argmax, argmin, comm_reducer, max, min, prod, sum
-from texpr.te.tensor import ComputeOp, Operation, PlaceholderOp, Tensor
 from texpr.te.schedule import TeSchedule, TeStage, create_schedule
+from texpr.te.tensor import ComputeOp, Operation, PlaceholderOp, Tensor
 
 __all__ = [
     "TeSchedule",

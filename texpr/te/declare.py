@@ -59,7 +59,9 @@ def size_var(name: str = "size", dtype: object = INT64) -> Var:
     """
     kind = as_dtype(dtype)
     if not kind.is_integer:
-        raise DTypeError(f"size_var: a size is an integer, not {kind}; use te.var for other scalars")
+        raise DTypeError(
+            f"size_var: a size is an integer, not {kind}; use te.var for other scalars"
+        )
     return Var(checked_name(name, "size_var"), kind, is_size=True)
 
 
@@ -76,7 +78,9 @@ def reduce_axis(dom: object, name: str = "rv", thread_tag: str = "") -> IterVar:
     """
     own = checked_name(name, "reduce_axis")
     if thread_tag:
-        raise TexprError(f"reduce_axis: thread_tag {thread_tag!r}; texpr targets CPUs, leave it out")
+        raise TexprError(
+            f"reduce_axis: thread_tag {thread_tag!r}; texpr targets CPUs, leave it out"
+        )
     if not isinstance(dom, (tuple, list)) or len(dom) != 2:
         raise ShapeError(f"reduce_axis: the range {dom!r} of {own!r} is no pair; write (0, n)")
     lower = as_index(dom[0], f"reduce_axis {own!r}: lower bound")
@@ -143,7 +147,9 @@ def _axis_names(
     fcompute: Callable[..., Any], ndim: int, varargs_names: Sequence[str] | None, own: str
 ) -> list[str]:
     if not callable(fcompute):
-        raise DTypeError(f"compute: the rule of {own!r} is {fcompute!r}; pass a function of the indices")
+        raise DTypeError(
+            f"compute: the rule of {own!r} is {fcompute!r}; pass a function of the indices"
+        )
     names: list[str] = []
     for parameter in inspect.signature(fcompute).parameters.values():
         if parameter.kind is parameter.VAR_POSITIONAL:
@@ -193,7 +199,7 @@ def _check_scope(op: ComputeOp) -> None:
         for free in free_vars(root):
             if free.is_axis and id(free) not in data and id(free) not in reduced:
                 raise TexprError(
-                    f"compute: axis {free.name!r} has no value in {op.name!r}, whose axes are {names}; "
+                    f"compute: axis {free.name!r} has no value in {op.name!r} (axes {names}); "
                     f"reduce over it, te.sum(…, axis={free.name}), or use an axis of {op.name!r}"
                 )
     if isinstance(op.body, Reduce):
@@ -207,7 +213,9 @@ def _check_scope(op: ComputeOp) -> None:
     for extent in (i.extent for i in op.axis):
         for free in free_vars(extent):
             if free.is_axis:
-                raise ShapeError(f"compute: the shape of {op.name!r} depends on the axis {free.name!r}")
+                raise ShapeError(
+                    f"compute: the shape of {op.name!r} depends on the axis {free.name!r}"
+                )
 
 
 # ---------------------------------------------------------------- checking what is declared
@@ -234,4 +242,4 @@ def checked_name(name: object, what: str) -> str:
         raise DTypeError(f"{what}: the name {name!r} is no string; write name='A'")
     if not name or keyword.iskeyword(name):
         raise TexprError(f"{what}: {name!r} cannot be a name; choose a word such as 'A'")
-    return "".join(c if c.isalnum() and c.isascii() or c == "_" else "_" for c in name)
+    return "".join(c if (c.isalnum() and c.isascii()) or c == "_" else "_" for c in name)

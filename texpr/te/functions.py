@@ -117,7 +117,7 @@ def round(x: Any) -> Expr:
 
 
 def trunc(x: Any) -> Expr:
-    """x without its fraction, in the type of x."""
+    """X without its fraction, in the type of x."""
     return spread(call, "trunc", x)
 
 

@@ -8,8 +8,18 @@ from texpr.errors import TexprError
 from texpr.ir.expr import Expr, Load, Var
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import (
-    TRUE, Alloc, Block, FloatPolicy, Loop, Program, Seq, Stmt, Store, seq,
-)  # fmt: skip
+    TRUE,
+    Alloc,
+    Block,
+    FloatPolicy,
+    Loop,
+    Program,
+    Role,
+    Seq,
+    Stmt,
+    Store,
+    seq,
+)
 from texpr.ir.visitor import substitute
 from texpr.te.reduction import Reduce
 from texpr.te.tensor import ComputeOp, Operation, Tensor
@@ -74,10 +84,8 @@ def nest(op: ComputeOp, name: str) -> Stmt:
     ) -> Block:
         stores = tuple(Store(t, data, v) for t, v in zip(op.outputs, values, strict=True))
         bindings = tuple(loops[axis] for axis in iters)
-        role = "init" if is_init else "compute"
-        return Block(
-            name, iters, bindings, stores, predicate, role=role, location=op.location
-        )
+        role: Role = "init" if is_init else "compute"
+        return Block(name, iters, bindings, stores, predicate, role=role, location=op.location)
 
     def around(body: Stmt, axes: Sequence[IterVar]) -> Stmt:
         for axis in reversed(axes):

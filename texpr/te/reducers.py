@@ -13,9 +13,7 @@ from typing import Any
 
 from texpr.errors import DTypeError, ShapeError, TexprError
 from texpr.ir.dtypes import DType
-from texpr.ir.expr import (
-    Binary, Const, Expr, as_expr, binary, cast, condition, operands_of, spread,
-)  # fmt: skip
+from texpr.ir.expr import Binary, Const, Expr, as_expr, binary, cast, condition, spread
 from texpr.ir.functions import all_of, any_of, select
 from texpr.ir.itervar import IterVar
 from texpr.te.reduction import Reduce, Reducer
@@ -149,12 +147,14 @@ _ALL = _operator_reducer("and", lambda dtype: True)
 def _numeric(
     name: str, reducer: Reducer, exprs: tuple[Any, ...], axis: Any, where: Any, init: Any
 ) -> Any:
-    _refuse_positional_axis(name, exprs, axis)
+    _refuse_positional_axis(name, exprs)
     if axis is None:
         _refuse_options(name, where, init)
         if not exprs:
             raise TexprError(f"{name}: nothing given; pass expressions, or one and axis=")
-        return functools.reduce(functools.partial(spread, binary, reducer.name), exprs[1:], exprs[0])
+        return functools.reduce(
+            functools.partial(spread, binary, reducer.name), exprs[1:], exprs[0]
+        )
     value = _single(name, exprs)
     if value.dtype.is_bool:
         raise DTypeError(f"{name}: {value} is bool; cast it to a number, .astype('int32')")
@@ -164,14 +164,14 @@ def _numeric(
 def _logical(
     name: str, reducer: Reducer, exprs: tuple[Any, ...], axis: Any, where: Any, init: Any
 ) -> Any:
-    _refuse_positional_axis(name, exprs, axis)
+    _refuse_positional_axis(name, exprs)
     if axis is None:
         _refuse_options(name, where, init)
         return all_of(exprs) if name == "all" else any_of(exprs)
     return _reduce(reducer, condition(_single(name, exprs), name), axis, where, init)
 
 
-def _refuse_positional_axis(name: str, exprs: tuple[Any, ...], axis: Any) -> None:
+def _refuse_positional_axis(name: str, exprs: tuple[Any, ...]) -> None:
     for item in exprs[1:]:
         if isinstance(item, (tuple, list)) or (isinstance(item, IterVar) and item.is_reduce):
             raise TexprError(
@@ -229,12 +229,12 @@ def min(*exprs: Any, axis: Any = None, where: Any = None, init: Any = None) -> A
 
 
 def any(*exprs: Any, axis: Any = None, where: Any = None, init: Any = None) -> Any:
-    """Whether a condition holds anywhere on ``axis``; without ``axis=``, ``or`` of the arguments."""
+    """Whether a condition holds somewhere; without ``axis=``, ``or`` of the arguments."""
     return _logical("any", _ANY, exprs, axis, where, init)
 
 
 def all(*exprs: Any, axis: Any = None, where: Any = None, init: Any = None) -> Any:
-    """Whether a condition holds all along ``axis``; without ``axis=``, ``and`` of the arguments."""
+    """Whether a condition holds everywhere; without ``axis=``, ``and`` of the arguments."""
     return _logical("all", _ALL, exprs, axis, where, init)
 
 
@@ -278,7 +278,7 @@ def _arg_reduce(
     if isinstance(expr, (tuple, list)):
         if len(expr) != 2:
             raise TexprError(f"{name}: {len(expr)} components; pass a value or (index, value)")
-        index, value = operands_of(name, (expr[0],))[0], as_expr(expr[1])
+        index, value = as_expr(expr[0]), as_expr(expr[1])
     elif len(axes) == 1:
         index, value = as_expr(axes[0]), as_expr(expr)
     else:
@@ -304,6 +304,8 @@ def _arg_reduce(
         return (select(keep, i, j), select(keep, a, b))
 
     reducer = Reducer(
-        name, combine, lambda types: (Const(types[0].max, types[0]), Const(worst(types[1]), types[1]))
+        name,
+        combine,
+        lambda types: (Const(types[0].max, types[0]), Const(worst(types[1]), types[1])),
     )
     return _reduce(reducer, (index, value), axes, where, init)

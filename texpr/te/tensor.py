@@ -90,13 +90,17 @@ class Tensor(Buffer, ExprOperators):
     def __len__(self) -> int:
         extent = int_value(self.shape[0]) if self.shape else None
         if extent is None:
-            raise ShapeError(f"{self.name}: its first extent is not a number; use {self.name}.shape[0]")
+            raise ShapeError(
+                f"{self.name}: its first extent is not a number; use {self.name}.shape[0]"
+            )
         return extent
 
     def __repr__(self) -> str:
         return f"<tensor {self.name}: {self.dtype}[{', '.join(map(str, self.shape))}]>"
 
-    def elementwise(self, function: Callable[..., Expr], name: str, operands: Sequence[Any]) -> Tensor:
+    def elementwise(
+        self, function: Callable[..., Expr], name: str, operands: Sequence[Any]
+    ) -> Tensor:
         """Return the tensor of ``function(name, *elements)`` over the operands, broadcast."""
         return elementwise(function, name, operands)
 
@@ -140,7 +144,8 @@ def element(tensor: Tensor, given: tuple[object, ...]) -> Expr | TensorSlice:
     if len(given) > tensor.ndim:
         raise ShapeError(
             f"{tensor.name}[{', '.join(map(str, given))}]: {len(given)} subscripts for "
-            f"{tensor.ndim} dimension{'s' * (tensor.ndim != 1)}; leave {len(given) - tensor.ndim} out"
+            f"{tensor.ndim} dimension{'s' * (tensor.ndim != 1)}; leave "
+            f"{len(given) - tensor.ndim} out"
         )
     indices = []
     for position, (subscript, extent) in enumerate(zip(given, tensor.shape, strict=False)):

@@ -35,6 +35,8 @@ def obstacle(state: State, stage: str) -> str | None:
     return None
 
 
-def sample(state: State, stage: str, random: Random) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+def sample(
+    state: State, stage: str, random: Random
+) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
     """Inline the stage where that is possible."""
     return None if obstacle(state, stage) or stage in state.inlined else ((), {})

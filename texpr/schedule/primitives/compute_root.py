@@ -15,6 +15,8 @@ def apply(state: State, stage: str) -> tuple[State, tuple[IterVar, ...]]:
     return replace(state, inlined=state.inlined - {stage}), ()
 
 
-def sample(state: State, stage: str, random: Random) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+def sample(
+    state: State, stage: str, random: Random
+) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
     """Bring an inlined stage back."""
     return ((), {}) if stage in state.inlined else None

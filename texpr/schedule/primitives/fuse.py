@@ -61,7 +61,9 @@ def _single(state: State, stage: str) -> tuple[State, tuple[IterVar, ...]]:
     return state.wrap(stage, lambda leaf: loop_node(axis, leaf)), (axis,)
 
 
-def sample(state: State, stage: str, random: Random) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+def sample(
+    state: State, stage: str, random: Random
+) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
     """Fuse two or more neighbours."""
     nest = random.choice(reorder.perfect_nests(state, stage) or [()])
     serial = [axis for axis in nest if _is_serial(state.node(stage, axis))]

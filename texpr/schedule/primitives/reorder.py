@@ -48,7 +48,9 @@ def perfect_nests(state: State, stage: str) -> list[tuple[IterVar, ...]]:
     return [tuple(node.axis for node in nest) for nest in nests]
 
 
-def sample(state: State, stage: str, random: Random) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+def sample(
+    state: State, stage: str, random: Random
+) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
     """Permute some loops of one perfect nest."""
     nest: Sequence[IterVar] = random.choice(perfect_nests(state, stage) or [()])
     if len(nest) < 2:

@@ -51,7 +51,9 @@ def apply(
     return state, (outer, inner)
 
 
-def sample(state: State, stage: str, random: Random) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+def sample(
+    state: State, stage: str, random: Random
+) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
     """Split any serial loop by a small factor, or into few parts."""
     loops = [node.axis for node in state.path(stage) if node.kind is LoopKind.SERIAL]
     if not loops:

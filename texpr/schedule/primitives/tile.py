@@ -28,7 +28,9 @@ def apply(
     return state, (x_o, y_o, x_i, y_i)
 
 
-def sample(state: State, stage: str, random: Random) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+def sample(
+    state: State, stage: str, random: Random
+) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
     """Tile two loops of one perfect nest by small factors."""
     nest = random.choice(reorder.perfect_nests(state, stage) or [()])
     if len(nest) < 2:

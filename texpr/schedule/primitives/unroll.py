@@ -41,7 +41,9 @@ def mark_checked(state: State, what: str, stage: str, var: IterVar, kind: LoopKi
     return extent
 
 
-def sample(state: State, stage: str, random: Random) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+def sample(
+    state: State, stage: str, random: Random
+) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
     """Unroll a serial loop of few iterations."""
     loops = [
         node.axis

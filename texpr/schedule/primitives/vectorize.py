@@ -35,7 +35,9 @@ def _data_loops(state: State, stage: str) -> str:
     return ", ".join(axis.name for axis in state.leaves(stage) if not axis.is_reduce) or "none here"
 
 
-def sample(state: State, stage: str, random: Random) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+def sample(
+    state: State, stage: str, random: Random
+) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
     """Vectorize a data loop of known extent where none is vectorized yet."""
     path = state.path(stage)
     if any(node.kind is LoopKind.VECTORIZED for node in path):

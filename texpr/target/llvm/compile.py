@@ -1,4 +1,4 @@
-"""From a lowered Program to machine code that Python can call, or to assembly for another machine."""
+"""From a lowered Program to machine code with an entry, or to assembly for another machine."""
 
 from __future__ import annotations
 
@@ -72,8 +72,6 @@ def compile_program(program: Program, target: Target) -> Compiled:
 def _native(
     program: Program, kernel: KernelFunction, target: Target, *, strided: bool = False
 ) -> NativeCode:
-    entry = emit_entry(
-        kernel.function, Signature.of(program), emit_scalar, strided=strided
-    )
+    entry = emit_entry(kernel.function, Signature.of(program), emit_scalar, strided=strided)
     exports = (ENTRY, TRUSTED_ENTRY) if strided else (ENTRY,)
     return compile_module(kernel.module, target, exports, entry=entry, name=program.name)

@@ -18,8 +18,19 @@ from texpr.errors import InternalError
 from texpr.ir.buffer import Buffer
 from texpr.ir.dtypes import DType
 from texpr.ir.expr import (
-    EXPR_NODES, Binary, Call, Cast, Const, Expr, IfThenElse, Load, Select, Unary, Var, postorder,
-)  # fmt: skip
+    EXPR_NODES,
+    Binary,
+    Call,
+    Cast,
+    Const,
+    Expr,
+    IfThenElse,
+    Load,
+    Select,
+    Unary,
+    Var,
+    postorder,
+)
 from texpr.ir.intrinsic import Composition, LibmCall
 from texpr.ir.linear import coefficient
 from texpr.ir.program import Node
@@ -27,8 +38,19 @@ from texpr.ir.simplify import simplify
 from texpr.ir.visitor import Visit, Visitor, substitute
 from texpr.target.llvm.arithmetic import Arithmetic
 from texpr.target.llvm.types import (
-    I1, I8, I32, I64, PTR, constant, declare, intrinsic, is_vector, like, memory_type, scalar_type,
-)  # fmt: skip
+    I1,
+    I8,
+    I32,
+    I64,
+    PTR,
+    constant,
+    declare,
+    intrinsic,
+    is_vector,
+    like,
+    memory_type,
+    scalar_type,
+)
 
 Check = tuple[Buffer, int, Expr]
 """A subscript that must be checked: buffer, dimension and index over the Block's variables."""
@@ -207,7 +229,8 @@ class ExprEmitter(Visitor[ir.Value], over=EXPR_NODES):
         assert self.lanes is not None
         first = yield self.lanes.first
         steps = ir.Constant(
-            ir.VectorType(I64, self.lanes.count), [ir.Constant(I64, k) for k in range(self.lanes.count)]
+            ir.VectorType(I64, self.lanes.count),
+            [ir.Constant(I64, k) for k in range(self.lanes.count)],
         )
         return self.builder.add(self.in_lanes(first), steps)
 
@@ -225,7 +248,9 @@ class ExprEmitter(Visitor[ir.Value], over=EXPR_NODES):
         if node.op in ("and", "or") and has_load(node.b):
             is_and = node.op == "and"
             false = Const(not is_and, node.dtype)
-            lazy = IfThenElse(node.a, node.b, false) if is_and else IfThenElse(node.a, false, node.b)
+            lazy = (
+                IfThenElse(node.a, node.b, false) if is_and else IfThenElse(node.a, false, node.b)
+            )
             return (yield lazy)
         a = yield node.a
         b = yield node.b
@@ -387,7 +412,12 @@ class ExprEmitter(Visitor[ir.Value], over=EXPR_NODES):
                 value = build.load(address, align=align, typ=vector)
             else:
                 name = "llvm.masked.load" if place.contiguous else "llvm.masked.gather"
-                args = [address, ir.Constant(I32, align), self.all_lanes(), ir.Constant(vector, None)]
+                args = [
+                    address,
+                    ir.Constant(I32, align),
+                    self.all_lanes(),
+                    ir.Constant(vector, None),
+                ]
                 value = intrinsic(build, name, args, [vector, address.type], vector)
         if buffer.dtype.is_bool:
             return build.trunc(value, like(I1, value.type))
@@ -409,8 +439,7 @@ class ExprEmitter(Visitor[ir.Value], over=EXPR_NODES):
 
     def store(self, buffer: Buffer, place: Place, value: ir.Value) -> None:
         """Store ``value``; where lanes meet in one cell the last of them wins."""
-        build, element = self.builder, memory_type(buffer.dtype)
-        align = alignment(buffer)
+        build, align = self.builder, alignment(buffer)
         if buffer.dtype.is_bool:
             value = build.zext(value, like(I8, value.type))
         if self.lanes is None or not (place.contiguous or place.spread or is_vector(value)):

@@ -17,15 +17,32 @@ from texpr.ir.buffer import Buffer
 from texpr.ir.dtypes import INT64
 from texpr.ir.expr import Binary, Expr, Load, Var, int_value
 from texpr.ir.program import (
-    STMT_NODES, TRUE, Alloc, Block, If, Let, Loop, LoopKind, Program, Seq, Store,
-)  # fmt: skip
+    STMT_NODES,
+    TRUE,
+    Alloc,
+    Block,
+    If,
+    Let,
+    Loop,
+    LoopKind,
+    Program,
+    Seq,
+    Store,
+)
 from texpr.ir.simplify import simplify
 from texpr.ir.visitor import Visit, Visitor
 from texpr.target.llvm.expressions import ExprEmitter, Lanes
-from texpr.target.signature import OUT_OF_BOUNDS, OUT_OF_MEMORY
 from texpr.target.llvm.types import (
-    I1, I64, PTR, constant, declare, intrinsic, is_vector, memory_type,
-)  # fmt: skip
+    I1,
+    I64,
+    PTR,
+    constant,
+    declare,
+    intrinsic,
+    is_vector,
+    memory_type,
+)
+from texpr.target.signature import OUT_OF_BOUNDS, OUT_OF_MEMORY
 
 STACK_BYTES = 16 << 10
 """The largest scratch array kept on the stack; threads get stacks as small as 512 KiB."""
@@ -44,9 +61,7 @@ def emit_kernel(program: Program, triple: str) -> KernelFunction:
     """Return the LLVM function of a lowered ``program``."""
     module = ir.Module(name=program.name)
     module.triple = triple
-    types = [
-        PTR if isinstance(arg, Buffer) else memory_type(arg.dtype) for arg in program.args
-    ]
+    types = [PTR if isinstance(arg, Buffer) else memory_type(arg.dtype) for arg in program.args]
     sizes, strides = program.sizes, stride_vars(program)
     types += [I64] * (len(sizes) + len(strides)) + [PTR]
     function = ir.Function(module, ir.FunctionType(I64, types), f"texpr_{program.name}")
@@ -152,8 +167,7 @@ class _Function(Visitor[None], over=STMT_NODES):
     # ------------------------------------------------------------ statements
 
     def visit_Seq(self, node: Seq) -> Visit[None]:
-        for stmt in node.stmts:
-            yield stmt
+        yield from node.stmts
 
     def visit_Let(self, node: Let) -> Visit[None]:
         self.env[node.var] = self.value(node.value)
@@ -206,8 +220,9 @@ class _Function(Visitor[None], over=STMT_NODES):
             mask = ends
         before = build.block
         body, done = build.append_basic_block(node.var.name), build.append_basic_block("done")
-        if int_value(node.lower) is not None and int_value(node.upper) is not None:
-            runs: ir.Value = ir.Constant(I1, int(node.lower.value < node.upper.value))
+        first, end = int_value(node.lower), int_value(node.upper)
+        if first is not None and end is not None:
+            runs: ir.Value = ir.Constant(I1, int(first < end))
         else:
             runs = build.icmp_signed("<", lower, upper)
         build.cbranch(runs, body, done)

@@ -29,6 +29,7 @@ def memory_type(dtype: DType) -> ir.Type:
 
 
 def is_vector(value: ir.Value) -> bool:
+    """Whether ``value`` differs from lane to lane."""
     return isinstance(value.type, ir.VectorType)
 
 

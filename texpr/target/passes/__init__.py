@@ -11,8 +11,12 @@ from typing import Final
 
 from texpr.ir.program import Program
 from texpr.target.passes import (
-    separate_tiles, simplify_program, strip_vectors, tighten_loops, unroll_loops,
-)  # fmt: skip
+    separate_tiles,
+    simplify_program,
+    strip_vectors,
+    tighten_loops,
+    unroll_loops,
+)
 from texpr.target.target import Target
 
 Pass = Callable[[Program, Target], Program]

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from texpr.ir.expr import Binary, Const, Expr, Var, free_vars, int_value
 from texpr.ir.functions import all_of
@@ -44,7 +45,7 @@ class _Guard:
 
 
 class _Separate(Rewriter):
-    def visit_Loop(self, node: Loop) -> Visit[Stmt]:
+    def visit_Loop(self, node: Loop) -> Visit[Any]:
         if node.kind not in (LoopKind.SERIAL, LoopKind.PARALLEL):
             return node
         guards = tile_guards(node.body)
@@ -121,7 +122,7 @@ class _Assume(Rewriter):
     def __init__(self, conditions: set[int]) -> None:
         self.conditions = conditions
 
-    def visit_If(self, node: If) -> Visit[Stmt]:
+    def visit_If(self, node: If) -> Visit[Any]:
         if id(node.condition) in self.conditions:
             return (yield node.then)
         return (yield from self.generic(node))

@@ -24,9 +24,7 @@ from dataclasses import replace
 from texpr.ir.buffer import Buffer
 from texpr.ir.dtypes import INT64, DType
 from texpr.ir.expr import Const, Expr, Var, int_value
-from texpr.ir.program import (
-    ZERO, Loop, LoopKind, Program, Stmt, blocks, seq,
-)  # fmt: skip
+from texpr.ir.program import ZERO, Loop, LoopKind, Program, Stmt, blocks, seq
 from texpr.ir.simplify import simplify
 from texpr.ir.visitor import Rewriter, Visit, substitute
 from texpr.target.target import Target
@@ -64,6 +62,7 @@ def widest_dtype(body: Stmt) -> DType:
 
 
 def is_power_of_two(number: int) -> bool:
+    """Whether ``number`` is 1, 2, 4, …, or 0."""
     return number & (number - 1) == 0
 
 

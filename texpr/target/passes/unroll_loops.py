@@ -43,7 +43,7 @@ class _Unroll(Rewriter):
         count = max(0, end - first) * len(blocks(body))
         if count > MAX_STATEMENTS:
             raise LoweringError(
-                f"{self.name}: unrolling loop {node.var.name!r} makes {count} statements, more than "
-                f"{MAX_STATEMENTS}; split it and unroll the inner part only"
+                f"{self.name}: unrolling loop {node.var.name!r} makes {count} statements, more "
+                f"than {MAX_STATEMENTS}; split it and unroll the inner part only"
             )
         return seq(*(substitute(body, {node.var: Const(v, INT64)}) for v in range(first, end)))
