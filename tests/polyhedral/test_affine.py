@@ -66,7 +66,7 @@ def trunc(op: str, a: Expr, b: int) -> Expr:
         (i << 64, "[0]"),
         (i << -1, "[0]"),
         (i >> 2, "[floor(i/4)]"),
-        (i >> 64, "[0]: 0 <= i < 2**62; [-1]: -2**62 < i < 0; [floor(i/2**64)]: i >= 2**62 or i <= -2**62"),
+        (i >> 64, "[floor(i/2**64)]"),
         (i & 7, "[i mod 8]"),
         (7 & i, "[i mod 8]"),
         (~i, "[-1 - i]"),
@@ -80,9 +80,7 @@ def trunc(op: str, a: Expr, b: int) -> Expr:
     ],
 )
 def test_values(expr, expected):
-    for power in (62, 64):
-        expected = expected.replace(f"2**{power}", str(2**power))
-    assert is_same(expr, expected, ranges=SMALL_RANGES)
+    assert is_same(expr, expected.replace("2**64", str(2**64)), ranges=SMALL_RANGES)
 
 
 def test_intervals():
@@ -145,7 +143,7 @@ def test_what_is_not_affine_is_named(expr, reason):
 
 
 def test_a_long_name_is_cut():
-    found = frame().value((i + j * 3 + n * 5 - 12345) * (abs(i - j * 3) + n * 5 - 12345 + j % 7))
+    found = frame().value((i + j * 3 + n * 5 - 12345) * (abs(i - j * 3) + n * 54321 - 1234567))
     assert str(found).endswith("... is a product of variables")
     assert len(str(found)) < 100
 
@@ -178,14 +176,15 @@ def test_conditions_from_outside_and_from_inside():
         return (*parts, str(found.missing))
 
     anywhere, nowhere, why = "{ [i] }", "{ [i] : false }", "flag[i] is read from memory"
+    unknown = (anywhere, nowhere)
     assert region(i < n) == ("{ [i] : i < n }", "{ [i] : i < n }", "None")
-    assert region(data) == (anywhere, nowhere, why)
+    assert region(data) == (*unknown, why)
     assert region(all_of([i < n, data])) == ("{ [i] : i < n }", nowhere, why)
     assert region(any_of([i < n, data])) == (anywhere, "{ [i] : i < n }", why)
     assert region(Unary("not", any_of([i < n, data]))) == ("{ [i] : i >= n }", nowhere, why)
     assert region(Unary("not", all_of([i < n, data]))) == (anywhere, "{ [i] : i >= n }", why)
-    assert region(Unary("not", data)) == (anywhere, nowhere, why)
-    assert region(cast(Load(A, (i,)), "int64") < i) == (anywhere, nowhere, "A[i] is read from memory")
+    assert region(Unary("not", data)) == (*unknown, why)
+    assert region(cast(Load(A, (i,)), "int64") < i) == (*unknown, "A[i] is read from memory")
     either = "{ [i] : (i <= 2 and i < n) or (i >= n and i >= 3) }"
     assert region((i < n).equal(i < 3)) == (either, either, "None")
     assert region(if_then_else(i < n, data, i < 0))[1:] == ("{ [i] : n <= i < 0 }", why)

@@ -46,8 +46,8 @@ def test_no_parameters_and_no_dimensions():
 
 
 def test_text():
-    point = smallest_point(frame := Frame(Analysis(), [i, j], [n]), frame.all_of(
-        [i >= 0, j > i, j < n, n < 9]).over)
+    frame = Frame(Analysis(), [i, j], [n])
+    point = smallest_point(frame, frame.all_of([i >= 0, j > i, j < n, n < 9]).over)
     assert point is not None
     assert instance_text(point.values, [n, i, j]) == "n=2, i=0, j=1"
     assert instance_text(point.dims, [i, m]) == "i=0"

@@ -6,13 +6,18 @@ import islpy as isl
 import pytest
 
 from texpr.ir.buffer import Buffer
-from texpr.ir.dtypes import FLOAT32, FLOAT64, INT32
+from texpr.ir.dtypes import FLOAT32, FLOAT64, INT8, INT32
 from texpr.ir.expr import Load, Var, cast, const
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import ZERO, Alloc, Block, If, Let, Loop, Program, Seq, Store, seq
 from texpr.polyhedral.context import Analysis
 from texpr.polyhedral.domain import (
-    declared_domain, facts_of, parameters, placed_domain, places, surrounding_domain,
+    declared_domain,
+    facts_of,
+    parameters,
+    placed_domain,
+    places,
+    surrounding_domain,
 )  # fmt: skip
 
 n, m = Var("n", is_size=True), Var("m", is_size=True)
@@ -90,7 +95,8 @@ def test_steps_and_lets():
 def test_what_a_let_reads_is_any_value():
     idx = Buffer("idx", (n,), INT32)
     value = cast(Load(idx, (i,)), "int64")
-    body = Loop(i, ZERO, n, Let(x, value, Let(Var("y", FLOAT64), const(1, "float64"), stmt := block())))
+    inner = Let(Var("y", FLOAT64), const(1, "float64"), stmt := block())
+    body = Loop(i, ZERO, n, Let(x, value, inner))
     ((_, place),) = [pair for pair in places(body) if pair[0] is stmt]
     domain = surrounding_domain(place)
     assert domain.dims == (i, x)
@@ -114,19 +120,19 @@ def test_facts_are_requirements_and_extents():
     [
         ((), "n", "n >= 0"),
         (("m",), "n", "n >= 0"),
-        (("n", "nm"), "nmk", "n < 5; n < m; m < k; n >= 0; m >= 0; k >= -2147483648; k <= 2147483647"),
+        (("n", "nm"), "nmk", "n < 5; n < m; m < k; n >= 0; m >= 0; k >= -128; k <= 127"),
     ],
 )
 def test_only_facts_that_matter(requirements, names, facts):
-    k, t = Var("k", INT32), Var("t", FLOAT32)
+    k, t = Var("k", INT8), Var("t", FLOAT32)
     known = {"m": m < 5, "n": n < 5, "nm": n < m}
     given = [known[name] for name in requirements]
     if "nm" in requirements:
-        given = [known["n"], known["nm"], cast(m, "int32") < k]
+        given = [known["n"], known["nm"], cast(m, "int8") < k]
     given.append(t > 0.5)
     row = axis("i", 0, n)
     domain = declared_domain(block(row))
     assert domain is not None
     params, relevant = parameters(domain, [row.var < n], given)
     assert "".join(var.name for var in params) == names
-    assert "; ".join(map(str, relevant)).replace("int32(m)", "m") == facts
+    assert "; ".join(map(str, relevant)).replace("int8(m)", "m") == facts

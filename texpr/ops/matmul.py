@@ -120,7 +120,7 @@ def schedule_matmul(C: te.Tensor, target: Target | str | None = None) -> te.TeSc
         )
     i, j = op.axis
     (k,) = op.reduce_axis
-    n, m = (int_value(axis.dom[1]) for axis in (i, j))
+    n, m = (int_value(extent) for extent in C.shape)
     if n is None or m is None:
         raise ScheduleError(
             f"schedule_matmul: the size of {C.name!r} is not known; declare it in numbers"

@@ -13,13 +13,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias, Union
+from typing import Any, Final, TypeAlias
 
 import islpy as isl
 
 from texpr.ir.dtypes import INT64, DType
 from texpr.ir.expr import (
-    EXPR_NODES, Binary, Call, Cast, Const, Expr, IfThenElse, Load, Select, Unary, Var, expr_text,
+    EXPR_NODES,
+    Binary,
+    Call,
+    Cast,
+    Const,
+    Expr,
+    IfThenElse,
+    Load,
+    Select,
+    Unary,
+    Var,
+    expr_text,
 )  # fmt: skip
 from texpr.ir.simplify.intervals import BINARY_INTERVALS, FULL, Interval, absolute, hull
 from texpr.ir.visitor import Visit, Visitor
@@ -105,7 +116,7 @@ def _exact(points: isl.Set) -> Region:
     return Region(points, points)
 
 
-Translation: TypeAlias = Union[Value, Region, NotAffine]
+Translation: TypeAlias = Value | Region | NotAffine
 
 
 class Frame:
@@ -324,11 +335,15 @@ class _Translator(Visitor[Translation], over=EXPR_NODES):
         return self.frame.perhaps(culprit) if node.dtype.is_bool else culprit
 
     def of_conditions(self, node: Binary, x: Translation, y: Translation) -> Region:
-        """Return the region of ``x op y`` of two bools, of which one may be no more than a name."""
-        a, b = (self.frame.perhaps(part) if isinstance(part, NotAffine) else part for part in (x, y))
-        assert isinstance(a, Region)
-        assert isinstance(b, Region)
-        return _TRUTH[node.op](a, b)
+        """Return the region of ``x op y`` of two bools."""
+        return _TRUTH[node.op](self.condition(x), self.condition(y))
+
+    def condition(self, found: Translation) -> Region:
+        """Return what became of a bool as a region."""
+        if isinstance(found, NotAffine):
+            return self.frame.perhaps(found)
+        assert isinstance(found, Region)
+        return found
 
     def arithmetic(self, node: Binary, x: Value, y: Value) -> Translation:
         op = node.op
@@ -387,11 +402,9 @@ class _Translator(Visitor[Translation], over=EXPR_NODES):
         test = yield node.children[0]
         a = yield node.children[1]
         b = yield node.children[2]
-        condition = self.frame.perhaps(test) if isinstance(test, NotAffine) else test
-        assert isinstance(condition, Region)
+        condition = self.condition(test)
         if node.dtype.is_bool:
-            x, y = (self.frame.perhaps(p) if isinstance(p, NotAffine) else p for p in (a, b))
-            return (condition & x) | (~condition & y)
+            return (condition & self.condition(a)) | (~condition & self.condition(b))
         for part in (a, b):
             if isinstance(part, NotAffine):
                 return part
@@ -411,7 +424,8 @@ class _Translator(Visitor[Translation], over=EXPR_NODES):
         if node.dtype.is_float:
             return NotAffine(node, "a float")
         if node.dtype.is_bool:
-            return x if isinstance(x, Region) else _exact(x.pw_aff.ne_set(self.frame.constant(0).pw_aff))
+            zero = self.frame.constant(0).pw_aff
+            return x if isinstance(x, Region) else _exact(x.pw_aff.ne_set(zero))
         if isinstance(x, Region):
             if x.missing is not None:
                 return x.missing

@@ -12,10 +12,10 @@ from typing import TypeAlias
 
 from texpr.errors import BoundsError
 from texpr.ir.buffer import Buffer
-from texpr.ir.expr import Binary, Expr, Load, expr_text, free_vars, postorder
+from texpr.ir.expr import Expr, Load, expr_text, free_vars, postorder
 from texpr.ir.interpreter import evaluate
 from texpr.ir.printer import stmt_text
-from texpr.ir.program import TRUE, ZERO, Block, If, Let, Loop, Program, Stmt
+from texpr.ir.program import TRUE, Block, If, Let, Loop, Program, Stmt
 from texpr.ir.simplify import simplify
 from texpr.ir.visitor import Rewriter
 from texpr.polyhedral.counterexample import Point, instance_text
@@ -56,7 +56,7 @@ def check_bounds(program: Program, *, max_operations: int = SUBSCRIPT_OPERATIONS
     >>> check_bounds(te.create_schedule(B.op).program)
     Traceback (most recent call last):
         ...
-    texpr.polyhedral.bounds.OutOfBoundsError: bounds: B[i] = A[i + 1] (...): at i=7 it reads A[8], but ...
+    texpr.polyhedral.bounds.OutOfBoundsError: bounds: B[i] = A[i + 1] (...): at i=7 it reads A[8], ...
     """
     checks: dict[Stmt, dict[Check, None]] = {}
     for found in subscripts(program, max_operations=max_operations):
@@ -102,7 +102,9 @@ def _example_text(found: Subscript, example: Point) -> str:
     buffer = found.access.buffer
     params = instance_text(example.params, [*example.params])
     instance = instance_text(example.dims, found.dims)
-    where = ", ".join([*([f"with {params}"] if params else []), *([f"at {instance}"] if instance else [])])
+    where = ", ".join(
+        f"{word} {text}" for word, text in (("with", params), ("at", instance)) if text
+    )
     verb = "writes" if found.access.is_write else "reads"
     cell = ", ".join(
         str(value) if (value := _value(index, example)) is not None else expr_text(index)

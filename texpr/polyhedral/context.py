@@ -24,9 +24,9 @@ MAX_OPERATIONS: Final = 1_000_000
 
 # What isl's parser takes as a word of its own; printed sets should be readable back.
 _RESERVED: Final = frozenset(
-    "and or not exists min max mod floor ceil floord ceild true false implies infty NaN rat int"
-    .split()
-)  # fmt: skip
+    ["and", "or", "not", "exists", "min", "max", "mod", "floor", "ceil", "floord", "ceild"]
+    + ["true", "false", "implies", "infty", "NaN", "rat", "int"]
+)
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, Union
+from typing import TypeAlias
 
 from texpr.ir.dtypes import INT64
 from texpr.ir.expr import Binary, Const, Expr, Unary, Var, free_vars
@@ -18,7 +18,7 @@ from texpr.ir.program import ZERO, Block, If, Let, Loop, Program, Stmt
 from texpr.polyhedral.affine import Frame, NotAffine, Region
 from texpr.polyhedral.context import Analysis
 
-Around: TypeAlias = Union[Loop, Let, Expr]
+Around: TypeAlias = Loop | Let | Expr
 Place: TypeAlias = tuple[Around, ...]
 """What stands around a statement, outermost first: loops, lets, and conditions that hold."""
 
@@ -131,10 +131,10 @@ def placed_domain(block: Block, place: Place) -> Domain:
     The dimensions are its axes and then what is around it.
     """
     outer = surrounding_domain(place)
-    spans = tuple(
-        Span(axis.var, *(axis.dom or (None, None)), binding)
-        for axis, binding in zip(block.iters, block.bindings, strict=True)
-    )
+    spans: list[Span] = []
+    for axis, binding in zip(block.iters, block.bindings, strict=True):
+        lower, upper = axis.dom or (None, None)
+        spans.append(Span(axis.var, lower, upper, binding))
     dims = (*(axis.var for axis in block.iters), *outer.dims)
     return Domain(dims, (*outer.spans, *spans), outer.others)
 
@@ -165,7 +165,9 @@ def parameters(
     growing = True
     while growing:
         found = [
-            fact for fact, names in pending.items() if not names or not params.keys().isdisjoint(names)
+            fact
+            for fact, names in pending.items()
+            if not names or not params.keys().isdisjoint(names)
         ]
         for fact in found:
             params.update({var: None for var in pending.pop(fact) if var.dtype.is_integer})

@@ -19,11 +19,19 @@ from texpr.polyhedral.affine import Frame, Region
 from texpr.polyhedral.context import Analysis, Unknown
 from texpr.polyhedral.counterexample import Point, smallest_point
 from texpr.polyhedral.domain import (
-    Domain, Place, declared_domain, facts_of, parameters, placed_domain, places, surrounding_domain,
+    Domain,
+    Place,
+    declared_domain,
+    facts_of,
+    parameters,
+    placed_domain,
+    places,
+    surrounding_domain,
 )  # fmt: skip
 
 SUBSCRIPT_OPERATIONS: Final = 200_000
 """isl's budget for one subscript, some 0.3 s; matmul's need none, a symbolic conv2d's 500."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -142,7 +150,9 @@ class _Judge:
                 return True
         low, high = int_range(index, self.ranges)
         room = int_range(extent)[0]
-        return low is not None and low >= 0 and None not in (high, room) and high < room
+        if low is None or high is None or room is None:
+            return False
+        return low >= 0 and high < room
 
     def ask(self, index: Expr, extent: Expr, guard: Expr) -> Answer:
         """Ask isl, first about the declared instances alone, then with what stands around."""

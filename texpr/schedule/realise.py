@@ -129,7 +129,7 @@ class _Nest:
         found = tuple(simplify(self.at(bound, scope), scope.ranges) for bound in (lower, upper))
         for var in free_vars(*found):
             needed = self.state.declared.axis_of.get(var)
-            if needed is not None:
+            if needed is not None and scope.var_of.get(needed) is not var:
                 raise ScheduleError(
                     f"loop {axis.name!r} runs from {lower} to {upper}, and {needed.name!r} has no "
                     f"value outside its own loops; keep {axis.name!r} inside them"

@@ -92,7 +92,10 @@ class Schedule:
         state, made = PRIMITIVES[primitive].apply(self.state, stage, *positional, **keywords)
         step = step_of(primitive, stage, positional, keywords, made)
         state = replace(state, trace=(*state.trace, step))
-        self._realised = (state, realise(state))  # raises where the loops cannot nest like that
+        try:
+            self._realised = (state, realise(state))
+        except ScheduleError as error:  # loops cannot nest like that
+            raise ScheduleError(f"{primitive}: {error}") from None
         self._history = (*self._history, state)
         return tuple(made)
 

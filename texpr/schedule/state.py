@@ -167,17 +167,19 @@ class State:
 
     def relation_from(self, axis: IterVar) -> Relation | None:
         """The relation that used ``axis`` up, None where it is a loop still."""
-        for relation in self.relations:
-            if any(parent is axis for parent in relation.parents):
-                return relation
-        return None
+        return self._users.get(axis)
+
+    @cached_property
+    def _users(self) -> dict[IterVar, Relation]:
+        return {axis: relation for relation in self.relations for axis in relation.parents}
 
     def relation_to(self, axis: IterVar) -> Relation | None:
         """The relation that made ``axis``, None for a declared one."""
-        for relation in self.relations:
-            if any(made is axis for made in relation.made):
-                return relation
-        return None
+        return self._makers.get(axis)
+
+    @cached_property
+    def _makers(self) -> dict[IterVar, Relation]:
+        return {axis: relation for relation in self.relations for axis in relation.made}
 
     def lower(self, axis: IterVar) -> Expr:
         """The first value of ``axis``; 0 for every axis that a primitive made."""

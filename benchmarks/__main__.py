@@ -1,0 +1,17 @@
+"""``python -m benchmarks``: every measurement, one table after the other."""
+
+from __future__ import annotations
+
+from benchmarks import call_overhead, compile_latency
+
+
+def main() -> None:
+    """Run them all."""
+    print("What a call costs beside the kernel")
+    call_overhead.main()
+    print("From nothing to a kernel")
+    compile_latency.main()
+
+
+if __name__ == "__main__":
+    main()

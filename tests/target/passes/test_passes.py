@@ -1,0 +1,134 @@
+"""The lowering passes one by one: what each makes of a program, and that it means the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from texpr import te
+from texpr.errors import LoweringError
+from texpr.ir.interpreter import interpret
+from texpr.ir.program import Loop, LoopKind, Program, stmts
+from texpr.target.passes import (
+    PASSES,
+    separate_tiles,
+    simplify_program,
+    strip_vectors,
+    tighten_loops,
+    unroll_loops,
+)
+from texpr.target.target import Target
+
+# 128-bit registers: four lanes of float32, so that small programs have several strips.
+NARROW = Target.parse("llvm -mtriple=aarch64-linux-gnu -mcpu=neoverse-n1")
+
+Golden = Callable[[str, str], None]
+
+
+def doubled(n: Any) -> tuple[te.Tensor, te.TeSchedule]:
+    A = te.placeholder((n,), name="A")
+    B = te.compute((n,), lambda i: A[i] * 2, name="B")
+    return B, te.create_schedule(B.op)
+
+
+def vectors(program: Program) -> list[int]:
+    """The lengths of the vectorized loops."""
+    return [
+        int(loop.upper.value) - int(loop.lower.value)  # type: ignore[attr-defined]
+        for loop in stmts(program.body)
+        if isinstance(loop, Loop) and loop.kind is LoopKind.VECTORIZED
+    ]
+
+
+def check_doubles(program: Program, sizes: tuple[int, ...]) -> None:
+    for size in sizes:
+        a, b = np.arange(size, dtype="float32"), np.zeros(size, "float32")
+        interpret(program, a, b)
+        np.testing.assert_array_equal(b, a * 2)
+
+
+def test_passes_run_in_the_order_of_the_list() -> None:
+    assert [name for name, _ in PASSES] == [
+        "simplify", "separate_tiles", "simplify_tiles", "tighten_loops", "strip_vectors",
+        "unroll_loops", "simplify_all",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("extent", [1, 2, 3, 4, 31, 32, 33, 48, 100, 129])
+def test_strips_are_powers_of_two_that_registers_hold(extent: int) -> None:
+    B, s = doubled(extent)
+    s[B].vectorize(B.op.axis[0])
+    program = strip_vectors.run(s.program, NARROW)
+    for lanes in vectors(program):
+        assert lanes & (lanes - 1) == 0
+        assert lanes <= 4 * strip_vectors.MAX_REGISTERS
+    check_doubles(program, (extent,))
+
+
+def test_strips_golden(golden: Golden) -> None:
+    B, s = doubled(100)
+    s[B].vectorize(B.op.axis[0])
+    golden(str(strip_vectors.run(s.program, NARROW)), "pass_strip_vectors")
+
+
+def test_full_and_partial_tiles_golden(golden: Golden) -> None:
+    B, s = doubled(te.size_var("n"))
+    _, inner = s[B].split(B.op.axis[0], 8)
+    s[B].vectorize(inner)
+    program = separate_tiles.run(s.program, NARROW)
+    golden(str(simplify_program.run(program, NARROW)), "pass_separate_tiles")
+    check_doubles(program, (0, 1, 7, 8, 9, 31))
+
+
+def test_tiles_of_two_loops_are_separated_apart(golden: Golden) -> None:
+    A = te.placeholder((19, 21), name="A")
+    B = te.compute((19, 21), lambda i, j: A[i, j] * 2, name="B")
+    s = te.create_schedule(B.op)
+    _, _, i_i, j_i = s[B].tile(*B.op.axis, 4, 8)
+    s[B].unroll(i_i)
+    s[B].vectorize(j_i)
+    program = s.program
+    for _, run in PASSES:
+        program = run(program, NARROW)
+    golden(str(program), "pass_tiles_of_two_loops")
+    a, b = np.random.default_rng(0).random((19, 21), "float32"), np.zeros((19, 21), "float32")
+    interpret(program, a, b)
+    np.testing.assert_array_equal(b, a * 2)
+
+
+def test_a_guard_becomes_the_end_of_its_loop(golden: Golden) -> None:
+    B, s = doubled(te.size_var("n"))
+    s[B].split(B.op.axis[0], 8)
+    program = tighten_loops.run(s.program, NARROW)
+    golden(str(program), "pass_tighten_loops")
+    assert "if" not in str(program)
+    check_doubles(program, (0, 1, 7, 8, 9, 31))
+
+
+def test_a_guard_stays_where_lanes_must_be_counted() -> None:
+    B, s = doubled(te.size_var("n"))
+    _, inner = s[B].split(B.op.axis[0], 8)
+    s[B].vectorize(inner)
+    assert tighten_loops.run(s.program, NARROW).body is s.program.body
+
+
+def test_unrolled_loops_are_written_out(golden: Golden) -> None:
+    B, s = doubled(te.size_var("n"))
+    _, inner = s[B].split(B.op.axis[0], 3)
+    s[B].unroll(inner)
+    program = unroll_loops.run(s.program, NARROW)
+    golden(str(program), "pass_unroll_loops")
+    check_doubles(program, (0, 1, 2, 3, 4, 7))
+
+
+def test_unrolling_has_a_limit() -> None:
+    B, s = doubled(1 << 20)
+    s[B].unroll(B.op.axis[0])
+    with pytest.raises(
+        LoweringError,
+        match=r"B: unrolling loop 'i' makes 1048576 statements, more than 16384; split it",
+    ):
+        unroll_loops.run(s.program, NARROW)
