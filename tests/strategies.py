@@ -170,47 +170,52 @@ class _Grammar:
 _SHAPES = ("leaf", "constant", "inner", "inner", "inner", "inner")
 
 
-def index_expressions(leaves: Sequence[Expr], *, depth: int = 4) -> st.SearchStrategy[Expr]:
+_FACTORS = (1, 2, 3, 4, 6, 8, 12, 16, 32, -1, -2, 5, 0)
+
+
+@st.composite
+def index_expressions(draw: st.DrawFn, leaves: Sequence[Expr], *, depth: int = 4) -> Expr:
     """int64 expressions such as stand in subscripts: affine with constants, ``//``, ``%``, min."""
-    small = st.sampled_from([1, 2, 3, 4, 6, 8, 12, 16, 32, -1, -2, 5, 0])
-    constant = small.map(lambda value: Const(value, INT64))
-    leaf = st.sampled_from(list(leaves)) | constant
-    result = leaf
-    for _ in range(depth):
-        inner = result
-        result = st.one_of(
-            inner,
-            st.builds(Binary, st.sampled_from(["add", "sub"]), inner, inner),
-            st.builds(
-                Binary,
-                st.sampled_from(["mul", "floordiv", "floormod", "add", "sub"]),
-                inner,
-                constant,
-            ),
-            st.builds(
-                Binary,
-                st.sampled_from(
-                    ["mul", "floordiv", "floormod", "truncdiv", "truncmod", "min", "max"]
-                ),
-                inner,
-                leaf,
-            ),
-        )
-    return result
+
+    def of_depth(left: int) -> Expr:
+        shape = draw(st.sampled_from(_INDEX_SHAPES)) if left else "leaf"
+        if shape == "leaf":
+            return draw(st.sampled_from(list(leaves)))
+        if shape == "constant":
+            return Const(draw(st.sampled_from(_FACTORS)), INT64)
+        if shape == "sum":
+            op = draw(st.sampled_from(["add", "sub"]))
+            return Binary(op, of_depth(left - 1), of_depth(left - 1))
+        if shape == "scaled":
+            op = draw(st.sampled_from(["mul", "floordiv", "floormod"]))
+            return Binary(op, of_depth(left - 1), Const(draw(st.sampled_from(_FACTORS)), INT64))
+        if shape == "choice":
+            test = Binary(draw(st.sampled_from(_COMPARISONS)), of_depth(left - 1), of_depth(0))
+            return Select(test, of_depth(left - 1), of_depth(left - 1))
+        op = draw(st.sampled_from(_INDEX_OPERATORS))
+        return Binary(op, of_depth(left - 1), of_depth(min(left - 1, 1)))
+
+    return of_depth(depth)
 
 
-def index_conditions(leaves: Sequence[Expr], *, depth: int = 3) -> st.SearchStrategy[Expr]:
+_INDEX_SHAPES = ("leaf", "constant", "sum", "sum", "scaled", "scaled", "scaled", "other", "choice")
+_INDEX_OPERATORS = ("mul", "floordiv", "floormod", "truncdiv", "truncmod", "min", "max")
+
+
+@st.composite
+def index_conditions(draw: st.DrawFn, leaves: Sequence[Expr], *, depth: int = 3) -> Expr:
     """Comparisons of :func:`index_expressions`, joined by ``and``, ``or`` and ``not``."""
     side = index_expressions(leaves, depth=depth)
-    comparison = st.builds(Binary, st.sampled_from(_COMPARISONS), side, side)
-    return st.recursive(
-        comparison,
-        lambda inner: (
-            st.builds(Binary, st.sampled_from(["and", "or"]), inner, inner)
-            | st.builds(Unary, st.just("not"), inner)
-        ),
-        max_leaves=4,
-    )
+
+    def of_depth(left: int) -> Expr:
+        shape = draw(st.sampled_from(("compare", "compare", "join", "not"))) if left else "compare"
+        if shape == "compare":
+            return Binary(draw(st.sampled_from(_COMPARISONS)), draw(side), draw(side))
+        if shape == "not":
+            return Unary("not", of_depth(left - 1))
+        return Binary(draw(st.sampled_from(["and", "or"])), of_depth(left - 1), of_depth(left - 1))
+
+    return of_depth(2)
 
 
 def stays_in_int64(expr: Expr, values: Mapping[Var, Any]) -> bool:

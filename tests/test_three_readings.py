@@ -92,6 +92,9 @@ def test_undo_takes_back_every_step(case: Case, seed: int, count: int) -> None:
 # ---------------------------------------------------------------- every operator, every type
 
 LANES = 16
+LEAVES = variables(each=1)
+# Made once: making one takes hypothesis longer than drawing from it.
+EXACT = {dtype: expressions(dtype, LEAVES, depth=4, exact=True) for dtype in ALL_DTYPES}
 
 
 @pytest.mark.parametrize("vectorized", [False, True], ids=["scalar", "vector"])
@@ -101,9 +104,8 @@ LANES = 16
 def test_expressions_compile_to_what_they_mean(
     vectorized: bool, dtype: DType, data: st.DataObject
 ) -> None:
-    leaves = variables(each=1)
-    drawn = [data.draw(expressions(dtype, leaves, depth=4, exact=True)) for _ in range(3)]
-    inputs = {v: te.placeholder((LANES,), v.dtype, name=v.name) for v in leaves}
+    drawn = [data.draw(EXACT[dtype]) for _ in range(3)]
+    inputs = {v: te.placeholder((LANES,), v.dtype, name=v.name) for v in LEAVES}
     outputs = te.compute(
         (LANES,),
         lambda i: tuple(
@@ -115,7 +117,7 @@ def test_expressions_compile_to_what_they_mean(
     if vectorized:
         s["E"].vectorize(outputs[0].op.axis[0])
     rng = np.random.default_rng(data.draw(st.integers(0, 1 << 16)))
-    arrays = [extreme_values(rng, v.dtype) for v in leaves]
+    arrays = [extreme_values(rng, v.dtype) for v in LEAVES]
     args = [*inputs.values(), *outputs]
     expected = [np.zeros(LANES, t.dtype.numpy) for t in outputs]
     interpret(bind_arguments(s.program, args), *arrays, *expected)

@@ -23,6 +23,10 @@ class DTypeError(TexprError, TypeError):
     """A type that an operation does not take, or a value of the wrong kind."""
 
 
+class ArgumentError(TexprError, TypeError):
+    """A kernel called with too many, too few or wrongly named arguments."""
+
+
 class BoundsError(TexprError, IndexError):
     """An access outside its buffer."""
 

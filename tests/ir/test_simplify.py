@@ -150,8 +150,8 @@ def test_mul(expr: Expr, text: str) -> None:
 @pytest.mark.parametrize(
     ("expr", "text"),
     [
-        (-(-f), "f"),
-        (-(-x), "x"),
+        (Unary("neg", -f), "f"),
+        (Unary("neg", -x), "x"),
         (abs(abs(x)), "abs(x)"),
         (abs(-f), "abs(f)"),
         (abs(n), "n"),
@@ -185,7 +185,7 @@ def test_div_and_power(expr: Expr, text: str) -> None:
         ((i * 8 - 1) // 8, "i - 1"),
         ((i * 4 + i_i // 8) // 8, "i//2"),
         (i * 12 // 8, "i*3//2"),
-        ((i * 12 + 18) // 36, "(i*2 + 3)//6"),
+        ((i * 12 + 18) // 36, "(i + 1)//3"),
         (i // 4 // 8, "i//32"),
         (x // 4 // 8, "x//32"),
         (i % 64 // 8, "i//8%8"),
@@ -272,7 +272,7 @@ def test_truncdiv(expr: Expr, text: str) -> None:
         (op("min", op("min", x, y), y), "min(x, y)"),
         (op("min", y, op("min", x, y)), "min(x, y)"),
         (op("min", op("min", x, 5), 3), "min(x, 3)"),
-        (op("max", 3, op("max", x, 5)), "max(5, x)"),
+        (op("max", 3, op("max", x, 5)), "max(x, 5)"),
         (op("min", x, x + 1), "min(x, x + 1)"),  # x + 1 may wrap
         (op("min", op("min", f, g), g), "min(min(f, g), g)"),
     ],
@@ -284,9 +284,9 @@ def test_minmax(expr: Expr, text: str) -> None:
 @pytest.mark.parametrize(
     ("expr", "text"),
     [
-        (x == x, "True"),
-        (x < x, "False"),
-        (p != p, "False"),
+        (op("eq", x, x), "True"),
+        (op("lt", x, x), "False"),
+        (op("ne", p, p), "False"),
         (p.equal(Const(False, BOOL)), "not p"),
         (p.astype("int32") != 0, "p"),
         (p.astype("int32").equal(1), "p"),
@@ -481,7 +481,17 @@ def test_what_is_not_determined_is_not_folded() -> None:
 
 @pytest.mark.parametrize(
     "expr",
-    [f * 0.0, f + 0.0, 0.0 - f, f - f, f == f, f / f, f + 1.0 - 1.0, f * 2.0 * 0.5, f // 1.0],
+    [
+        f * 0.0,
+        f + 0.0,
+        0.0 - f,
+        f - f,
+        op("eq", f, f),
+        f / f,
+        f + 1.0 - 1.0,
+        f * 2.0 * 0.5,
+        f // 1.0,
+    ],
 )
 def test_floats_are_left_alone(expr: Expr) -> None:
     assert simplify(expr) is expr
@@ -545,7 +555,7 @@ def test_prove(condition: Expr, ranges: Mapping[Var, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "condition", [i < n, n > 0, i == j, x + 1 > x, f == f, n * m >= n, p, i % 8 < 7]
+    "condition", [i < n, n > 0, i == j, x + 1 > x, op("eq", f, f), n * m >= n, p, i % 8 < 7]
 )
 def test_what_cannot_be_proved(condition: Expr) -> None:
     assert not prove(condition, RANGES)
@@ -629,7 +639,7 @@ def deep(name: str) -> Expr:
 
 @pytest.mark.parametrize(
     "name",
-    "sum min floordiv select guard and right cast invert mixed".split(),
+    ["sum", "min", "floordiv", "select", "guard", "and", "right", "cast", "invert", "mixed"],
 )
 def test_deep_trees(name: str) -> None:
     expr = deep(name)

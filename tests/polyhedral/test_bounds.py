@@ -180,9 +180,9 @@ def test_the_text_of_a_refusal_at_known_sizes():
     A = te.placeholder((8,), name="A")
     B = te.compute((8,), lambda i: A[i + 1], name="B")
     assert message(program_of(B)) == (
-        "bounds: B[i] = A[i + 1] (test_bounds.py:LINE): at i=7 it reads A[8], but dimension 0 of A "
-        "runs over 0..7; shorten the loops such that i + 1 < 8, or guard the read, "
-        "if_then_else(i + 1 < 8, ..., 0)"
+        "bounds: B[i] = A[i + 1] (test_bounds.py:LINE): at i=7 it reads A[i + 1], which is A[8], "
+        "but dimension 0 of A runs over 0..7; shorten the loops such that i + 1 < 8, or guard the "
+        "read, if_then_else(i + 1 < 8, ..., 0)"
     )
 
 
@@ -191,15 +191,18 @@ def test_the_text_of_a_refusal_at_every_size():
     B = te.compute((n, m), lambda i, j: A[i, j - 1] + C[()], name="B")
     assert message(program_of(B)) == (
         "bounds: B[i, j] = A[i, j - 1] + C[()] (test_bounds.py:LINE): with n=1, m=1, at i=0, j=0 "
-        "it reads A[0, -1], but dimension 1 of A runs over 0..0, and so at every size; shorten the "
-        "loops such that j - 1 >= 0, or guard the read, if_then_else(j - 1 >= 0, ..., 0)"
+        "it reads A[i, j - 1], which is A[0, -1], but dimension 1 of A runs over 0..0, and so at "
+        "every size; shorten the loops such that j - 1 >= 0, or guard the read, "
+        "if_then_else(j - 1 >= 0, ..., 0)"
     )
 
 
 def test_an_empty_array_has_nothing_to_read():
     A = te.placeholder((0, 4), name="A")
     B = te.compute((3,), lambda i: A[i, 0], name="B")
-    assert "at i=0 it reads A[0, 0], but dimension 0 of A is empty;" in message(program_of(B))
+    assert "at i=0 it reads A[i, 0], which is A[0, 0], but dimension 0 of A is empty;" in message(
+        program_of(B)
+    )
 
 
 def test_a_long_statement_is_cut():
@@ -213,7 +216,7 @@ def test_the_smallest_sizes_are_named():
     A = te.placeholder((n * 4, m), name="A")
     B = te.compute((n, m), lambda i, j: A[i * 4 + 5, j], name="B")
     text = message(program_of(B))
-    assert "with n=1, m=1, at i=0, j=0 it reads A[5, 0], but dimension 0 of A runs over " in text
+    assert "with n=1, m=1, at i=0, j=0 it reads A[i*4 + 5, j], which is A[5, 0], but " in text
     assert "runs over 0..3, and so at every size;" in text
 
 
@@ -221,7 +224,7 @@ def test_other_subscripts_of_the_access_may_be_data():
     A = te.placeholder((8, 8), name="A")
     idx = te.placeholder((8,), "int64", name="idx")
     B = te.compute((8,), lambda i: A[idx[i], i + 1], name="B")
-    assert "at i=7 it reads A[idx[i], 8], but dimension 1 of A" in message(program_of(B))
+    assert "at i=7 it reads A[idx[i], i + 1], which is A[idx[i], 8], but" in message(program_of(B))
 
 
 def axis(name: str, lower, upper) -> IterVar:
@@ -256,9 +259,9 @@ def test_a_write_is_told_to_stay_inside():
     i = axis("i", 0, n)
     program = nest(([i], Store(A, (i.var + 1,), Load(B, (i.var,)))), args=(A, B))
     assert message(program) == (
-        "bounds: A[i + 1] = B[i] (kernel.py:LINE): with n=1, at i=0 it writes A[1], but dimension "
-        "0 of A runs over 0..0, and so at every size; shorten the loops such that i + 1 < n, or "
-        "write only where that holds"
+        "bounds: A[i + 1] = B[i] (kernel.py:LINE): with n=1, at i=0 it writes A[i + 1], which is "
+        "A[1], but dimension 0 of A runs over 0..0, and so at every size; shorten the loops such "
+        "that i + 1 < n, or write only where that holds"
     )
 
 
@@ -454,8 +457,8 @@ def test_what_bounds_of_loops_read():
     assert checked(rows(PTR)) == ["S: cells.0 e"]
     assert message(rows(SHORT)) == (
         "bounds: for e in range(int64(ptr[i]), int64(ptr[i + 1])): with n=1, at i=0 it reads "
-        "ptr[1], but dimension 0 of ptr runs over 0..0, and so at every size; it is read before "
-        "anything could check it, so declare shapes such that i + 1 < n"
+        "ptr[i + 1], which is ptr[1], but dimension 0 of ptr runs over 0..0, and so at every size; "
+        "it is read before anything could check it, so declare shapes such that i + 1 < n"
     )
 
 
@@ -466,8 +469,9 @@ def test_what_conditions_and_values_read():
     guarded = If(all_of([i < m, Load(idx, (i,)) > 0]), block)
     assert set(kinds(Program("main", (A, idx), Loop(i, ZERO, n, guarded)))) == {"proven"}
     bare = Program("main", (A, idx), Loop(i, ZERO, n, If(Load(idx, (i,)) > 0, block)))
-    assert "bounds: if idx[i] > 0: with n=1, m=0, at i=0 it reads idx[0]" in message(bare).replace(
-        "with m=0, n=1", "with n=1, m=0"
+    assert (
+        "bounds: if idx[i] > 0: with n=1, m=0, at i=0 it reads idx[i], which is idx[0]"
+        in message(bare).replace("with m=0, n=1", "with n=1, m=0")
     )
     let = Program("main", (A, idx), Loop(i, ZERO, n, Let(x, Load(idx, (i,)), block)))
     assert "bounds: x = idx[i]: with " in message(let)

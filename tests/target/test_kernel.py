@@ -35,7 +35,7 @@ from texpr.errors import (
 from texpr.ir.buffer import Buffer
 from texpr.ir.dtypes import BOOL, FLOAT32, FLOAT64, INT8, INT32, INT64, UINT8, UINT16
 from texpr.ir.expr import Const, Var, cast
-from texpr.target.arguments import ArgumentError
+from texpr.errors import ArgumentError
 from texpr.target.kernel import Kernel, make_kernel
 from texpr.target.signature import OUT_OF_BOUNDS, OUT_OF_MEMORY, Signature
 

@@ -12,7 +12,6 @@ result fits its type, it is reduced modulo the type's width, which is quasi-affi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import islpy as isl
@@ -30,91 +29,16 @@ from texpr.ir.expr import (
     Select,
     Unary,
     Var,
-    expr_text,
-)  # fmt: skip
+)
 from texpr.ir.simplify.intervals import BINARY_INTERVALS, FULL, Interval, absolute, hull
 from texpr.ir.visitor import Visit, Visitor
 from texpr.polyhedral.context import Analysis
+from texpr.polyhedral.region import NotAffine, Region, Value, exact, is_larger
 
 MAX_NODES: Final = 2_000
 """What a larger expression says is not worth the time; subscripts have a dozen nodes."""
 
-_MAX_TEXT: Final = 60
-
-
-@dataclass(frozen=True)
-class NotAffine:
-    """``expr`` is nothing that isl can hold, because it is ``reason``."""
-
-    expr: Expr
-    reason: str
-
-    def __str__(self) -> str:
-        if self.reason == TOO_LARGE:
-            return f"an expression is {TOO_LARGE}"
-        text = expr_text(self.expr)
-        short = text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 3] + "..."
-        return f"{short} is {self.reason}"
-
-
 TOO_LARGE: Final = f"too large, more than {MAX_NODES} nodes"
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """An integer at every point of a space: ``pw_aff``, between ``low`` and ``high``."""
-
-    pw_aff: isl.PwAff
-    low: int
-    high: int
-    is_index: bool = False
-    """Whether it is built of int64 constants and variables alone, and hence does not wrap."""
-
-    @property
-    def constant(self) -> int | None:
-        """The number that it is everywhere, if it is known to be one."""
-        return self.low if self.low == self.high else None
-
-
-@dataclass(frozen=True, slots=True)
-class Region:
-    """The points where a condition holds, from outside and from inside.
-
-    It surely holds on ``under`` and surely not outside ``over``. They differ where a part of the
-    condition is not affine (``missing`` is the first). What is proven of ``over`` is true of every
-    point; what is found in ``under`` does happen.
-    """
-
-    over: isl.Set
-    under: isl.Set
-    missing: NotAffine | None = None
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether it is known where the condition holds."""
-        return self.missing is None
-
-    def __and__(self, other: Region) -> Region:
-        if self.is_exact and other.is_exact:
-            return _exact(self.over.intersect(other.over))
-        over, under = self.over.intersect(other.over), self.under.intersect(other.under)
-        return Region(over, under, self.missing or other.missing)
-
-    def __or__(self, other: Region) -> Region:
-        if self.is_exact and other.is_exact:
-            return _exact(self.over.union(other.over))
-        over, under = self.over.union(other.over), self.under.union(other.under)
-        return Region(over, under, self.missing or other.missing)
-
-    def __invert__(self) -> Region:
-        if self.is_exact:
-            return _exact(self.over.complement())
-        return Region(self.under.complement(), self.over.complement(), self.missing)
-
-
-def _exact(points: isl.Set) -> Region:
-    return Region(points, points)
-
 
 Translation: TypeAlias = Value | Region | NotAffine
 
@@ -165,8 +89,8 @@ class Frame:
         )
         self.space = space if label is None else space.set_tuple_name(isl.dim_type.set, label)
         self.local_space = isl.LocalSpace.from_space(self.space)
-        self.everywhere = _exact(isl.Set.universe(self.space))
-        self.nowhere = _exact(isl.Set.empty(self.space))
+        self.everywhere = exact(isl.Set.universe(self.space))
+        self.nowhere = exact(isl.Set.empty(self.space))
         self.ranges = dict(ranges or {})
         self._data: set[Var] = set()
         self._column: dict[Var, tuple[Any, int]] = {
@@ -243,22 +167,10 @@ class Frame:
     def _translate(self, expr: Expr) -> Translation:
         found = self._known.get(expr)
         if found is None:
-            large = _is_larger(expr, MAX_NODES)
+            large = is_larger(expr, MAX_NODES)
             found = NotAffine(expr, TOO_LARGE) if large else _Translator(self).visit(expr)
             self._known[expr] = found
         return found
-
-
-def _is_larger(root: Expr, limit: int) -> bool:
-    """Whether more than ``limit`` nodes are below ``root``; stops counting there."""
-    seen: set[Expr] = {root}
-    stack = [root]
-    while stack and len(seen) <= limit:
-        for child in stack.pop().children:
-            if child not in seen:
-                seen.add(child)
-                stack.append(child)
-    return len(seen) > limit
 
 
 _COMPARE: Final[dict[str, Callable[[Any, Any], Any]]] = {
@@ -309,10 +221,10 @@ class _Translator(Visitor[Translation], over=EXPR_NODES):
 
     def visit_Unary(self, node: Unary) -> Visit[Translation]:
         x = yield node.operand
+        if isinstance(x, NotAffine):
+            return x
         if isinstance(x, Region):
             return ~x
-        if not isinstance(x, Value):
-            return x
         if node.op == "neg":
             return self.fit(node, x.pw_aff.neg(), (-x.high, -x.low), x)
         if node.op == "abs":
@@ -328,7 +240,7 @@ class _Translator(Visitor[Translation], over=EXPR_NODES):
         if isinstance(x, Value) and isinstance(y, Value):
             compare = _COMPARE.get(node.op)
             if compare is not None:
-                return _exact(compare(x.pw_aff, y.pw_aff))
+                return exact(compare(x.pw_aff, y.pw_aff))
             return self.arithmetic(node, x, y)
         culprit = y if isinstance(x, Value) else x
         assert isinstance(culprit, NotAffine)
@@ -425,7 +337,7 @@ class _Translator(Visitor[Translation], over=EXPR_NODES):
             return NotAffine(node, "a float")
         if node.dtype.is_bool:
             zero = self.frame.constant(0).pw_aff
-            return x if isinstance(x, Region) else _exact(x.pw_aff.ne_set(zero))
+            return x if isinstance(x, Region) else exact(x.pw_aff.ne_set(zero))
         if isinstance(x, Region):
             if x.missing is not None:
                 return x.missing

@@ -12,13 +12,14 @@ from typing import TypeAlias
 
 from texpr.errors import BoundsError
 from texpr.ir.buffer import Buffer
-from texpr.ir.expr import Expr, Load, expr_text, free_vars, postorder
+from texpr.ir.expr import Expr, Load, free_vars, postorder
 from texpr.ir.interpreter import evaluate
 from texpr.ir.printer import stmt_text
 from texpr.ir.program import TRUE, Block, If, Let, Loop, Program, Stmt
 from texpr.ir.simplify import simplify
 from texpr.ir.visitor import Rewriter
 from texpr.polyhedral.counterexample import Point, instance_text
+from texpr.polyhedral.region import is_larger, short_text
 from texpr.polyhedral.subscripts import SUBSCRIPT_OPERATIONS, Subscript, subscripts
 
 Check: TypeAlias = tuple[Buffer, int, Expr]
@@ -56,7 +57,7 @@ def check_bounds(program: Program, *, max_operations: int = SUBSCRIPT_OPERATIONS
     >>> check_bounds(te.create_schedule(B.op).program)
     Traceback (most recent call last):
         ...
-    texpr.polyhedral.bounds.OutOfBoundsError: bounds: B[i] = A[i + 1] (...): at i=7 it reads A[8], ...
+    texpr.polyhedral.bounds.OutOfBoundsError: bounds: B[i] = A[i + 1] (...): at i=7 it reads ...
     """
     checks: dict[Stmt, dict[Check, None]] = {}
     for found in subscripts(program, max_operations=max_operations):
@@ -85,8 +86,8 @@ class _Marking(Rewriter):
 
 def refusal(found: Subscript) -> str:
     """Return the text of the error of a subscript that leaves its buffer, or may."""
-    index = expr_text(simplify(found.index))
-    extent = expr_text(simplify(found.extent))
+    index = short_text(simplify(found.index))
+    extent = short_text(simplify(found.extent))
     legal = f"0 <= {index} < {extent}"
     example = found.answer.example
     if example is None:
@@ -106,13 +107,16 @@ def _example_text(found: Subscript, example: Point) -> str:
         f"{word} {text}" for word, text in (("with", params), ("at", instance)) if text
     )
     verb = "writes" if found.access.is_write else "reads"
-    cell = ", ".join(
-        str(value) if (value := _value(index, example)) is not None else expr_text(index)
-        for index in found.access.indices
-    )
+    texts = [short_text(simplify(index)) for index in found.access.indices]
+    values = [_value(index, example) for index in found.access.indices]
+    cells = [
+        text if value is None else str(value) for text, value in zip(texts, values, strict=True)
+    ]
+    access, cell = (f"{buffer.name}[{', '.join(parts)}]" for parts in (texts, cells))
+    is_cell = "" if access == cell else f", which is {cell}"
     extent = _value(found.extent, example)
     room = f"runs over 0..{extent - 1}" if extent else "is empty"
-    text = f"{where} it {verb} {buffer.name}[{cell}], but dimension {found.dimension} of "
+    text = f"{where} it {verb} {access}{is_cell}, but dimension {found.dimension} of "
     text += f"{buffer.name} {room}"
     if params and found.answer.kind == "violated":
         text += ", and so at every size"
@@ -133,7 +137,9 @@ def _statement_text(statement: Stmt) -> str:
     where = ""
     if isinstance(statement, Block):
         axes = tuple(axis.var for axis in statement.iters)
-        text = stmt_text(replace(statement, bindings=axes, predicate=TRUE))
+        alone = replace(statement, bindings=axes, predicate=TRUE)
+        large = any(is_larger(store.value, 1_000) for store in statement.stores)
+        text = f"statement {statement.label}" if large else stmt_text(alone)
         where = f" ({statement.location})" if statement.location is not None else ""
     elif isinstance(statement, Loop):
         text = f"for {statement.var} in range({statement.lower}, {statement.upper})"

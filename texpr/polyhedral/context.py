@@ -23,10 +23,10 @@ MAX_OPERATIONS: Final = 1_000_000
 """isl's own count of what it does, 400 to 1,100 a millisecond; the same on every machine."""
 
 # What isl's parser takes as a word of its own; printed sets should be readable back.
-_RESERVED: Final = frozenset(
-    ["and", "or", "not", "exists", "min", "max", "mod", "floor", "ceil", "floord", "ceild"]
-    + ["true", "false", "implies", "infty", "NaN", "rat", "int"]
-)
+_RESERVED: Final = frozenset({
+    "and", "or", "not", "exists", "min", "max", "mod", "floor", "ceil", "floord", "ceild",
+    "true", "false", "implies", "infty", "NaN", "rat", "int",
+})  # fmt: skip
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 

@@ -15,8 +15,9 @@ from typing import TypeAlias
 from texpr.ir.dtypes import INT64
 from texpr.ir.expr import Binary, Const, Expr, Unary, Var, free_vars
 from texpr.ir.program import ZERO, Block, If, Let, Loop, Program, Stmt
-from texpr.polyhedral.affine import Frame, NotAffine, Region
+from texpr.polyhedral.affine import Frame
 from texpr.polyhedral.context import Analysis
+from texpr.polyhedral.region import NotAffine, Region
 
 Around: TypeAlias = Loop | Let | Expr
 Place: TypeAlias = tuple[Around, ...]

@@ -15,7 +15,7 @@ from texpr.ir.expr import Binary, Expr, Var, free_vars, int_value
 from texpr.ir.program import ZERO, Block, If, Let, Loop, Program, Stmt
 from texpr.ir.simplify import int_range
 from texpr.polyhedral.accesses import Access, accesses, loads
-from texpr.polyhedral.affine import Frame, Region
+from texpr.polyhedral.affine import Frame
 from texpr.polyhedral.context import Analysis, Unknown
 from texpr.polyhedral.counterexample import Point, smallest_point
 from texpr.polyhedral.domain import (
@@ -27,10 +27,11 @@ from texpr.polyhedral.domain import (
     placed_domain,
     places,
     surrounding_domain,
-)  # fmt: skip
+)
+from texpr.polyhedral.region import Region
 
 SUBSCRIPT_OPERATIONS: Final = 200_000
-"""isl's budget for one subscript, some 0.3 s; matmul's need none, a symbolic conv2d's 500."""
+"""isl's budget for one subscript, some 0.3 s; matmul's need none, a symbolic conv2d's 4,000."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from texpr.errors import DTypeError, ShapeError, TexprError, did_you_mean
+from texpr.errors import ArgumentError, DTypeError, ShapeError, TexprError, did_you_mean
 from texpr.ir.expr import Expr, Var, free_vars
 from texpr.ir.interpreter import evaluate
 from texpr.target.aliasing import check_aliasing
@@ -24,10 +24,6 @@ Array = np.ndarray[Any, Any]
 
 MISSING: Final = object()
 """Stands for an output that the call leaves out."""
-
-
-class ArgumentError(TexprError, TypeError):
-    """Arguments that do not fit a kernel's parameters in number or name."""
 
 
 @dataclass(frozen=True)

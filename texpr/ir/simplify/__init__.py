@@ -14,7 +14,7 @@ from typing import TypeAlias, TypeVar
 from texpr.ir.expr import Expr, Var
 from texpr.ir.program import Stmt
 from texpr.ir.simplify.compare import TRUE
-from texpr.ir.simplify.context import INT64_MAX, INT64_MIN, context_of
+from texpr.ir.simplify.context import INT64_MAX, context_of
 from texpr.ir.simplify.engine import simplified
 from texpr.ir.simplify.statements import StatementSimplifier
 
@@ -73,4 +73,4 @@ def int_range(expr: Expr, ranges: Ranges | None = None) -> tuple[int | None, int
     ((3, 31), (1, None), (None, None))
     """
     low, high = context_of(ranges).range_of(expr)
-    return (None if low == INT64_MIN else low), (None if high == INT64_MAX else high)
+    return (None if low <= -INT64_MAX else low), (None if high == INT64_MAX else high)

@@ -12,21 +12,10 @@ any other integer.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import gcd
 
 from texpr.ir.dtypes import BOOL, INT64, DType
-from texpr.ir.expr import (
-    Binary,
-    Call,
-    Cast,
-    Const,
-    Expr,
-    IfThenElse,
-    Load,
-    Select,
-    Unary,
-    Var,
-    postorder,
-)
+from texpr.ir.expr import Binary, Call, Cast, Const, Expr, IfThenElse, Load, Select, Unary, Var
 from texpr.ir.linear import Sum, is_sum, sum_expr, sum_of
 from texpr.ir.simplify.intervals import (
     BINARY_INTERVALS,
@@ -41,8 +30,8 @@ from texpr.ir.simplify.intervals import (
 INT64_MIN, INT64_MAX = FULL["int64"]
 _EFFORT = 12
 """From how many sums a proof may take a step; what is provable at all takes a handful."""
-_FAR = 1 << 40
-"""A bound beyond this is the end of a type, divided by something, and proves nothing."""
+_RECENT = 8
+"""How many facts about one term a proof looks at, the latest ones."""
 
 
 class Context:
@@ -52,7 +41,8 @@ class Context:
     """
 
     __slots__ = (
-        "_index", "_intervals", "_sums", "becomes", "data", "facts", "given", "normal", "ranges",
+        "_index", "_intervals", "_sums", "becomes", "data", "depths", "facts", "given", "normal",
+        "ranges",
     )  # fmt: skip
 
     def __init__(self, outer: Context | None = None) -> None:
@@ -65,6 +55,8 @@ class Context:
         self.ranges: dict[Expr, Interval] = {} if outer is None else outer.ranges.copy()
         self.facts: dict[Expr, tuple[Sum, ...]] = {} if outer is None else outer.facts.copy()
         """Sums that are at least 0, by each of their terms."""
+        self.depths: dict[Expr, int] = {} if outer is None else outer.depths.copy()
+        """How deep inside each variable is bound."""
         self.data: frozenset[Expr] = frozenset() if outer is None else outer.data
         """int64 variables that hold data."""
         self._intervals: dict[Expr, Interval] = {}
@@ -75,15 +67,10 @@ class Context:
     # ------------------------------------------------------------ filling
 
     def bind(self, var: Var) -> None:
-        """Bind ``var``; what is known of an outer variable of that identity is forgotten."""
-        if var in self.ranges or var in self.given:
-            self.given = {expr: to for expr, to in self.given.items() if not _mentions(expr, var)}
-            self.normal = self.given.copy()
-            self.ranges = {expr: r for expr, r in self.ranges.items() if not _mentions(expr, var)}
-            self.facts = {
-                term: tuple(f for f in facts if not any(_mentions(part, var) for part in f.terms))
-                for term, facts in self.facts.items()
-            }
+        """Say that ``var`` is bound here, so that nothing is known of it."""
+        self.given.pop(var, None)
+        self.normal.pop(var, None)
+        self.depths[var] = len(self.depths)
         self.data -= {var}
         if var.dtype.is_integer:
             self.ranges[var] = FULL[var.dtype.name]
@@ -264,21 +251,28 @@ class Context:
     def is_nonnegative(self, total: Sum) -> bool:
         """Whether ``total`` is at least 0, over the integers, wherever this context holds.
 
-        First by the ranges of its terms. Then facts are subtracted from it as often as they
-        cancel a term that stands in the way: what is left must be at least 0, as a fact is.
+        First by the ranges of its terms. Then facts are subtracted from it until they are: what
+        is left must be at least 0, as a fact is. The innermost term goes first, since the facts
+        about it are in terms of those outside; each may also be left to its range.
         """
         if self.interval(total)[0] >= 0:
             return True
-        cancelled: frozenset[Expr] = frozenset()
-        pending = [(total, cancelled)]
+        settled: frozenset[Expr] = frozenset()
+        pending = [(total, settled)]
         for _ in range(_EFFORT):
             if not pending:
                 break
-            current, cancelled = pending.pop()
-            for after, term in self._without_a_term(current, cancelled):
+            current, settled = pending.pop()
+            term, facts = self._innermost(current, settled)
+            if not facts:
+                continue
+            settled |= {term}
+            pending.append((current, settled))
+            for fact in reversed(facts):
+                after = _without(term, current, fact)
                 if self.interval(after)[0] >= 0:
                     return True
-                pending.append((after, cancelled | {term}))
+                pending.append((after, settled))
         return False
 
     def is_nonzero(self, expr: Expr) -> bool:
@@ -286,26 +280,22 @@ class Context:
         low, high = self.range_of(expr)
         return low > 0 or high < 0 or self.is_nonnegative(self.exact_sum(expr).shifted(-1))
 
-    def _without_a_term(self, total: Sum, cancelled: frozenset[Expr]) -> list[tuple[Sum, Expr]]:
-        """Return sums that are at most ``total``, each with the term that it lacks.
-
-        Those that are rid of an unbounded term come last. What was ``cancelled`` stays so.
-        """
-        bounded: list[tuple[Sum, Expr]] = []
-        unbounded: list[tuple[Sum, Expr]] = []
-        shape = [fact for term in total.terms for fact in self._facts_of_shape(term)]
-        for term, coefficient in total.terms.items():
-            facts = self.facts.get(term, ())
-            if not facts and not shape:
+    def _innermost(self, total: Sum, settled: frozenset[Expr]) -> tuple[Expr | None, list[Sum]]:
+        """Return the innermost term that is not settled, and the facts that can cancel it."""
+        terms = sorted(total.terms, key=self._rank, reverse=True)
+        for term in terms:
+            if term in settled:
                 continue
-            found = bounded if abs(self.range_of(term)[coefficient < 0]) < _FAR else unbounded
-            for fact in (*facts, *shape):
-                share = fact.terms.get(term, 0)
-                if share and coefficient % share == 0 and coefficient // share > 0:
-                    after = total.plus(fact, -(coefficient // share))
-                    if cancelled.isdisjoint(after.terms):
-                        found.append((after, term))
-        return bounded + unbounded
+            coefficient = total.terms[term]
+            known = (*self._facts_of_shape(term), *self.facts.get(term, ())[-_RECENT:])
+            facts = [fact for fact in known if fact.terms.get(term, 0) * coefficient > 0]
+            if facts:
+                return term, facts
+        return None, []
+
+    def _rank(self, term: Expr) -> int:
+        """Operators such as ``//`` and min come first, then variables from the inside out."""
+        return len(self.depths) if term.children else self.depths.get(term, -1)
 
     def _facts_of_shape(self, term: Expr) -> tuple[Sum, ...]:
         """Return sums that are at least 0 by what the operator of ``term`` means."""
@@ -332,12 +322,17 @@ class Context:
 _DATA = (Load, Cast, Call)
 
 
+def _without(term: Expr, total: Sum, fact: Sum) -> Sum:
+    """Return a multiple of ``total`` less the multiple of ``fact`` that cancels ``term``."""
+    ours, theirs = abs(total.terms[term]), abs(fact.terms[term])
+    common = gcd(ours, theirs)
+    if theirs != common:
+        total = Sum({}).plus(total, theirs // common)
+    return total.plus(fact, -(ours // common))
+
+
 def _clamp(value: int) -> int:
     return max(INT64_MIN, min(value, INT64_MAX))
-
-
-def _mentions(expr: Expr, var: Var) -> bool:
-    return any(node is var for node in postorder(expr))
 
 
 def context_of(ranges: Mapping[Var, tuple[int | None, int | None]] | None) -> Context:

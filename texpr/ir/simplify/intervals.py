@@ -46,13 +46,14 @@ def _truncdiv(x: Interval, y: Interval) -> Interval:
 
 def _floormod(x: Interval, y: Interval) -> Interval:
     low, high = y
-    if low > 0:
-        if x[0] >= 0 and x[1] < low:
-            return x
-        if low == high and x[0] // low == x[1] // low:
-            return x[0] % low, x[1] % low
-        return 0, min(high - 1, x[1]) if x[0] >= 0 else high - 1
-    return min(low + 1, 0), max(high - 1, 0)
+    if low < 0:
+        return min(low + 1, 0), max(high - 1, 0)
+    if x[0] >= 0 and x[1] < low:
+        return x
+    if low == high > 0 and x[0] // low == x[1] // low:
+        return x[0] % low, x[1] % low
+    greatest = max(high - 1, 0)
+    return 0, min(greatest, x[1]) if x[0] >= 0 else greatest
 
 
 def _truncmod(x: Interval, y: Interval) -> Interval:

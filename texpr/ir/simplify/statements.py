@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from texpr.ir.expr import Binary, Const, Expr, Load, Unary, Var, postorder
@@ -130,16 +131,31 @@ class StatementSimplifier(Rewriter):
         predicate = simplified(node.predicate, inner)
         if predicate is FALSE:
             return NOTHING
+        around = inner
         if predicate is not TRUE:
-            inner = Context(inner)
+            inner = Context(around)
             assume(predicate, inner)
-        stores = []
         self.context = inner
+        stores: list[Stmt] = []
         for store in node.stores:
             stores.append((yield store))
         self.context = outer
         children: list[Any] = [*bindings, predicate, *stores]
-        return node if all(map(_is, children, node.children)) else node.rebuild(children)
+        # A checked subscript is recognised by its expression, as the accesses have it now. One in
+        # the predicate is simplified without knowing that the predicate holds.
+        checked = tuple(
+            dict.fromkeys(
+                (buffer, dimension, simplified(index, place))
+                for buffer, dimension, index in node.checked
+                for place in (inner, around)
+            )
+        )
+        same = len(checked) == len(node.checked) and all(
+            new[2] is old[2] for new, old in zip(checked, node.checked, strict=True)
+        )
+        if same and all(map(_is, children, node.children)):
+            return node
+        return replace(node.rebuild(children), checked=checked)
 
     def visit_Store(self, node: Store) -> Stmt:
         children = [self.expr(child) for child in (*node.indices, node.value)]

@@ -52,8 +52,8 @@ from texpr.target.llvm.types import (
     scalar_type,
 )
 
-Check = tuple[Buffer, int, Expr]
-"""A subscript that must be checked: buffer, dimension and index over the Block's variables."""
+Check = tuple[Buffer, int]
+"""A buffer and a dimension whose subscripts must be checked."""
 
 
 @dataclass(frozen=True)
@@ -339,7 +339,7 @@ class ExprEmitter(Visitor[ir.Value], over=EXPR_NODES):
     def place(self, buffer: Buffer, indices: Sequence[Expr]) -> Visit[Place]:
         """Emit the subscripts, checked where they must be, and return where they lead."""
         for dimension, index in enumerate(indices):
-            if (buffer, dimension, index) in self.checked:
+            if (buffer, dimension) in self.checked:
                 value = yield index
                 extent = yield buffer.shape[dimension]
                 self.check(Load(buffer, indices), dimension, value, extent)

@@ -260,7 +260,7 @@ class _Function(Visitor[None], over=STMT_NODES):
         exprs.bindings = {
             iter_.var: value for iter_, value in zip(node.iters, node.bindings, strict=True)
         }
-        exprs.checked = frozenset(node.checked)
+        exprs.checked = frozenset((buffer, dimension) for buffer, dimension, _ in node.checked)
         if self.program.float_policy.order == "reassoc" and node.is_reduction:
             exprs.reassociated = frozenset(
                 store.value for store in node.stores if _adds_to_its_cell(store)

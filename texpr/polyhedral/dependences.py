@@ -1,0 +1,184 @@
+"""What must stay before what: pairs of instances of a declared program that touch one cell.
+
+A dependence goes from an instance to a later one, where both touch a cell and one of them writes
+it: *flow* where the first writes and the second reads, *anti* the other way round, *output* where
+both write. All such pairs are kept, not only the nearest: an order that keeps them all computes
+the same values, and one that breaks some pair breaks a nearest one, too.
+
+The updates of a reduction, ``x = x + e`` with an operator that is associative and commutative,
+depend on each other in one way only: not at the same time. Their order is free as far as the
+program's float policy goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, Literal, TypeAlias
+
+import islpy as isl
+
+from texpr.ir.buffer import Buffer
+from texpr.ir.expr import Binary, Expr, Load, postorder
+from texpr.ir.program import Block, FloatPolicy, Store
+from texpr.polyhedral.region import NotAffine
+from texpr.polyhedral.scop import Scop, Touch
+
+Kind: TypeAlias = Literal["flow", "anti", "output"]
+
+# x - e adds -e; an order of additions and subtractions is as free as one of additions.
+_CHAIN: Final = {"add": "add", "sub": "add", "mul": "mul", "min": "min", "max": "max",
+                 "and": "and", "or": "or", "bitand": "bitand", "bitor": "bitor",
+                 "bitxor": "bitxor"}  # fmt: skip
+
+FOLDED: Final = frozenset(_CHAIN.values())
+"""The operators by which machine code folds the lanes of a reduction together."""
+
+# Operators that give the same on floats in any order: they choose one of their operands.
+_EXACT_ON_FLOATS: Final = frozenset({"min", "max"})
+
+
+@dataclass(frozen=True, eq=False)
+class Dependence:
+    """Pairs (source instance → sink instance), the source first in declared order."""
+
+    source: Touch
+    sink: Touch
+    kind: Kind
+    pairs: isl.Map
+    missing: NotAffine | None
+    """Why some of the pairs may not depend on each other, None where all surely do."""
+    chain: str | None
+    """The operator, where both are updates of one reduction whose order is free."""
+
+    @property
+    def buffer(self) -> Buffer:
+        return self.source.access.buffer
+
+
+class Dependences:
+    """The dependences of a declared program, computed once."""
+
+    def __init__(self, scop: Scop) -> None:
+        self.scop = scop
+
+    def __iter__(self) -> Iterator[Dependence]:
+        return iter(self.all)
+
+    @cached_property
+    def all(self) -> tuple[Dependence, ...]:
+        """Every dependence that is not empty."""
+        touches: dict[Buffer, list[Touch]] = {}
+        for statement in self.scop.statements:
+            for touch in statement.touches:
+                touches.setdefault(touch.access.buffer, []).append(touch)
+        found = []
+        for group in touches.values():
+            if any(touch.access.is_write for touch in group):
+                for source in group:
+                    for sink in group:
+                        if source.access.is_write or sink.access.is_write:
+                            dependence = self._between(source, sink)
+                            if dependence is not None:
+                                found.append(dependence)
+        return tuple(found)
+
+    def _between(self, source: Touch, sink: Touch) -> Dependence | None:
+        first, second = source.statement, sink.statement
+        order = _textual_order(first.columns, second.columns)
+        if order == "never":
+            return None
+        meet = source.cells.over.apply_range(sink.cells.over.reverse())
+        if order == "sometimes":
+            before = isl.Map.lex_lt(first.time.over.range().get_space())
+            before = first.time.over.apply_range(before).apply_range(second.time.over.reverse())
+            meet = meet.intersect(before)
+        if meet.is_empty():
+            return None
+        kind: Kind = "anti"
+        if source.access.is_write:
+            kind = "output" if sink.access.is_write else "flow"
+        chain = chain_operator(source, self.scop.program.float_policy)
+        if chain is None or chain != chain_operator(sink, self.scop.program.float_policy):
+            chain = None
+        missing = source.cells.missing or sink.cells.missing
+        return Dependence(source, sink, kind, meet, missing, chain)
+
+
+def _textual_order(first: tuple[object, ...], second: tuple[object, ...]) -> str:
+    """Tell whether the first always, never or sometimes comes before the second, by position."""
+    for a, b in zip(first, second, strict=False):
+        if isinstance(a, int) and isinstance(b, int):
+            if a != b:
+                return "always" if a < b else "never"
+        else:
+            return "sometimes"
+    return "sometimes"
+
+
+def chain_operator(touch: Touch, policy: FloatPolicy) -> str | None:
+    """Return the operator of the reduction that ``touch`` is a link of, where its order is free.
+
+    That is the accumulator's read or write in ``x = x + e``; ``e`` must not read ``x``.
+    """
+    block, access = touch.statement.block, touch.access
+    store = next((s for s in block.stores if s.buffer is access.buffer), None)
+    if store is None or any(a is not b for a, b in zip(store.indices, access.indices, strict=True)):
+        return None
+    operator = reduction_operator(block, store)
+    if operator is None:
+        return None
+    dtype = store.buffer.dtype
+    if policy.order == "exact" and dtype.is_float and operator not in _EXACT_ON_FLOATS:
+        return None
+    return operator
+
+
+def reduction_operator(block: Block, store: Store) -> str | None:
+    """Return the operator by which ``store`` folds into its own cell, None where it does not.
+
+    A tensor expression's own reduction counts whatever its combination: it is declared to be
+    associative and commutative.
+    """
+    value, own = store.value, Load(store.buffer, store.indices)
+    rest: Expr | None = None
+    if isinstance(value, Binary) and value.op in _CHAIN and len(block.stores) == 1:
+        if value.a is own:
+            rest = value.b
+        elif value.b is own and value.op != "sub":
+            rest = value.a
+        if rest is not None and not _reads(rest, store.buffer):
+            return _CHAIN[value.op]
+    is_declared = block.role == "compute" and block.is_reduction
+    return f"reduction of {block.name}" if is_declared else None
+
+
+def _reads(expr: Expr, buffer: Buffer) -> bool:
+    return any(isinstance(node, Load) and node.buffer is buffer for node in postorder(expr))
+
+
+def uninitialised(scop: Scop, dependences: Dependences) -> list[tuple[Touch, isl.Set, bool]]:
+    """Return the reads of scratch that nothing may have written before: instances, and if surely.
+
+    Arguments are written by the caller.
+    """
+    arguments = set(scop.program.buffers)
+    found = []
+    for statement in scop.statements:
+        for touch in statement.touches:
+            if touch.access.is_write or touch.access.buffer in arguments:
+                continue
+            bare = touch.cells.over.domain()
+            certain = touch.cells.is_exact
+            for dependence in dependences:
+                if dependence.kind == "flow" and dependence.sink is touch:
+                    if dependence.source.cells.is_exact:
+                        bare = bare.subtract(dependence.pairs.range())
+                    else:
+                        certain = False
+            if not bare.is_empty():
+                found.append((touch, bare, certain))
+    return found
+
+

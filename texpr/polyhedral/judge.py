@@ -1,0 +1,182 @@
+"""The judge: may a program run in another order?
+
+One question for every transformation, asked of the whole schedule at once: does any pair of
+instances that depend on each other change its order, or lose it in the lanes of a vectorized loop
+or the iterations of a parallel one? There is no rule for any single primitive.
+
+*Order.* Time in a program is lexicographic: textual positions and loop variables, outermost
+first. The lanes of a vectorized loop share their time, and within one statement all reads come
+before all writes: so a pair at equal times keeps its order if the first reads and the second
+writes, and loses it otherwise.
+
+*Races.* Iterations of a parallel loop have no order: no pair may be apart in one.
+
+*Reductions.* The updates of a reduction whose order is free may change places; they must not meet
+at one time, unless all lanes update the same cell, where machine code folds the lanes together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import islpy as isl
+
+from texpr.ir.expr import free_vars
+from texpr.ir.program import Loop, LoopKind, Program
+from texpr.ir.simplify import simplify
+from texpr.ir.visitor import substitute
+from texpr.polyhedral.context import Unknown
+from texpr.polyhedral.dependences import FOLDED, Dependence, Dependences
+from texpr.polyhedral.scop import IN, OUT, Scop, Statement
+
+Fault: TypeAlias = Literal["order", "parallel", "vectorized", "storage"]
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """A dependence that a proposed program does not keep.
+
+    ``pairs`` are the instances concerned, declared source to declared sink; ``loop`` is the one
+    that a race is in. ``missing`` says why it is not certain, None where it is.
+    """
+
+    fault: Fault
+    dependence: Dependence | None
+    pairs: isl.Map | None
+    loop: Loop | None = None
+    missing: str | None = None
+
+    @property
+    def is_certain(self) -> bool:
+        return self.missing is None
+
+
+class Judge:
+    """Knows a declared program, and judges programs that run its statements in another order."""
+
+    def __init__(self, declared: Program) -> None:
+        self.scop = Scop.of(declared)
+        self.dependences = Dependences(self.scop)
+
+    def first_fault(self, proposed: Program) -> Finding | None:
+        """Return a dependence that ``proposed`` breaks, None where it keeps them all.
+
+        A certain fault is preferred to one that isl or the subscripts leave open.
+        """
+        open_question: Finding | None = None
+        for finding in self.faults(proposed):
+            if finding.is_certain:
+                return finding
+            open_question = open_question or finding
+        return open_question
+
+    def faults(self, proposed: Program) -> Iterator[Finding]:
+        """Yield every dependence that ``proposed`` breaks or may break."""
+        scop = Scop(proposed, self.scop.analysis)
+        statements = {statement.label: statement for statement in scop.statements}
+        for dependence in self.dependences:
+            source = statements[dependence.source.statement.label]
+            sink = statements[dependence.sink.statement.label]
+            yield from self._kept(dependence, source, sink)
+
+    def _kept(
+        self, dependence: Dependence, source: Statement, sink: Statement
+    ) -> Iterator[Finding]:
+        shared = _shared_columns(source, sink)
+        if _is_before(source, sink, shared):
+            return
+        first, second = source.time, sink.time
+        missing = dependence.missing or first.missing or second.missing
+        ask = self.scop.analysis.ask
+        times = ask(lambda: dependence.pairs.apply_domain(first.over).apply_range(second.over))
+        if isinstance(times, Unknown):
+            yield Finding("order", dependence, None, missing=str(times))
+            return
+        for fault, loop, wrong in _questions(dependence, source, sink, shared):
+
+            def question(wrong: Wrong = wrong) -> isl.Map | None:
+                bad = times.intersect(wrong(times.domain().get_space()))
+                if bad.is_empty():
+                    return None
+                back = first.over.apply_range(bad).apply_range(second.over.reverse())
+                return back.intersect(dependence.pairs)
+
+            answer = ask(question)
+            if isinstance(answer, Unknown):
+                yield Finding(fault, dependence, None, loop, str(answer))
+            elif answer is not None:
+                yield Finding(fault, dependence, answer, loop, missing and str(missing))
+
+
+Wrong: TypeAlias = Callable[[isl.Space], isl.Map]
+"""Given the space of times, the pairs of times that a dependence must not be at."""
+
+
+def _questions(
+    dependence: Dependence, source: Statement, sink: Statement, shared: int
+) -> Iterator[tuple[Fault, Loop | None, Wrong]]:
+    """Yield what must not be, for which reason."""
+    lanes = next(
+        (
+            column
+            for column in source.columns[:shared]
+            if isinstance(column, Loop) and column.kind is LoopKind.VECTORIZED
+        ),
+        None,
+    )
+    if dependence.chain is None:
+        wrong = isl.Map.lex_gt if dependence.kind == "anti" else isl.Map.lex_ge
+        yield "order", lanes, wrong
+    elif lanes is not None and not folds_lanes(source, dependence, lanes):
+        yield "vectorized", lanes, lambda space: isl.Map.identity(space.map_from_set())
+    for position, column in enumerate(source.columns[:shared]):
+        if isinstance(column, Loop) and column.kind is LoopKind.PARALLEL:
+            yield "parallel", column, _apart_at(position)
+
+
+def _shared_columns(source: Statement, sink: Statement) -> int:
+    """Return how many components of time the two have in common: the same loops and places."""
+    count = 0
+    for a, b in zip(source.columns, sink.columns, strict=False):
+        if a is not b and (not isinstance(a, int) or a != b):
+            break
+        count += 1
+    return count
+
+
+def _is_before(source: Statement, sink: Statement, shared: int) -> bool:
+    """Whether all of ``source`` runs before all of ``sink``, by textual position alone."""
+    if any(isinstance(column, Loop) for column in source.columns[:shared]):
+        return False
+    a, b = source.columns[shared : shared + 1], sink.columns[shared : shared + 1]
+    return bool(a and b and isinstance(a[0], int) and isinstance(b[0], int) and a[0] < b[0])
+
+
+def _apart_at(position: int) -> Wrong:
+    """Return the maker of the pairs of times that first differ in the column ``position``."""
+
+    def make(space: isl.Space) -> isl.Map:
+        same = isl.Map.universe(space.map_from_set())
+        for column in range(position):
+            same = same.equate(IN, column, OUT, column)
+        earlier = same.order_lt(IN, position, OUT, position)
+        return earlier.union(same.order_gt(IN, position, OUT, position))
+
+    return make
+
+
+def folds_lanes(statement: Statement, dependence: Dependence, lanes: Loop) -> bool:
+    """Whether machine code folds the lanes of a reduction's update together.
+
+    It does for a single operator on one cell for all lanes.
+    """
+    if dependence.source.statement is not dependence.sink.statement:
+        return True  # different statements have different times
+    block = statement.block
+    if len(block.stores) != 1 or dependence.chain is None or dependence.chain not in FOLDED:
+        return False
+    at_loops = {i.var: value for i, value in zip(block.iters, block.bindings, strict=True)}
+    indices = (simplify(substitute(index, at_loops)) for index in block.stores[0].indices)
+    return all(var is not lanes.var for var in free_vars(*indices))

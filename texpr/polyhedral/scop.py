@@ -1,0 +1,258 @@
+"""The polyhedral model of a program: which instances run, when, and what they touch.
+
+Every Block at its place in a loop tree becomes a :class:`Statement`, whose maps start from the
+iteration vector that the Block was declared with. So two programs that place the same Blocks
+differently are compared instance by instance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias, Union
+
+import islpy as isl
+
+from texpr.ir.buffer import Buffer
+from texpr.ir.expr import Expr, Unary, Var
+from texpr.ir.program import Alloc, Block, If, Let, Loop, LoopKind, Program, Seq, Stmt
+from texpr.polyhedral.accesses import Access, accesses
+from texpr.polyhedral.affine import Frame
+from texpr.polyhedral.context import Analysis
+from texpr.polyhedral.domain import Around, facts_of, parameters, placed_domain
+from texpr.polyhedral.region import NotAffine, Region
+
+Column: TypeAlias = Union[int, Loop]
+"""A component of time: a textual position, or the value of a loop's variable."""
+
+IN, OUT, SET, PARAM = (
+    isl.dim_type.in_,
+    isl.dim_type.out,
+    isl.dim_type.set,
+    isl.dim_type.param,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Relation:
+    """A map of isl's and whether it says exactly what happens, or may hold too much."""
+
+    over: isl.Map
+    missing: NotAffine | None = None
+
+    @property
+    def is_exact(self) -> bool:
+        return self.missing is None
+
+
+@dataclass(frozen=True, eq=False)
+class Touch:
+    """An access of a statement: its instances, to the cells of ``access.buffer``."""
+
+    statement: Statement
+    access: Access
+    cells: Relation
+
+
+class Statement:
+    """A Block at its place in a program.
+
+    ``columns`` are the components of its time: textual positions and loops, outermost first.
+    """
+
+    def __init__(
+        self,
+        scop: Scop,
+        block: Block,
+        place: tuple[Around, ...],
+        columns: tuple[Column, ...],
+        homes: dict[Buffer, tuple[Loop, ...]],
+    ) -> None:
+        self.scop, self.block, self.place, self.columns = scop, block, place, columns
+        self.homes = homes
+
+    @property
+    def label(self) -> str:
+        return self.block.label
+
+    @property
+    def loops(self) -> tuple[Loop, ...]:
+        """The loops around it, outermost first."""
+        return tuple(column for column in self.columns if isinstance(column, Loop))
+
+    @cached_property
+    def _placed(self) -> tuple[Frame, Region]:
+        domain = placed_domain(self.block, self.place)
+        frame = domain.frame(self.scop.analysis, self.scop.params)
+        return frame, domain.region(frame) & frame.all_of(self.scop.facts)
+
+    @property
+    def frame(self) -> Frame:
+        """The space of its iteration variables and the loops around it."""
+        return self._placed[0]
+
+    @property
+    def region(self) -> Region:
+        """The instances that its place runs; its predicate is a guard of each access."""
+        return self._placed[1]
+
+    def image(self, expressions: Sequence[Expr | int | None], where: Region) -> Relation:
+        """Return the map from instances in ``where`` to the values of ``expressions``.
+
+        None, and what is not affine, stands for any value.
+        """
+        frame, missing = self.frame, where.missing
+        columns = isl.PwAffList.alloc(frame.analysis.context, len(expressions))
+        unknown: list[int] = []
+        for position, expression in enumerate(expressions):
+            value = frame.constant(0)
+            if isinstance(expression, int):
+                value = frame.constant(expression)
+            elif expression is not None:
+                found = frame.value(expression)
+                if isinstance(found, NotAffine):
+                    missing = missing or found
+                    unknown.append(position)
+                else:
+                    value = found
+            else:
+                unknown.append(position)
+            columns = columns.add(value.pw_aff)
+        space = frame.space.from_domain().add_dims(OUT, len(expressions))
+        image = isl.Map.from_multi_pw_aff(isl.MultiPwAff.from_pw_aff_list(space, columns))
+        image = image.intersect_domain(where.over)
+        for position in unknown:
+            image = image.project_out(OUT, position, 1).insert_dims(OUT, position, 1)
+        own = len(self.block.iters)
+        image = image.project_out(IN, own, len(frame.dims) - own)
+        return Relation(image.set_tuple_name(IN, self.label), missing)
+
+    @cached_property
+    def time(self) -> Relation:
+        """The map from instances to their times.
+
+        The lanes of a vectorized loop share their time: where they are is no part of it.
+        """
+        columns: list[Expr | int] = []
+        for column in self.columns:
+            if isinstance(column, int):
+                columns.append(column)
+            elif column.kind is not LoopKind.VECTORIZED:
+                columns.append(column.var)
+            else:
+                columns.append(0)
+        columns += [0] * (self.scop.depth - len(columns))
+        return self.image(columns, self.region)
+
+    @cached_property
+    def touches(self) -> tuple[Touch, ...]:
+        """What it reads and writes."""
+        found = []
+        for access in accesses(self.block):
+            where = self.region & self.frame.region(access.guard)
+            cells = self.image([*self.home(access.buffer), *access.indices], where)
+            found.append(Touch(self, access, cells))
+        return tuple(found)
+
+    def home(self, buffer: Buffer) -> tuple[Expr, ...]:
+        """Return the variables of the loops that give ``buffer`` new cells in each iteration."""
+        return tuple(loop.var for loop in self.homes.get(buffer, ()))
+
+
+class Scop:
+    """A program as statements with domains, times and accesses, parametric in its sizes.
+
+    Parameters
+    ----------
+    program : Program
+    analysis : Analysis, optional
+        The isl context to use; another program can be compared only in the same one.
+
+    >>> from texpr import te
+    >>> A = te.placeholder((te.size_var("n"),), name="A")
+    >>> B = te.compute(A.shape, lambda i: A[i] * 2, name="B")
+    >>> print(Scop.of(te.create_schedule(B.op).program))
+    B: [n] -> { B[i] : 0 <= i < n }
+        time   [n] -> { B[i] -> [i] : 0 <= i < n }
+        reads  A  [n] -> { B[i] -> [i] : 0 <= i < n }
+        writes B  [n] -> { B[i] -> [i] : 0 <= i < n }
+    """
+
+    def __init__(self, program: Program, analysis: Analysis | None = None) -> None:
+        self.program = program
+        self.analysis = analysis or Analysis()
+        found = list(_statements(program.body, (), (), {}))
+        self.depth = max((len(columns) for _, _, columns, _ in found), default=0)
+        self.facts: tuple[Expr, ...] = ()
+        self.params: tuple[Var, ...] = ()
+        self.statements: tuple[Statement, ...] = tuple(
+            Statement(self, block, place, columns, homes) for block, place, columns, homes in found
+        )
+        params: dict[Var, None] = {}
+        facts: dict[Expr, None] = {}
+        for statement in self.statements:
+            domain = placed_domain(statement.block, statement.place)
+            used = [
+                part
+                for access in accesses(statement.block)
+                for part in (*access.indices, access.guard)
+            ]
+            mine, true = parameters(domain, used, facts_of(program))
+            params.update(dict.fromkeys(mine))
+            facts.update(dict.fromkeys(true))
+        self.params, self.facts = tuple(params), tuple(facts)
+
+    @staticmethod
+    def of(program: Program) -> Scop:
+        """Return the model of ``program``."""
+        return Scop(program)
+
+    def __getitem__(self, label: str) -> Statement:
+        for statement in self.statements:
+            if statement.label == label:
+                return statement
+        raise KeyError(label)
+
+    def __str__(self) -> str:
+        lines = []
+        for statement in self.statements:
+            domain = statement.time.over.domain()
+            lines.append(f"{statement.label}: {domain}")
+            lines.append(f"    time   {statement.time.over}")
+            for touch in statement.touches:
+                verb = "writes" if touch.access.is_write else "reads "
+                may = "" if touch.cells.is_exact else "  (may)"
+                lines.append(f"    {verb} {touch.access.buffer.name}  {touch.cells.over}{may}")
+        return "\n".join(lines)
+
+
+_Found: TypeAlias = tuple[
+    Block, tuple[Around, ...], tuple[Column, ...], dict[Buffer, tuple[Loop, ...]]
+]
+
+
+def _statements(
+    stmt: Stmt,
+    place: tuple[Around, ...],
+    columns: tuple[Column, ...],
+    homes: dict[Buffer, tuple[Loop, ...]],
+) -> Iterator[_Found]:
+    """Yield every Block with what stands around it, its time, and where its scratch lives."""
+    if isinstance(stmt, Block):
+        yield stmt, place, columns, homes
+    elif isinstance(stmt, Seq):
+        for position, part in enumerate(stmt.stmts):
+            yield from _statements(part, place, (*columns, position), homes)
+    elif isinstance(stmt, Loop):
+        yield from _statements(stmt.body, (*place, stmt), (*columns, stmt), homes)
+    elif isinstance(stmt, Let):
+        yield from _statements(stmt.body, (*place, stmt), columns, homes)
+    elif isinstance(stmt, Alloc):
+        around = tuple(column for column in columns if isinstance(column, Loop))
+        yield from _statements(stmt.body, place, columns, {**homes, stmt.buffer: around})
+    elif isinstance(stmt, If):
+        yield from _statements(stmt.then, (*place, stmt.condition), (*columns, 0), homes)
+        if stmt.orelse is not None:
+            otherwise = Unary("not", stmt.condition)
+            yield from _statements(stmt.orelse, (*place, otherwise), (*columns, 1), homes)
