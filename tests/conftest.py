@@ -55,12 +55,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     factor = config.getoption("--fuzz")
     if not factor:
         return
-    for item in items:
-        test = getattr(item, "obj", None)
-        if not getattr(test, "is_hypothesis_test", False):
-            continue
+    tests = (getattr(item, "obj", None) for item in items)
+    # A parametrized test is one function in several items, to be multiplied once.
+    functions = {
+        getattr(test, "__func__", test)
+        for test in tests
+        if getattr(test, "is_hypothesis_test", False)
+    }
+    for function in functions:
         # Where @settings put its values; hypothesis has no public way to change them later.
-        function = getattr(test, "__func__", test)
         old = getattr(function, "_hypothesis_internal_use_settings", hypothesis.settings.default)
         function._hypothesis_internal_use_settings = hypothesis.settings(
             old, max_examples=old.max_examples * factor, derandomize=False

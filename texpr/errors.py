@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class TexprError(Exception):
@@ -55,11 +56,50 @@ class TuneError(TexprError, RuntimeError):
     """A search that found nothing that could be measured."""
 
 
+class KernelError(TexprError, SyntaxError):
+    """Something in a loop kernel that its language does not take.
+
+    Python's own fields of a SyntaxError say where: ``filename``, ``lineno``, ``offset``, ``text``.
+
+    >>> print(KernelError("f: no", ("/home/me/f.py", 3, 5, "    while True:", 3, 16)))
+    f: no
+      f.py:3
+        while True:
+        ^^^^^^^^^^^
+    """
+
+    def __str__(self) -> str:
+        if self.lineno is None or self.text is None or self.offset is None:
+            return str(self.msg)
+        where = (self.filename or "?", self.lineno, self.text, self.offset, self.end_offset)
+        return f"{self.msg}\n{pointed_at(*where)}"
+
+
 class InternalError(TexprError, RuntimeError):
     """A bug in texpr itself."""
 
     def __init__(self, text: str) -> None:
         super().__init__(f"{text}; this is a bug in texpr, please report it with the program")
+
+
+def pointed_at(file: str, line: int, text: str, column: int, end: int | None) -> str:
+    """Return a line of source with carets under its columns from ``column`` up to ``end``.
+
+    Columns count characters from 1, as those of a SyntaxError do.
+
+    >>> print(pointed_at("/home/me/f.py", 3, "    A[i] = B", 12, 13))
+      f.py:3
+        A[i] = B
+               ^
+    """
+    source = text.rstrip()
+    indent = len(source) - len(source.lstrip())
+    first = max(column - 1, indent)
+    last = len(source) if end is None else min(end - 1, len(source))
+    # A tab is as wide below as it is above.
+    before = "".join("\t" if character == "\t" else " " for character in source[indent:first])
+    carets = "^" * max(1, last - first)
+    return f"  {Path(file).name}:{line}\n    {source.lstrip()}\n    {before}{carets}"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

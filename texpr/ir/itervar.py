@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from texpr.ir.dtypes import INT64
-from texpr.ir.expr import Const, Expr, ExprOperators, Var
+from texpr.ir.expr import Const, Expr, ExprOperators, Var, binary, spread
 
 
 class IterVar(ExprOperators):
-    """An axis: a name, a range and whether it is reduced over. Two axes are equal if identical.
+    """An axis: a name, a range and whether it is reduced over.
 
-    ``var`` stands for it in expressions; where an expression is wanted, the axis itself will do.
+    ``var`` stands for it in expressions; where an expression is wanted, the axis itself will do,
+    so ``k == 0`` builds a comparison, and which axis is which is told with ``is``.
     ``dom`` is ``(lower, upper)`` of an axis that was declared, and None of one that a primitive
     made, whose range follows from the schedule.
     """
@@ -47,6 +48,14 @@ class IterVar(ExprOperators):
 
     def __as_expr__(self) -> Expr:
         return self.var
+
+    def __eq__(self, other: object) -> Expr:  # type: ignore[override]
+        return spread(binary, "eq", self, other)
+
+    def __ne__(self, other: object) -> Expr:  # type: ignore[override]
+        return spread(binary, "ne", self, other)
+
+    __hash__ = object.__hash__
 
     def __str__(self) -> str:
         return self.name

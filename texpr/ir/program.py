@@ -87,8 +87,8 @@ class Loop(Stmt):
 
     ``step`` is at least 1; where ``upper <= lower`` nothing runs. The bounds are evaluated once.
     A vectorized loop runs its lanes together, statement by statement; within one statement all
-    reads come before all writes, and two lanes may not write different values to one cell. Each
-    lane has its own variables and allocations; where lanes disagree, a condition or the end of an
+    reads come before all writes, and two lanes may not write different values to one cell, but
+    where all lanes update one cell (:mod:`texpr.ir.update`) their terms fold into it. Each lane has its own variables and allocations; where lanes disagree, a condition or the end of an
     inner loop lets some of them wait. The iterations of a parallel loop run in any order or at
     once: where one writes a cell no other may touch it.
     """

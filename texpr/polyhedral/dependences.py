@@ -20,20 +20,13 @@ from typing import Final, Literal, TypeAlias
 import islpy as isl
 
 from texpr.ir.buffer import Buffer
-from texpr.ir.expr import Binary, Expr, Load, postorder
-from texpr.ir.program import Block, FloatPolicy, Store
+from texpr.ir.program import FloatPolicy
+from texpr.ir.update import update_of
 from texpr.polyhedral.region import NotAffine
 from texpr.polyhedral.scop import Scop, Touch
 
 Kind: TypeAlias = Literal["flow", "anti", "output"]
-
-# x - e adds -e; an order of additions and subtractions is as free as one of additions.
-_CHAIN: Final = {"add": "add", "sub": "add", "mul": "mul", "min": "min", "max": "max",
-                 "and": "and", "or": "or", "bitand": "bitand", "bitor": "bitor",
-                 "bitxor": "bitxor"}  # fmt: skip
-
-FOLDED: Final = frozenset(_CHAIN.values())
-"""The operators by which machine code folds the lanes of a reduction together."""
+_KINDS: Final = ("flow", "anti", "output")
 
 # Operators that give the same on floats in any order: they choose one of their operands.
 _EXACT_ON_FLOATS: Final = frozenset({"min", "max"})
@@ -68,7 +61,7 @@ class Dependences:
 
     @cached_property
     def all(self) -> tuple[Dependence, ...]:
-        """Every dependence that is not empty."""
+        """Every dependence that is not empty; flow first, which explains best."""
         touches: dict[Buffer, list[Touch]] = {}
         for statement in self.scop.statements:
             for touch in statement.touches:
@@ -82,6 +75,7 @@ class Dependences:
                             dependence = self._between(source, sink)
                             if dependence is not None:
                                 found.append(dependence)
+        found.sort(key=lambda dependence: _KINDS.index(dependence.kind))
         return tuple(found)
 
     def _between(self, source: Touch, sink: Touch) -> Dependence | None:
@@ -126,36 +120,16 @@ def chain_operator(touch: Touch, policy: FloatPolicy) -> str | None:
     store = next((s for s in block.stores if s.buffer is access.buffer), None)
     if store is None or any(a is not b for a, b in zip(store.indices, access.indices, strict=True)):
         return None
-    operator = reduction_operator(block, store)
-    if operator is None:
+    update = update_of(block)
+    if update is not None:
+        operator = update.fold
+    elif block.role == "compute" and block.is_reduction:
+        operator = f"reduction of {block.name}"  # declared to be associative and commutative
+    else:
         return None
-    dtype = store.buffer.dtype
-    if policy.order == "exact" and dtype.is_float and operator not in _EXACT_ON_FLOATS:
-        return None
+    if policy.order == "exact" and store.buffer.dtype.is_float:
+        return operator if operator in _EXACT_ON_FLOATS else None
     return operator
-
-
-def reduction_operator(block: Block, store: Store) -> str | None:
-    """Return the operator by which ``store`` folds into its own cell, None where it does not.
-
-    A tensor expression's own reduction counts whatever its combination: it is declared to be
-    associative and commutative.
-    """
-    value, own = store.value, Load(store.buffer, store.indices)
-    rest: Expr | None = None
-    if isinstance(value, Binary) and value.op in _CHAIN and len(block.stores) == 1:
-        if value.a is own:
-            rest = value.b
-        elif value.b is own and value.op != "sub":
-            rest = value.a
-        if rest is not None and not _reads(rest, store.buffer):
-            return _CHAIN[value.op]
-    is_declared = block.role == "compute" and block.is_reduction
-    return f"reduction of {block.name}" if is_declared else None
-
-
-def _reads(expr: Expr, buffer: Buffer) -> bool:
-    return any(isinstance(node, Load) and node.buffer is buffer for node in postorder(expr))
 
 
 def uninitialised(scop: Scop, dependences: Dependences) -> list[tuple[Touch, isl.Set, bool]]:

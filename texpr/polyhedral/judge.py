@@ -26,9 +26,10 @@ import islpy as isl
 from texpr.ir.expr import free_vars
 from texpr.ir.program import Loop, LoopKind, Program
 from texpr.ir.simplify import simplify
+from texpr.ir.update import update_of
 from texpr.ir.visitor import substitute
 from texpr.polyhedral.context import Unknown
-from texpr.polyhedral.dependences import FOLDED, Dependence, Dependences
+from texpr.polyhedral.dependences import Dependence, Dependences
 from texpr.polyhedral.scop import IN, OUT, Scop, Statement
 
 Fault: TypeAlias = Literal["order", "parallel", "vectorized", "storage"]
@@ -43,7 +44,7 @@ class Finding:
     """
 
     fault: Fault
-    dependence: Dependence | None
+    dependence: Dependence
     pairs: isl.Map | None
     loop: Loop | None = None
     missing: str | None = None
@@ -175,7 +176,7 @@ def folds_lanes(statement: Statement, dependence: Dependence, lanes: Loop) -> bo
     if dependence.source.statement is not dependence.sink.statement:
         return True  # different statements have different times
     block = statement.block
-    if len(block.stores) != 1 or dependence.chain is None or dependence.chain not in FOLDED:
+    if update_of(block) is None:
         return False
     at_loops = {i.var: value for i, value in zip(block.iters, block.bindings, strict=True)}
     indices = (simplify(substitute(index, at_loops)) for index in block.stores[0].indices)

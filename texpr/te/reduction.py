@@ -51,7 +51,8 @@ class Reduce(ExprOperators):
         """Return one reduction of tuples that does what ``parts`` do side by side."""
         first = parts[0]
         for part in parts[1:]:
-            if part.axis != first.axis or part.where is not first.where:
+            same_axes = [*map(id, part.axis)] == [*map(id, first.axis)]
+            if not same_axes or part.where is not first.where:
                 raise TexprError(
                     f"compute: the reductions of {own!r} run over different axes or conditions; "
                     f"give each a te.compute of its own"

@@ -25,6 +25,7 @@ from texpr.ir.program import (
     Stmt,
     Store,
 )
+from texpr.ir.update import update_of
 from texpr.ir.visitor import Visit, Visitor
 
 OnInstance = Callable[[str, tuple[int, ...]], None]
@@ -90,6 +91,7 @@ class _Plan:
         self.predicate = Code(block.predicate)
         self.accesses = Code(*(expr for at in block.stores for expr in (*at.indices, at.value)))
         self.buffers = [store.buffer for store in block.stores]
+        self.is_update = update_of(block) is not None
 
     def writes(self, lane: Lane) -> list[Write]:
         """Evaluate every index and value in ``lane``; nothing is stored yet."""
@@ -212,6 +214,7 @@ class _Machine(Visitor[None], over=STMT_NODES):
     def visit_Block(self, node: Block) -> None:
         plan = self.plan(node, node)
         writes: list[Write] = []
+        active: list[Lane] = []
         for lane in self.lanes:
             if plan.bindings.has_loads:
                 lane.site = self.site(plan.label, lane)
@@ -222,8 +225,13 @@ class _Machine(Visitor[None], over=STMT_NODES):
             if plan.predicate.run(inner)[0]:
                 if self.on_instance is not None:
                     self.on_instance(plan.label, instance)
+                active.append(inner)
                 writes += plan.writes(inner)
-        self.store(writes)
+        if plan.is_update and len(active) > 1 and len({write[1:3] for write in writes}) == 1:
+            for inner in active:  # lanes that update one cell are folded into it
+                self.store(plan.writes(inner))
+        else:
+            self.store(writes)
 
     def visit_Store(self, node: Store) -> None:
         plan = self.plan(node, Block(f"store to {node.buffer.name}", (), (), (node,)))

@@ -5,8 +5,8 @@ exception, made here and nowhere else (:meth:`Context.is_index`): an *index expr
 int64 expression whose leaves are all constants and int64 variables (loops, iteration variables,
 sizes, scalar arguments), and its sums, differences and products are taken not to leave int64.
 Subscripts and extents are nowhere near 2**63. An int64 that comes from data (below it is a Load,
-a Cast, a Call or a shift to the left, or a variable that a Let binds to such a value) wraps like
-any other integer.
+a Cast, a Call or a shift to the left; or it is a variable that a Let, a loop's bounds or a
+Block's binding make of such a value) wraps like any other integer, unless its range forbids it.
 """
 
 from __future__ import annotations

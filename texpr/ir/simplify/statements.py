@@ -126,7 +126,10 @@ class StatementSimplifier(Rewriter):
             inner.bind(iter_.var)
         for iter_, binding in zip(node.iters, bindings, strict=True):
             inner.restrict(iter_.var, *outer.range_of(binding))
-            if outer.is_index(binding):
+            if not outer.is_index(binding):
+                inner.bind_data(iter_.var)
+        for iter_, binding in zip(node.iters, bindings, strict=True):
+            if iter_.var not in inner.data:
                 _state_equal(iter_.var, binding, inner)
         predicate = simplified(node.predicate, inner)
         if predicate is FALSE:
@@ -168,10 +171,13 @@ def _enter_loop(node: Loop, lower: Expr, upper: Expr, outer: Context, inner: Con
     if node.step > 1 and isinstance(lower, Const) and isinstance(upper, Const):
         last -= (last - first) % node.step
     inner.restrict(node.var, first, last)
+    if not (outer.is_index(lower) and outer.is_index(upper)):
+        inner.bind_data(node.var)
+        return
     own = Sum({node.var: 1})
     for bound, end, sign in ((lower, -1, 1), (upper, 1, -1)):
         # A constant bound is in the range already.
-        if not isinstance(bound, Const) and outer.is_index(bound):
+        if not isinstance(bound, Const):
             less = Sum({}, -1) if end > 0 else Sum({})
             inner.assume(less.plus(own, sign).plus(outer.sum_of(bound), end))
 

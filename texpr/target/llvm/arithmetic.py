@@ -5,6 +5,7 @@ Each obeys the table in :mod:`texpr.ir.operators`; none traps.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +16,32 @@ from texpr.ir.dtypes import DType
 from texpr.target.llvm.types import I1, constant, intrinsic, like, scalar_type
 
 _COMPARE = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+
+
+_REDUCTIONS = {
+    **{(op, kind): op for op in ("add", "mul") for kind in ("int", "uint")},
+    **{(op, "int"): f"s{op}" for op in ("min", "max")},
+    **{(op, "uint"): f"u{op}" for op in ("min", "max")},
+    **{(op, "float"): f"f{op}imum" for op in ("min", "max")},
+    **{
+        (op, kind): op.removeprefix("bit")
+        for op in ("and", "or", "bitand", "bitor", "bitxor")
+        for kind in ("bool", "int", "uint")
+    },
+}
+
+
+def _neutral(op: str, dtype: DType) -> Any:
+    """Return the value that changes nothing when it is folded in."""
+    if op in ("add", "or", "bitor", "bitxor"):
+        return -0.0 if dtype.is_float else 0
+    if op == "mul":
+        return 1.0 if dtype.is_float else 1
+    if op in ("and", "bitand"):
+        return 1 if dtype.is_bool else -1 if dtype.kind == "int" else dtype.max
+    if dtype.is_float:
+        return math.inf if op == "min" else -math.inf
+    return dtype.max if op == "min" else dtype.min
 
 
 class Arithmetic:
@@ -138,6 +165,20 @@ class Arithmetic:
             quotient = build.select(by_zero, zero, quotient)
             remainder = build.select(by_zero, zero, remainder)
         return quotient, remainder
+
+    def fold(self, op: str, dtype: DType, terms: ir.Value, mask: ir.Value | None) -> ir.Value:
+        """Combine the lanes of ``terms`` in which ``mask`` holds by an associative operator."""
+        build, element = self.builder, terms.type.element
+        neutral = _neutral(op, dtype)
+        if mask is not None:
+            terms = build.select(mask, terms, constant(terms.type, neutral))
+        if dtype.is_float and op in ("add", "mul"):
+            # The order of the lanes is free, or nobody would have put them side by side.
+            start = ir.Constant(element, neutral)
+            name = f"llvm.vector.reduce.f{op}"
+            return intrinsic(build, name, [start, terms], [terms.type], element, ("reassoc",))
+        name = f"llvm.vector.reduce.{_REDUCTIONS[op, dtype.kind]}"
+        return intrinsic(build, name, [terms], [terms.type], element)
 
     # ------------------------------------------------------------ unary, casts
 

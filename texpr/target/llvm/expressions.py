@@ -122,6 +122,8 @@ class ExprEmitter(Visitor[ir.Value], over=EXPR_NODES):
         self.pointers = pointers
         self.arithmetic = Arithmetic(builder, flags)
         self.lanes: Lanes | None = None
+        self.private: set[Buffer] = set()
+        """Scratch of which every lane has its own, cell beside cell."""
         self.mask: ir.Value | None = None
         self.bindings: Mapping[Var, Expr] = {}
         self.checked: frozenset[Check] = frozenset()
@@ -343,6 +345,8 @@ class ExprEmitter(Visitor[ir.Value], over=EXPR_NODES):
                 value = yield index
                 extent = yield buffer.shape[dimension]
                 self.check(Load(buffer, indices), dimension, value, extent)
+        if buffer in self.private:
+            return (yield from self._private_place(buffer, indices))
         in_loops = [substitute(index, self.bindings) for index in indices]
         if not any(map(self.depends_on_lane, in_loops)):
             offset = yield from self._offset(buffer, indices)
@@ -362,6 +366,17 @@ class ExprEmitter(Visitor[ir.Value], over=EXPR_NODES):
                 return Place(offset, contiguous=True)
         offset = yield from self._offset(buffer, indices)
         return Place(offset, spread=True)
+
+    def _private_place(self, buffer: Buffer, indices: Sequence[Expr]) -> Visit[Place]:
+        """Return where each lane's own cell is: the lanes lie side by side."""
+        assert self.lanes is not None
+        build, type_ = self.builder, ir.VectorType(I64, self.lanes.count)
+        offset = yield from self._offset(buffer, indices)
+        offset = build.mul(offset, constant(offset.type, self.lanes.count), flags=["nsw"])
+        if not is_vector(offset):
+            return Place(offset, contiguous=True)
+        lane = ir.Constant(type_, [ir.Constant(I64, k) for k in range(self.lanes.count)])
+        return Place(build.add(offset, lane, flags=["nsw"]), spread=True)
 
     def _offset(self, buffer: Buffer, indices: Sequence[Expr]) -> Visit[ir.Value]:
         """Emit the number of elements from the buffer's start."""

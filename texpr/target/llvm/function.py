@@ -30,6 +30,7 @@ from texpr.ir.program import (
     Store,
 )
 from texpr.ir.simplify import simplify
+from texpr.ir.update import update_of
 from texpr.ir.visitor import Visit, Visitor
 from texpr.target.llvm.expressions import ExprEmitter, Lanes
 from texpr.target.llvm.types import (
@@ -280,6 +281,8 @@ class _Function(Visitor[None], over=STMT_NODES):
 
     def stores(self, node: Block) -> None:
         """Evaluate every index and value of the Block, then store."""
+        if self.exprs.lanes is not None and self.folded(node):
+            return
         ready = []
         for store in node.stores:
             place = self.exprs.drive(self.exprs.place(store.buffer, store.indices))
@@ -287,21 +290,41 @@ class _Function(Visitor[None], over=STMT_NODES):
         for buffer, place, value in ready:
             self.exprs.store(buffer, place, value)
 
+    def folded(self, node: Block) -> bool:
+        """Fold the terms of all lanes into one cell; False where they have cells of their own."""
+        update = update_of(node)
+        if update is None:
+            return False
+        exprs, (store,) = self.exprs, node.stores
+        place = exprs.drive(exprs.place(store.buffer, store.indices))
+        if place.contiguous or place.spread:
+            return False
+        term = exprs.in_lanes(exprs.emit(update.term))
+        dtype = store.value.dtype
+        fold = exprs.arithmetic.fold(update.fold, dtype, term, exprs.mask and exprs.all_lanes())
+        own = exprs.emit(Load(store.buffer, store.indices))
+        value = exprs.arithmetic.binary(update.op, dtype, own, fold)
+        exprs.store(store.buffer, place, value)
+        return True
+
     def visit_Store(self, node: Store) -> None:
         raise InternalError("a store stands outside a Block")
 
     # ------------------------------------------------------------ scratch
 
     def visit_Alloc(self, node: Alloc) -> Visit[None]:
-        with self.scratch(node.buffer) as pointer:
+        lanes = self.exprs.lanes
+        with self.scratch(node.buffer, 1 if lanes is None else lanes.count) as pointer:
             self.pointers[node.buffer] = pointer
+            if lanes is not None:
+                self.exprs.private.add(node.buffer)
             yield node.body
 
     @contextmanager
-    def scratch(self, buffer: Buffer) -> Iterator[ir.Value]:
-        """Give room for ``buffer``: small and known on the stack, else from the heap."""
+    def scratch(self, buffer: Buffer, lanes: int) -> Iterator[ir.Value]:
+        """Give room for ``buffer`` in each lane: small and known on the stack, else the heap."""
         element = memory_type(buffer.dtype)
-        count: int | None = 1
+        count: int | None = lanes
         for extent in buffer.shape:
             known = int_value(extent)
             count = None if count is None or known is None else count * known
@@ -311,16 +334,16 @@ class _Function(Visitor[None], over=STMT_NODES):
                 room.align = 64  # a whole cache line, so that no vector straddles two
             yield room
             return
-        pointer = self.malloc(buffer)
+        pointer = self.malloc(buffer, lanes)
         self.heap.append(pointer)
         yield pointer
         self.heap.pop()
         self.free(pointer)
 
-    def malloc(self, buffer: Buffer) -> ir.Value:
+    def malloc(self, buffer: Buffer, lanes: int) -> ir.Value:
         """Allocate ``buffer``, leaving with a status where there is no room for it."""
         build = self.builder
-        size: ir.Value = ir.Constant(I64, buffer.dtype.size_bytes)
+        size: ir.Value = ir.Constant(I64, buffer.dtype.size_bytes * lanes)
         too_large: ir.Value = ir.Constant(I1, 0)
         pair = ir.LiteralStructType([I64, I1])
         for extent in buffer.shape:
