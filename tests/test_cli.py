@@ -134,9 +134,9 @@ def test_doctor_finds_wrong_variables(monkeypatch):
     assert "TEXPR_DEBGU is not read; did you mean 'TEXPR_DEBUG'?" in said
     assert "unknown target 'lvm'; did you mean 'llvm'?" in said
     monkeypatch.delenv("TEXPR_TARGET")
-    monkeypatch.setenv("TEXPR_VERIFY", "9")
+    monkeypatch.setenv("TEXPR_DEBUG", "9")
     said = {problem.what for problem in doctor.examine([]).problems}
-    assert "TEXPR_VERIFY: '9' is not a level; set a whole number from 0 to 3" in said
+    assert "TEXPR_DEBUG: '9' is not a level; set a whole number from 0 to 5" in said
 
 
 def test_doctor_on_a_machine_without_code_generation(monkeypatch):
@@ -158,7 +158,7 @@ def test_doctor_marks_up_nothing_that_it_did_not_write():
 
 def test_config():
     text = run("config", TEXPR_DEBUG="3", TEXPR_DEBGU="1", COLUMNS="200").stdout
-    for name in ("TEXPR_DEBUG", "TEXPR_DUMP", "TEXPR_VERIFY", "TEXPR_TARGET"):
+    for name in ("TEXPR_DEBUG", "TEXPR_DUMP", "TEXPR_TARGET"):
         assert name in text
     assert "unset" in text
     assert "TEXPR_DEBGU is not read; did you mean 'TEXPR_DEBUG'?" in text

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from texpr.errors import DTypeError, LoweringError
+from texpr.errors import DTypeError, LoweringError, shown
 from texpr.ir.buffer import Buffer
 from texpr.ir.expr import Expr, Var, free_vars
-from texpr.ir.program import Alloc, Block, Loop, Program, blocks, stmts
+from texpr.ir.program import Alloc, Block, Loop, Program, stmts
 from texpr.ir.visitor import Rewriter, Visit
+from texpr.schedule.realise import buffers_in
 
 
 def bind_arguments(
@@ -29,36 +30,30 @@ def bind_arguments(
         Something that is neither a tensor nor a scalar.
     """
     name = name or program.name
+    used = set(buffers_in(program.body))
     if args is None:
-        read = [buffer for buffer in program.buffers if _is_used(program, buffer)]
+        read = [buffer for buffer in program.buffers if buffer in used]
         bound = replace(program, name=name, args=tuple(read))
         return replace(bound, args=(*_unknown_scalars(bound), *read))
-    given = tuple(args)
-    for position, arg in enumerate(given):
-        if not isinstance(arg, (Buffer, Var)):
-            raise DTypeError(
-                f"{name}: argument {position} is {arg!r}; pass the tensors and te.vars that the "
-                f"kernel takes, such as [A, B, C]"
-            )
-        if any(arg is other for other in given[:position]):
-            raise LoweringError(f"{name}: {arg.name!r} is given twice; a kernel takes it once")
-    used = {buffer for block in blocks(program.body) for buffer in _buffers(block)}
+    given = _checked_arguments(name, args)
     passed = {arg for arg in given if isinstance(arg, Buffer)}
-    known = {buffer.name: buffer for buffer in program.buffers}
+    known = ", ".join(buffer.name for buffer in program.buffers)
     for arg in given:
         if isinstance(arg, Buffer) and arg.is_computed and arg not in used:
             raise LoweringError(
-                f"{name}: {arg!r} is not computed by this program, whose arrays are "
-                f"{', '.join(known)}; leave it out, or make the schedule from its operation"
+                f"{name}: {arg!r} is not computed by this program, whose arrays are {known}; "
+                f"leave it out, or make the schedule from its operation and do not inline it"
             )
-    scratch = {stmt.buffer for stmt in stmts(program.body) if isinstance(stmt, Alloc)}
+    written = set(program.outputs)
     for buffer in program.buffers:
         if buffer in used and buffer not in passed:
-            role = "written" if buffer in program.outputs else "read"
+            verb = "writes" if buffer in written else "reads"
+            everything = ", ".join([*(arg.name for arg in given), buffer.name])
             raise LoweringError(
-                f"{name}: the argument {buffer.name!r} is missing, which the program {role[:5]}s; "
-                f"pass it, [{', '.join(arg.name for arg in given)}, {buffer.name}]"
+                f"{name}: the argument {buffer.name!r} is missing, which the program {verb}; "
+                f"pass it, [{everything}]"
             )
+    scratch = {stmt.buffer for stmt in stmts(program.body) if isinstance(stmt, Alloc)}
     body = _WithoutAlloc(passed & scratch).rewrite_stmt(program.body)
     bound = replace(program, name=name, args=given, body=body)
     missing = _unknown_scalars(bound)
@@ -70,12 +65,21 @@ def bind_arguments(
     return bound
 
 
-def _buffers(block: Block) -> list[Buffer]:
-    return [*(load.buffer for load in block.reads), *(store.buffer for store in block.writes)]
-
-
-def _is_used(program: Program, buffer: Buffer) -> bool:
-    return any(buffer in _buffers(block) for block in blocks(program.body))
+def _checked_arguments(name: str, args: object) -> tuple[Buffer | Var, ...]:
+    if not isinstance(args, (list, tuple)):
+        raise DTypeError(
+            f"{name}: the arguments are {shown(args)}; pass a list of the tensors and "
+            f"te.vars that the kernel takes, such as [A, B, C]"
+        )
+    for position, arg in enumerate(args):
+        if not isinstance(arg, (Buffer, Var)) or (isinstance(arg, Var) and arg.is_axis):
+            raise DTypeError(
+                f"{name}: argument {position} is {shown(arg)}; pass the tensors and te.vars "
+                f"that the kernel takes, such as [A, B, C]"
+            )
+        if any(arg is other for other in args[:position]):
+            raise LoweringError(f"{name}: {arg.name!r} is given twice; pass it once")
+    return tuple(args)
 
 
 def _unknown_scalars(program: Program) -> list[Var]:

@@ -37,29 +37,19 @@ class Variable:
 DEBUG = Variable(
     "TEXPR_DEBUG",
     "0",
-    "what is printed to stderr while building: 1 the time of each stage, 2 the trace, "
-    "3 the program after each pass that changed it, 4 LLVM and assembly, 5 isl's sets",
+    "what a build prints to stderr: 1 the time of each stage, 2 also the scheduled program, "
+    "3 also the program after each stage that changed it, 4 also LLVM and assembly, "
+    "5 also isl's sets",
 )
 DUMP = Variable("TEXPR_DUMP", "", "directory into which each stage of a build is written")
-VERIFY = Variable(
-    "TEXPR_VERIFY",
-    "0",
-    "what is checked while building: 1 first and last program, 2 after each pass, "
-    "3 the interpreter before against after",
-)
 TARGET = Variable("TEXPR_TARGET", "llvm", "what code is made for unless a call says otherwise")
 
-VARIABLES = (DEBUG, DUMP, VERIFY, TARGET)
+VARIABLES = (DEBUG, DUMP, TARGET)
 
 
 def debug_level() -> int:
     """Return how much a build says about itself, 0 (nothing) to 5."""
     return _level(DEBUG, 5)
-
-
-def verify_level() -> int:
-    """Return how much a build checks itself, 0 (nothing beyond the usual) to 3."""
-    return _level(VERIFY, 3)
 
 
 def dump_dir() -> Path | None:
@@ -111,7 +101,6 @@ def table(environ: Mapping[str, str] | None = None) -> list[tuple[str, str, str]
     ...     print(row[:2])
     ('TEXPR_DEBUG', '2')
     ('TEXPR_DUMP', '')
-    ('TEXPR_VERIFY', '0')
     ('TEXPR_TARGET', 'llvm')
     """
     return [(variable.name, variable.text(environ), variable.meaning) for variable in VARIABLES]

@@ -78,7 +78,6 @@ def examine(requirements: Iterable[str] | None = None) -> Report:
     try:
         text = str(Target.of(None))
         config.debug_level()
-        config.verify_level()
         config.dump_dir()
     except TexprError as error:
         problems.append(Problem(str(error), "set the variable anew or unset it"))

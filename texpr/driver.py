@@ -9,23 +9,32 @@
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from texpr.bind import bind_arguments
 from texpr.debug import BuildLog
+from texpr.errors import DTypeError, LoweringError, shown
 from texpr.ir.program import Program
 from texpr.polyhedral.bounds import check_bounds
 from texpr.schedule import Schedule
 from texpr.target.kernel import Kernel, make_kernel
 from texpr.target.llvm.compile import compile_program
-from texpr.target.passes import PASSES
+from texpr.target.passes import PASSES, Pass
 from texpr.target.signature import Signature
 from texpr.target.target import Target
 
 
-def lower(schedule: Schedule, args: Sequence[Any] | None = None, target: Any = None) -> Program:
+def lower(
+    schedule: Schedule,
+    args: Sequence[Any] | None = None,
+    target: Any = None,
+    name: str | None = None,
+    *,
+    simple_mode: bool = False,
+) -> Program:
     """Return the lowered program of a schedule: what machine code is made from.
 
     Parameters
@@ -35,11 +44,17 @@ def lower(schedule: Schedule, args: Sequence[Any] | None = None, target: Any = N
         What the kernel takes, in order; inputs, outputs and needed scalars unless given.
     target : str or Target, optional
         The host unless given.
+    name : str, optional
+        The program's name; the schedule's unless given.
+    simple_mode : bool
+        Stop before the passes: the loop nest as it was scheduled, with its arguments.
 
     Raises
     ------
     LoweringError
-        An argument that is missing, given twice, or foreign to the schedule.
+        An argument that is missing, given twice, or foreign to the schedule; a bad name.
+    DTypeError
+        Something that is no schedule, or no argument.
     BoundsError
         An access that leaves its array whatever the sizes.
 
@@ -55,7 +70,9 @@ def lower(schedule: Schedule, args: Sequence[Any] | None = None, target: Any = N
         B[2] = A[2] + 1.0
         B[3] = A[3] + 1.0
     """
-    return _lower(schedule, args, Target.of(target), BuildLog(schedule.declared.name))
+    log = _checked_log("lower", schedule, name)
+    passes = () if simple_mode else PASSES
+    return _lower(schedule, args, Target.of(target), log, passes)
 
 
 def build(
@@ -92,9 +109,9 @@ def build(
     >>> add_one(np.zeros(3, "float32"))
     array([1., 1., 1.], dtype=float32)
     """
+    log = _checked_log("build", schedule, name)
     machine = Target.of(target)
-    log = BuildLog(name or schedule.declared.name)
-    lowered = _lower(schedule, args, machine, log)
+    lowered = _lower(schedule, args, machine, log, PASSES)
     compiled = log.stage("compile", partial(compile_program, lowered, machine))
     return make_kernel(
         program=lowered,
@@ -107,15 +124,31 @@ def build(
     )
 
 
+def _checked_log(what: str, schedule: object, name: object) -> BuildLog:
+    """Return the log of a build called ``name``, the schedule's unless given."""
+    if not isinstance(schedule, Schedule):
+        raise DTypeError(
+            f"{what}: {shown(schedule)} is no schedule; "
+            f"pass te.create_schedule(C.op), with its primitives applied"
+        )
+    name = schedule.declared.name if name is None else name
+    if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
+        raise LoweringError(
+            f"{what}: {name!r} cannot name a kernel; choose a word such as 'matmul'"
+        )
+    return BuildLog(name)
+
+
 def _lower(
     schedule: Schedule,
     args: Sequence[Any] | None,
     target: Target,
     log: BuildLog,
+    passes: Sequence[tuple[str, Pass]],
 ) -> Program:
     program = log.stage("realise", lambda: schedule.program)
     program = log.stage("bind_arguments", lambda: bind_arguments(program, args, log.name))
     program = log.stage("check_bounds", partial(check_bounds, program))
-    for pass_name, run in PASSES:
+    for pass_name, run in passes:
         program = log.stage(pass_name, partial(run, program, target))
     return program

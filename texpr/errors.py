@@ -102,6 +102,16 @@ def pointed_at(file: str, line: int, text: str, column: int, end: int | None) ->
     return f"  {Path(file).name}:{line}\n    {source.lstrip()}\n    {before}{carets}"
 
 
+def shown(value: object) -> str:
+    """Return ``repr(value)`` on one line, cut where it is long.
+
+    >>> shown(["a" * 100])
+    "['aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa..."
+    """
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the nearest of ``known``, or an empty string.
 

@@ -262,9 +262,11 @@ def statements(draw: st.DrawFn) -> Stmt:
                 var, draw(st.sampled_from([value(scope), read])), stmt([*scope, var], left - 1)
             )
         lower = draw(st.sampled_from([Const(0, INT64), Const(1, INT64), value(scope, 1)]))
+        # At most four iterations: a value may come from data, and be anything.
         upper = Binary("min", value(scope), lower + draw(st.integers(0, 4)))
         if draw(st.booleans()):
-            upper = draw(st.sampled_from([n, Const(1, INT64), Const(3, INT64), lower + 1]))
+            known = [n, Const(3, INT64)] if isinstance(lower, Const) else []
+            upper = draw(st.sampled_from([lower + 1, *known]))
         body = stmt([*scope, var], left - 1)
         kind_of_loop = draw(st.sampled_from([LoopKind.SERIAL, LoopKind.UNROLLED]))
         return Loop(var, lower, upper, body, kind_of_loop, draw(st.sampled_from([1, 1, 2, 3])))

@@ -20,12 +20,14 @@ from texpr.errors import DTypeError, did_you_mean
 Kind = Literal["bool", "int", "uint", "float"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class DType:
-    """A scalar type: ``kind`` and width in ``bits``.
+    """A scalar type: ``kind`` and width in ``bits``; it equals its name.
 
     >>> FLOAT32.size_bytes, INT8.min, INT8.max
     (4, -128, 127)
+    >>> FLOAT32 == "float32"
+    True
     """
 
     name: str
@@ -36,6 +38,12 @@ class DType:
         return self.name
 
     __repr__ = __str__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or self.name == other
+
+    def __hash__(self) -> int:
+        return hash(self.name)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (as_dtype, (self.name,))

@@ -256,6 +256,9 @@ class Const(Expr):
         found: Const = _intern(cls, (key,), dtype, (), value=value)
         return found
 
+    def __index__(self) -> int:
+        return int(self.value) if self.dtype.is_integer else super().__index__()
+
     def text(self, parts: Sequence[Text], name_of: NameOf) -> Text:
         if self.dtype.is_float:
             value = float(self.value)

@@ -66,6 +66,10 @@ class Stmt:
     def __str__(self) -> str:
         return Stmt.show(self)
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Print in notebooks, and in what hypothesis reports, as ``print`` does."""
+        printer.text(str(self))
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Seq(Stmt):
@@ -292,9 +296,12 @@ class Program:
 
     @property
     def outputs(self) -> tuple[Buffer, ...]:
-        """The arrays among the arguments that the program writes."""
+        """The arrays among the arguments that the program writes.
+
+        What an operation computes is one also where it has no elements, and nothing writes any.
+        """
         written = {id(store.buffer) for block in blocks(self.body) for store in block.stores}
-        return tuple(buffer for buffer in self.buffers if id(buffer) in written)
+        return tuple(b for b in self.buffers if id(b) in written or b.is_computed)
 
     @property
     def inputs(self) -> tuple[Buffer, ...]:
@@ -308,6 +315,10 @@ class Program:
 
     def __str__(self) -> str:
         return Stmt.show(self)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Print in notebooks, and in what hypothesis reports, as ``print`` does."""
+        printer.text(str(self))
 
     __repr__ = __str__
 

@@ -19,6 +19,13 @@ from texpr.ir.expr import Var
 
 T = TypeVar("T")
 
+IN, OUT, SET, PARAM = (
+    isl.dim_type.in_,
+    isl.dim_type.out,
+    isl.dim_type.set,
+    isl.dim_type.param,
+)
+
 MAX_OPERATIONS: Final = 1_000_000
 """isl's own count of what it does, 400 to 1,100 a millisecond; the same on every machine."""
 

@@ -28,9 +28,10 @@ from texpr.ir.program import Loop, LoopKind, Program
 from texpr.ir.simplify import simplify
 from texpr.ir.update import update_of
 from texpr.ir.visitor import substitute
-from texpr.polyhedral.context import Unknown
+from texpr.polyhedral.context import IN, OUT, SET, Unknown
 from texpr.polyhedral.dependences import Dependence, Dependences
-from texpr.polyhedral.scop import IN, OUT, Scop, Statement
+from texpr.polyhedral.digits import COLUMNS, compare_alike
+from texpr.polyhedral.scop import Scop, Statement
 
 Fault: TypeAlias = Literal["order", "parallel", "vectorized", "storage"]
 
@@ -88,17 +89,30 @@ class Judge:
         shared = _shared_columns(source, sink)
         if _is_before(source, sink, shared):
             return
-        first, second = source.time, sink.time
+        keys = [key for key in source.digits if key in sink.digits]
+        first = source.time_and(keys) if keys else source.time
+        second = sink.time_and(keys) if keys else sink.time
         missing = dependence.missing or first.missing or second.missing
         ask = self.scop.analysis.ask
-        times = ask(lambda: dependence.pairs.apply_domain(first.over).apply_range(second.over))
+        depth, extra = source.scop.depth, len(keys) * COLUMNS
+
+        def moved() -> isl.Map:
+            times = dependence.pairs.apply_domain(first.over).apply_range(second.over)
+            for place in range(len(keys)):
+                space = times.domain().get_space()
+                times = times.intersect(compare_alike(space, depth + place * COLUMNS))
+            return times
+
+        times = ask(moved)
         if isinstance(times, Unknown):
             yield Finding("order", dependence, None, missing=str(times))
             return
         for fault, loop, wrong in _questions(dependence, source, sink, shared):
 
             def question(wrong: Wrong = wrong) -> isl.Map | None:
-                bad = times.intersect(wrong(times.domain().get_space()))
+                relation = wrong(times.domain().get_space().drop_dims(SET, depth, extra))
+                relation = relation.add_dims(IN, extra).add_dims(OUT, extra)
+                bad = times.intersect(relation)
                 if bad.is_empty():
                     return None
                 back = first.over.apply_range(bad).apply_range(second.over.reverse())

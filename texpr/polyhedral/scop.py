@@ -8,30 +8,24 @@ differently are compared instance by instance.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias, Union
 
 import islpy as isl
 
 from texpr.ir.buffer import Buffer
-from texpr.ir.expr import Expr, Unary, Var
+from texpr.ir.expr import Binary, Expr, Unary, Var
 from texpr.ir.program import Alloc, Block, If, Let, Loop, LoopKind, Program, Seq, Stmt
 from texpr.polyhedral.accesses import Access, accesses
 from texpr.polyhedral.affine import Frame
-from texpr.polyhedral.context import Analysis
-from texpr.polyhedral.domain import Around, facts_of, parameters, placed_domain
+from texpr.polyhedral.context import IN, OUT, Analysis
+from texpr.polyhedral.digits import DigitFinder, Digits
+from texpr.polyhedral.domain import Around, Domain, facts_of, parameters, placed_domain
 from texpr.polyhedral.region import NotAffine, Region
 
 Column: TypeAlias = Union[int, Loop]
 """A component of time: a textual position, or the value of a loop's variable."""
-
-IN, OUT, SET, PARAM = (
-    isl.dim_type.in_,
-    isl.dim_type.out,
-    isl.dim_type.set,
-    isl.dim_type.param,
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,9 +77,42 @@ class Statement:
 
     @cached_property
     def _placed(self) -> tuple[Frame, Region]:
-        domain = placed_domain(self.block, self.place)
+        domain, digits = self._domain
         frame = domain.frame(self.scop.analysis, self.scop.params)
-        return frame, domain.region(frame) & frame.all_of(self.scop.facts)
+        if digits:
+            domain = _affine_part(domain, frame)
+        region = domain.region(frame) & frame.all_of(self.scop.facts)
+        for one in digits.values():
+            is_digit = frame.region(one.is_digit)
+            if one.is_given:
+                region = region & is_digit
+            elif not is_digit.is_exact or not region.over.is_subset(is_digit.under):
+                problem = NotAffine(one.number, f"not two digits of base {one.base}")
+                region = Region(region.over, region.under, region.missing or problem)
+        return frame, region
+
+    @cached_property
+    def _domain(self) -> tuple[Domain, dict[tuple[int, ...], Digits]]:
+        """What holds of its instances, with numbers in symbolic bases taken apart."""
+        domain, finder = placed_domain(self.block, self.place), DigitFinder()
+
+        def plain(expr: Expr | None) -> Expr | None:
+            return None if expr is None else finder.rewrite_expr(expr)
+
+        spans = tuple(
+            replace(span, lower=plain(span.lower), upper=plain(span.upper), value=plain(span.value))
+            for span in domain.spans
+        )
+        others = tuple(finder.rewrite_expr(other) for other in domain.others)
+        if not finder.found:
+            return domain, {}
+        fresh = tuple(var for digits in finder.found.values() for var in digits.fresh)
+        return Domain((*domain.dims, *fresh), spans, others), finder.found
+
+    @property
+    def digits(self) -> dict[tuple[int, ...], Digits]:
+        """The numbers in symbolic bases among its bindings."""
+        return self._domain[1]
 
     @property
     def frame(self) -> Frame:
@@ -134,6 +161,10 @@ class Statement:
 
         The lanes of a vectorized loop share their time: where they are is no part of it.
         """
+        return self.time_and(())
+
+    def time_and(self, keys: Sequence[tuple[int, ...]]) -> Relation:
+        """Return the map from instances to their times and then the digits of ``keys``."""
         columns: list[Expr | int] = []
         for column in self.columns:
             if isinstance(column, int):
@@ -143,6 +174,7 @@ class Statement:
             else:
                 columns.append(0)
         columns += [0] * (self.scop.depth - len(columns))
+        columns += [part for key in keys for part in self.digits[key].columns]
         return self.image(columns, self.region)
 
     @cached_property
@@ -225,6 +257,34 @@ class Scop:
                 may = "" if touch.cells.is_exact else "  (may)"
                 lines.append(f"    {verb} {touch.access.buffer.name}  {touch.cells.over}{may}")
         return "\n".join(lines)
+
+
+def _affine_part(domain: Domain, frame: Frame) -> Domain:
+    """Return ``domain`` without the bounds that are products of sizes.
+
+    They bound a loop that was fused or split; its instances are known by the declared axes, which
+    have ranges of their own.
+    """
+
+    def affine(expr: Expr | None) -> Expr | None:
+        is_known = expr is not None and not isinstance(frame.value(expr), NotAffine)
+        return expr if is_known else None
+
+    spans = tuple(
+        replace(span, lower=affine(span.lower), upper=affine(span.upper)) for span in domain.spans
+    )
+    others = tuple(
+        other
+        for other in domain.others
+        if not isinstance(other, Binary)
+        or all(affine(side) is not None for side in _sides(other))
+    )
+    return Domain(domain.dims, spans, others)
+
+
+def _sides(condition: Binary) -> tuple[Expr, ...]:
+    """Return the integers that ``condition`` compares, none where it compares no integers."""
+    return condition.children if condition.a.dtype.is_integer else ()
 
 
 _Found: TypeAlias = tuple[

@@ -14,9 +14,21 @@ from typing import cast
 
 from texpr.errors import ScheduleError
 from texpr.ir.buffer import Buffer
-from texpr.ir.expr import Expr, Load, Var, free_vars, int_value
+from texpr.ir.expr import Expr, Load, Var, free_vars, int_value, postorder
 from texpr.ir.itervar import IterVar
-from texpr.ir.program import ZERO, Alloc, Block, If, Loop, LoopKind, Program, Stmt, blocks, seq
+from texpr.ir.program import (
+    ZERO,
+    Alloc,
+    Block,
+    If,
+    Loop,
+    LoopKind,
+    Program,
+    Stmt,
+    Store,
+    seq,
+    stmts,
+)
 from texpr.ir.simplify import prove, simplify
 from texpr.ir.visitor import Rewriter, Visit, substitute
 from texpr.schedule.state import Fuse, LoopNode, Split, StageDecl, StageNode, State, Tree
@@ -33,16 +45,25 @@ def realise(state: State) -> Program:
     nest = _Nest(state)
     scope = _Scope({}, {})
     body: Stmt = seq(*(part for node in state.tree for part in nest.build(node, scope)))
-    used = {id(b) for block in blocks(body) for b in buffers_of(block)}
+    used = set(map(id, buffers_in(body)))
     for buffer in reversed(state.declared.scratch):
         if id(buffer) in used:
             body = Alloc(buffer, body)
     return state.declared.program.with_body(body)
 
 
-def buffers_of(block: Block) -> list[Buffer]:
-    """Every buffer that the block reads or writes."""
-    return [*(load.buffer for load in block.reads), *(store.buffer for store in block.writes)]
+def buffers_in(body: Stmt) -> list[Buffer]:
+    """Every buffer that a statement or the bound of a loop reads or writes."""
+    found: dict[int, Buffer] = {}
+    for stmt in stmts(body):
+        if isinstance(stmt, Store):
+            found[id(stmt.buffer)] = stmt.buffer
+        for child in stmt.children:
+            if isinstance(child, Expr):
+                for node in postorder(child):
+                    if isinstance(node, Load):
+                        found[id(node.buffer)] = node.buffer
+    return list(found.values())
 
 
 # ---------------------------------------------------------------- inlining
@@ -65,8 +86,8 @@ class _Inline(Rewriter):
         return substitute(value, dict(zip(iters, indices, strict=True)))
 
 
-def inlined_stages(state: State) -> dict[str, StageDecl]:
-    """Return the stages that run, with the inlined ones put into their readers."""
+def inlined_stages(state: State) -> tuple[dict[str, StageDecl], _Inline | None]:
+    """Return the stages that run, with the inlined ones put into their readers, and what puts."""
     rules: dict[int, tuple[tuple[Var, ...], Expr]] = {}
     running: dict[str, StageDecl] = {}
     for name, stage in state.declared.stages.items():
@@ -80,7 +101,7 @@ def inlined_stages(state: State) -> dict[str, StageDecl]:
             rules[id(store.buffer)] = (tuple(i.var for i in stage.block.iters), store.value)
         else:
             running[name] = stage
-    return running
+    return running, _Inline(rules) if rules else None
 
 
 # ---------------------------------------------------------------- loops
@@ -106,7 +127,7 @@ class _Nest:
 
     def __init__(self, state: State) -> None:
         self.state = state
-        self.stages = inlined_stages(state)
+        self.stages, self.inline = inlined_stages(state)
 
     def build(self, node: Tree, scope: _Scope) -> list[Stmt]:
         """Return the statements of ``node``: none where all its stages are inlined."""
@@ -138,6 +159,8 @@ class _Nest:
 
     def at(self, expr: Expr, scope: _Scope) -> Expr:
         """Return ``expr`` with the declared loops' variables replaced by their values here."""
+        if self.inline is not None:
+            expr = self.inline.rewrite_expr(expr)
         values = {}
         for var in free_vars(expr):
             axis = self.state.declared.axis_of.get(var)
@@ -231,9 +254,10 @@ def data_axes(state: State, axes: Sequence[IterVar]) -> list[IterVar]:
     """
     found = list(axes)
     for relation in reversed(state.relations):
-        at = [k for k, axis in enumerate(found) if axis in relation.made]
-        if not at or not any(state.is_mixed(axis) for axis in relation.made):
+        made = set(relation.made)
+        at = [k for k, axis in enumerate(found) if axis in made]
+        if not at or not any(state.is_mixed(axis) for axis in made):
             continue
-        found = [axis for axis in found if axis not in relation.made]
+        found = [axis for axis in found if axis not in made]
         found[at[0] : at[0]] = relation.parents
     return [axis for axis in found if not axis.is_reduce]

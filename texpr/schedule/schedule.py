@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from texpr.errors import ScheduleError
+from texpr.errors import ScheduleError, did_you_mean
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import Program
 from texpr.schedule.primitives import PRIMITIVES
@@ -64,6 +64,10 @@ class Schedule:
         """Return the stage called ``name``."""
         return Stage(self, name)
 
+    def own_axis(self, stage: str, axis: IterVar) -> IterVar:
+        """Return the axis of this schedule that ``axis`` stands for in ``stage``; itself here."""
+        return axis
+
     def stage_name(self, key: Any) -> str:
         """Return the name of the stage that ``key`` stands for.
 
@@ -85,12 +89,12 @@ class Schedule:
         self,
         primitive: str,
         stage: str,
-        positional: tuple[Any, ...],
-        keywords: dict[str, Any],
+        loops: tuple[IterVar, ...],
+        values: dict[str, Any],
     ) -> tuple[IterVar, ...]:
         """Apply a primitive, record it, and return the loops that it made."""
-        state, made = PRIMITIVES[primitive].apply(self.state, stage, *positional, **keywords)
-        step = step_of(primitive, stage, positional, keywords, made)
+        state, made = PRIMITIVES[primitive].apply(self.state, stage, *loops, **values)
+        step = step_of(primitive, stage, loops, values, made)
         state = replace(state, trace=(*state.trace, step))
         try:
             self._realised = (state, realise(state))
@@ -98,6 +102,22 @@ class Schedule:
             raise ScheduleError(f"{primitive}: {error}") from None
         self._history = (*self._history, state)
         return tuple(made)
+
+    def primitive(self, stage: str, name: str) -> Callable[..., object]:
+        """Return the primitive called ``name``, of the stage called ``stage``.
+
+        Raises
+        ------
+        ScheduleError
+            There is no such stage or primitive.
+        """
+        if name not in PRIMITIVES:
+            raise ScheduleError(
+                f"schedule: no primitive {name!r}{did_you_mean(str(name), PRIMITIVES)}; "
+                f"the primitives are {', '.join(sorted(PRIMITIVES))}"
+            )
+        method: Callable[..., object] = getattr(self[stage], name)
+        return method
 
     def apply(self: Self, fn: Callable[[Self], object]) -> Self:
         """Apply a function of schedules, such as a trace printed as Python, and return self."""

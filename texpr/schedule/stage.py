@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from texpr.errors import ScheduleError, did_you_mean
+from texpr.ir.expr import int_value
 from texpr.ir.itervar import IterVar
 from texpr.schedule.trace import LoopName, Step
 
@@ -121,7 +124,8 @@ class Stage:
 
         Same as Halide's and TVM's ``tile``.
         """
-        x_o, y_o, x_i, y_i = self._apply("tile", (x_parent, y_parent, x_factor, y_factor), {})
+        factors = {"x_factor": x_factor, "y_factor": y_factor}
+        x_o, y_o, x_i, y_i = self._apply("tile", (x_parent, y_parent), factors)
         return x_o, y_o, x_i, y_i
 
     def fuse(self, *args: IterVar | str) -> IterVar:
@@ -146,7 +150,7 @@ class Stage:
 
         Same as Halide's and TVM's ``fuse``, Exo's ``mult_loops``.
         """
-        (fused,) = self._apply("fuse", args, {})
+        (fused,) = self._apply("fuse", args)
         return fused
 
     def reorder(self, *args: IterVar | str) -> None:
@@ -165,7 +169,7 @@ class Stage:
 
         Same as TVM's ``reorder`` (Halide's, read from right to left), Exo's ``reorder_loops``.
         """
-        self._apply("reorder", args, {})
+        self._apply("reorder", args)
 
     def unroll(self, var: IterVar | str) -> None:
         """Write the iterations of a loop out one after the other.
@@ -182,7 +186,7 @@ class Stage:
 
         Same as Halide's and TVM's ``unroll``, Exo's ``unroll_loop``.
         """
-        self._apply("unroll", (var,), {})
+        self._apply("unroll", (var,))
 
     def vectorize(self, var: IterVar | str) -> None:
         """Run the iterations of a loop together, in the lanes of vector registers.
@@ -199,7 +203,7 @@ class Stage:
 
         Same as Halide's and TVM's ``vectorize``.
         """
-        self._apply("vectorize", (var,), {})
+        self._apply("vectorize", (var,))
 
     def compute_inline(self) -> None:
         """Compute the stage where its elements are read, and store it nowhere.
@@ -218,53 +222,62 @@ class Stage:
 
         Same as TVM's ``compute_inline``, Halide's default, Exo's ``inline_assign``.
         """
-        self._apply("compute_inline", (), {})
+        self._apply("compute_inline", ())
 
     def compute_root(self) -> None:
         """Compute the stage in loops of its own before its readers; undoes an inlining.
 
         Same as Halide's and TVM's ``compute_root``.
         """
-        self._apply("compute_root", (), {})
+        self._apply("compute_root", ())
 
     # ------------------------------------------------------------ applying
 
     def _apply(
-        self, primitive: str, positional: tuple[Any, ...], keywords: dict[str, Any]
+        self, primitive: str, loops: tuple[Any, ...], values: dict[str, Any] | None = None
     ) -> tuple[IterVar, ...]:
+        """Apply a primitive to loops of this stage, with the given values."""
         return self._schedule.apply_primitive(
             primitive,
             self.name,
-            tuple(self._resolved(primitive, value) for value in positional),
-            {name: self._resolved(primitive, v) for name, v in keywords.items() if v is not None},
+            tuple(self._loop(primitive, loop) for loop in loops),
+            {name: plain(value) for name, value in (values or {}).items()},
         )
 
-    def _resolved(self, primitive: str, value: Any) -> Any:
-        if isinstance(value, (IterVar, str)):
-            return self._loop(primitive, value)
-        return value
-
-    def _loop(self, what: str, given: IterVar | str) -> IterVar:
+    def _loop(self, what: str, given: Any) -> IterVar:
         """Return the loop that ``given`` names, or say why there is none."""
         state = self._schedule.state
         leaves = state.leaves(self.name)
-        for axis in leaves:
-            if axis is given or axis.name == given:
-                return axis
-        listed = ", ".join(axis.name for axis in leaves) or "none"
+        names = [axis.name for axis in leaves]
+        listed = ", ".join(names) or "none"
         if isinstance(given, str):
-            near = did_you_mean(given, [axis.name for axis in leaves])
+            if given in names:
+                return leaves[names.index(given)]
             raise ScheduleError(
-                f"{what}: stage {self.name!r} has no loop {given!r}{near}; its loops are {listed}"
+                f"{what}: stage {self.name!r} has no loop {given!r}"
+                f"{did_you_mean(given, names)}; its loops are {listed}"
             )
-        relation = state.relation_from(given)
-        if relation is not None:
-            made = " and ".join(axis.name for axis in relation.made)
+        if isinstance(given, (list, tuple)):
+            raise ScheduleError(
+                f"{what}: the loops are given as a {type(given).__name__}; pass them one by one, "
+                f"{what}({', '.join(map(str, given))})"
+            )
+        if not isinstance(given, IterVar):
+            raise ScheduleError(
+                f"{what}: {given!r} is no loop; pass an axis such as "
+                f"s[{self.name}].op.axis[0], or the name of a loop of {self.name!r}: {listed}"
+            )
+        axis = self._schedule.own_axis(self.name, given)
+        if any(leaf is axis for leaf in leaves):
+            return axis
+        now = state.remains(axis)
+        if any(leaf is now[0] for leaf in leaves):
+            made = " and ".join(made.name for made in now)
             raise ScheduleError(
                 f"{what}: loop {given.name!r} of {self.name!r} became {made}; use "
-                f"{'these' if len(relation.made) > 1 else 'that'} (its loops are {listed})"
+                f"{'these' if len(now) > 1 else 'that'} (its loops are {listed})"
             )
-        owner = next((name for name in state.declared.stages if given in state.leaves(name)), None)
+        owner = state.stage_around(now[0])
         where = f"is a loop of stage {owner!r}" if owner else "is no loop of this schedule"
         raise ScheduleError(
             f"{what}: {given.name!r} {where}, not of {self.name!r}; its loops are {listed}"
@@ -275,22 +288,22 @@ class Stage:
         return f"<stage {self.name} ({'inlined' if self.is_inlined else loops})>"
 
 
+def plain(value: Any) -> Any:
+    """Return an integer of NumPy's, or a constant expression, as a Python int."""
+    if isinstance(value, np.integer):
+        return int(value)
+    known = int_value(value)
+    return value if known is None else known
+
+
 def step_of(
     primitive: str,
     stage: str,
-    positional: tuple[Any, ...],
-    keywords: dict[str, Any],
+    loops: tuple[IterVar, ...],
+    values: dict[str, Any],
     made: tuple[IterVar, ...],
 ) -> Step:
-    """Return the record of one primitive, with loops by name."""
-
-    def plain(value: Any) -> Any:
-        return LoopName(value.name) if isinstance(value, IterVar) else value
-
-    return Step(
-        primitive,
-        stage,
-        tuple(map(plain, positional)),
-        {name: plain(value) for name, value in keywords.items()},
-        tuple(axis.name for axis in made),
-    )
+    """Return the record of one primitive, with loops by name; None is no value."""
+    names = tuple(LoopName(loop.name) for loop in loops)
+    given = {name: value for name, value in values.items() if value is not None}
+    return Step(primitive, stage, names, given, tuple(axis.name for axis in made))

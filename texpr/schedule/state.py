@@ -181,6 +181,20 @@ class State:
     def _makers(self) -> dict[IterVar, Relation]:
         return {axis: relation for relation in self.relations for axis in relation.made}
 
+    def remains(self, axis: IterVar) -> tuple[IterVar, ...]:
+        """The loops that ``axis`` has become: itself as long as no primitive used it up."""
+        relation = self.relation_from(axis)
+        if relation is None:
+            return (axis,)
+        return tuple(loop for made in relation.made for loop in self.remains(made))
+
+    def stage_around(self, axis: IterVar) -> str | None:
+        """The first stage that the loop of ``axis`` is around, None where it is no loop."""
+        for stage, path in self._paths.items():
+            if any(node.axis is axis for node in path):
+                return stage
+        return None
+
     def lower(self, axis: IterVar) -> Expr:
         """The first value of ``axis``; 0 for every axis that a primitive made."""
         loop = self.declared.loop_of.get(axis)

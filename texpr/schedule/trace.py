@@ -58,15 +58,8 @@ class Trace:
             A stage or loop that the schedule does not have.
         """
         for step in self.steps:
-            stage = schedule[step.stage]
-
-            def real(value: Any, stage: Any = stage) -> Any:
-                if isinstance(value, LoopName):
-                    return stage.loop(value.name)
-                return tuple(map(real, value)) if isinstance(value, tuple) else value
-
-            method = getattr(stage, step.primitive)
-            method(*map(real, step.positional), **{k: real(v) for k, v in step.keywords.items()})
+            primitive = schedule.primitive(step.stage, step.primitive)
+            primitive(*map(_by_name, step.positional), **step.keywords)
         return schedule
 
     def to_json(self) -> str:
@@ -117,7 +110,9 @@ class Trace:
                 "trace: the text is no trace; pass what Trace.to_json returned"
             ) from error
         if version != 1:
-            raise ScheduleError(f"trace: version {version} is newer than this texpr, which reads 1")
+            raise ScheduleError(
+                f"trace: version {version} is newer than this texpr, which reads 1; update texpr"
+            )
         return Trace(steps, roots)
 
     def __str__(self) -> str:
@@ -145,23 +140,30 @@ class _PythonNames:
     """Python variables for stages and loops; a loop is prefixed where two stages share a name."""
 
     def __init__(self, trace: Trace) -> None:
+        loops = [(stage, loop) for stage, loops in trace.root_loops.items() for loop in loops]
+        loops += [(step.stage, loop) for step in trace.steps for loop in step.made]
         stages_of: dict[str, set[str]] = {}
-        for stage, loops in trace.root_loops.items():
-            for loop in loops:
-                stages_of.setdefault(loop, set()).add(stage)
-        for step in trace.steps:
-            for loop in step.made:
-                stages_of.setdefault(loop, set()).add(step.stage)
-        taken = set(trace.root_loops) | {"s"}
-        self.shared = {
-            loop for loop, stages in stages_of.items() if len(stages) > 1 or loop in taken
-        }
+        for stage, loop in loops:
+            stages_of.setdefault(loop, set()).add(stage)
+        self._taken = {"s"}
+        self._stages = {stage: self._unique(stage) for stage in trace.root_loops}
+        self._loops: dict[tuple[str, str], str] = {}
+        for stage, loop in loops:
+            if (stage, loop) not in self._loops:
+                is_alone = len(stages_of[loop]) == 1 and loop not in self._taken
+                self._loops[stage, loop] = self._unique(loop if is_alone else f"{stage}_{loop}")
+
+    def _unique(self, name: str) -> str:
+        while name in self._taken:
+            name += "_"
+        self._taken.add(name)
+        return name
 
     def stage(self, stage: str) -> str:
-        return "s_" if stage == "s" else stage
+        return self._stages[stage]
 
     def loop(self, stage: str, loop: str) -> str:
-        return f"{stage}_{loop}" if loop in self.shared else loop
+        return self._loops[stage, loop]
 
     def value(self, stage: str, value: Any) -> str:
         if isinstance(value, LoopName):
@@ -169,6 +171,11 @@ class _PythonNames:
         if isinstance(value, tuple):
             return "[" + ", ".join(self.value(stage, part) for part in value) + "]"
         return repr(value)
+
+
+def _by_name(value: Any) -> Any:
+    """Return what a primitive takes for ``value``: it takes a loop by its name, too."""
+    return value.name if isinstance(value, LoopName) else value
 
 
 def _plain(value: Any) -> Any:

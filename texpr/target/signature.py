@@ -224,7 +224,7 @@ def written_before_read(program: Program) -> list[Buffer]:
         if isinstance(stmt, Block):
             for store in stmt.stores:
                 touched.setdefault(id(store.buffer), True)
-    return [buffer for buffer in program.outputs if touched[id(buffer)]]
+    return [buffer for buffer in program.outputs if touched.get(id(buffer), True)]
 
 
 def _loaded(stmt: Stmt) -> Iterator[Buffer]:
@@ -250,12 +250,13 @@ def _solve_sizes(program: Program, parameters: list[Parameter]) -> tuple[Size, .
     # Inputs first, so that a call which leaves the outputs out determines what it can.
     places = sorted(_all_extents(parameters), key=lambda place: parameters[place[0]].is_output)
     unknown = {id(var): var for var in program.sizes}
+    inputs = [place for place in places if not parameters[place[0]].is_output]
     found: list[Size] = []
-    for solve in (_plain, _linear):
+    for among, solve in ((inputs, _plain), (inputs, _linear), (places, _plain), (places, _linear)):
         progress = True
         while progress and unknown:
             progress = False
-            for position, dimension, expr in places:
+            for position, dimension, expr in among:
                 extent = Var(f"{parameters[position].name}.shape[{dimension}]", INT64)
                 solved = solve(expr, unknown, extent)
                 if solved is not None:

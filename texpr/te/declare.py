@@ -7,13 +7,13 @@ import keyword
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from texpr.errors import DTypeError, ShapeError, TexprError
+from texpr.errors import DTypeError, ShapeError, TexprError, shown
 from texpr.ir.dtypes import INT64, as_dtype
-from texpr.ir.expr import Const, Expr, Var, as_expr, as_index, free_vars, int_value
+from texpr.ir.expr import Const, Expr, Load, Var, as_expr, free_vars, int_value, postorder
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import ZERO
 from texpr.te.reduction import Reduce
-from texpr.te.tensor import ComputeOp, PlaceholderOp, Tensor, user_location
+from texpr.te.tensor import ComputeOp, PlaceholderOp, Tensor, integer, user_location
 
 
 def placeholder(shape: object, dtype: object = None, name: str = "placeholder") -> Tensor:
@@ -82,9 +82,9 @@ def reduce_axis(dom: object, name: str = "rv", thread_tag: str = "") -> IterVar:
             f"reduce_axis: thread_tag {thread_tag!r}; texpr targets CPUs, leave it out"
         )
     if not isinstance(dom, (tuple, list)) or len(dom) != 2:
-        raise ShapeError(f"reduce_axis: the range {dom!r} of {own!r} is no pair; write (0, n)")
-    lower = as_index(dom[0], f"reduce_axis {own!r}: lower bound")
-    upper = as_index(dom[1], f"reduce_axis {own!r}: upper bound")
+        raise ShapeError(f"reduce_axis: the range {shown(dom)} of {own!r} is no pair; write (0, n)")
+    lower = integer(dom[0], f"reduce_axis: the lower end of {own!r}")
+    upper = integer(dom[1], f"reduce_axis: the upper end of {own!r}")
     first, last = int_value(lower), int_value(upper)
     if first is not None and last is not None and last < first:
         raise ShapeError(
@@ -148,16 +148,30 @@ def _axis_names(
 ) -> list[str]:
     if not callable(fcompute):
         raise DTypeError(
-            f"compute: the rule of {own!r} is {fcompute!r}; pass a function of the indices"
+            f"compute: the rule of {own!r} is {shown(fcompute)}; pass a function of the indices"
         )
+    try:
+        parameters = inspect.signature(fcompute).parameters.values()
+    except ValueError:
+        raise DTypeError(
+            f"compute: {shown(fcompute)}, the rule of {own!r}, does not tell what it takes; "
+            f"wrap it, lambda i: …"
+        ) from None
     names: list[str] = []
-    for parameter in inspect.signature(fcompute).parameters.values():
+    for parameter in parameters:
         if parameter.kind is parameter.VAR_POSITIONAL:
             rest = ndim - len(names)
             names.extend(varargs_names or [f"i{len(names) + k}" for k in range(rest)])
-        elif parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
-            if parameter.default is parameter.empty:
-                names.append(parameter.name)
+        elif parameter.default is not parameter.empty:
+            continue
+        elif parameter.kind is parameter.KEYWORD_ONLY:
+            raise DTypeError(
+                f"compute: the rule of {own!r} wants the keyword {parameter.name!r}, which nothing "
+                f"passes; give it a default"
+            )
+        elif parameter.kind is not parameter.VAR_KEYWORD:
+            names.append(parameter.name)
+    names = [checked_name(name, "compute") for name in names]
     if len(names) != ndim:
         raise ShapeError(
             f"compute: the rule of {own!r} takes {len(names)} indices ({', '.join(names)}) "
@@ -195,27 +209,36 @@ def _check_scope(op: ComputeOp) -> None:
     data = {id(i.var) for i in op.axis}
     reduced = {id(k.var) for k in op.reduce_axis}
     names = ", ".join(i.name for i in (*op.axis, *op.reduce_axis)) or "none"
-    for root in op.expressions:
-        for free in free_vars(root):
-            if free.is_axis and id(free) not in data and id(free) not in reduced:
-                raise TexprError(
-                    f"compute: axis {free.name!r} has no value in {op.name!r} (axes {names}); "
-                    f"reduce over it, te.sum(…, axis={free.name}), or use an axis of {op.name!r}"
-                )
-    if isinstance(op.body, Reduce):
-        for root in op.body.init or ():
-            for free in free_vars(root):
-                if id(free) in reduced:
-                    raise TexprError(
-                        f"compute: init= of {op.name!r} depends on the reduction axis "
-                        f"{free.name!r}, which has no value before the reduction starts"
-                    )
-    for extent in (i.extent for i in op.axis):
-        for free in free_vars(extent):
-            if free.is_axis:
-                raise ShapeError(
-                    f"compute: the shape of {op.name!r} depends on the axis {free.name!r}"
-                )
+    for free in free_vars(*op.expressions):
+        if free.is_axis and id(free) not in data | reduced:
+            raise TexprError(
+                f"compute: axis {free.name!r} has no value in {op.name!r} (axes {names}); "
+                f"reduce over it, te.sum(…, axis={free.name}), or use an axis of {op.name!r}"
+            )
+    for free in free_vars(*(i.extent for i in op.axis)):
+        if free.is_axis:
+            raise ShapeError(
+                f"compute: the shape of {op.name!r} depends on the axis {free.name!r}; "
+                f"an extent may depend on te.vars only"
+            )
+    if not isinstance(op.body, Reduce):
+        return
+    for free in free_vars(*(op.body.init or ())):
+        if id(free) in reduced:
+            raise TexprError(
+                f"compute: init= of {op.name!r} depends on the reduction axis {free.name!r}, which "
+                f"has no value before the reduction starts; use the axes of {op.name!r} only"
+            )
+    later = list(op.reduce_axis)
+    for axis in op.reduce_axis:
+        used = {id(var) for var in free_vars(axis.lower, axis.upper)}
+        wrong = next((k.name for k in later if id(k.var) in used), None)
+        if wrong is not None:
+            raise TexprError(
+                f"compute: the range of axis {axis.name!r} of {op.name!r} depends on {wrong!r}, "
+                f"which comes after it; pass axis=[{wrong}, {axis.name}]"
+            )
+        later.pop(0)
 
 
 # ---------------------------------------------------------------- checking what is declared
@@ -226,20 +249,27 @@ def checked_shape(shape: object, own: str) -> tuple[Expr, ...]:
     given = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
     extents = []
     for position, extent in enumerate(given):
-        value = as_index(extent, f"{own}: extent {position} of the shape")
+        value = integer(extent, f"{own}: extent {position} of the shape")
         known = int_value(value)
         if known is not None and known < 0:
             raise ShapeError(
                 f"{own}: extent {position} of the shape is {known}; an extent is at least 0"
+            )
+        data = next((node for node in postorder(value) if isinstance(node, Load)), None)
+        if data is not None:
+            raise ShapeError(
+                f"{own}: extent {position} of the shape depends on {data}, which is data; "
+                f"declare it as a te.var and pass that to the kernel"
             )
         extents.append(Const(known, INT64) if known is not None else value)
     return tuple(extents)
 
 
 def checked_name(name: object, what: str) -> str:
-    """Return ``name`` where it can stand as a name in printed Python and in machine code."""
+    """Return ``name`` as it can stand in printed Python and in machine code: "a.b" is "a_b"."""
     if not isinstance(name, str):
         raise DTypeError(f"{what}: the name {name!r} is no string; write name='A'")
     if not name or keyword.iskeyword(name):
         raise TexprError(f"{what}: {name!r} cannot be a name; choose a word such as 'A'")
-    return "".join(c if (c.isalnum() and c.isascii()) or c == "_" else "_" for c in name)
+    word = "".join(c if (c.isalnum() and c.isascii()) or c == "_" else "_" for c in name)
+    return f"_{word}" if word[0].isdigit() else word

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
-from texpr.errors import TexprError
+from texpr.errors import TexprError, shown
 from texpr.ir.expr import Expr, Load, Var
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import (
@@ -41,51 +42,96 @@ def operations(outputs: Sequence[Operation]) -> list[Operation]:
     return order
 
 
+def unique_name(name: str, taken: Collection[str]) -> str:
+    """Return ``name``, with ``_1``, ``_2`` … where it is taken."""
+    unique, count = name, 0
+    while unique in taken:
+        count += 1
+        unique = f"{name}_{count}"
+    return unique
+
+
 def unique_names(ops: Sequence[Operation]) -> dict[Operation, str]:
     """Name each operation after itself, with ``_1``, ``_2`` … where a name comes again."""
     names: dict[Operation, str] = {}
     taken: set[str] = set()
     for op in ops:
-        name, count = op.name, 0
-        while name in taken:
-            count += 1
-            name = f"{op.name}_{count}"
-        taken.add(name)
-        names[op] = name
+        names[op] = unique_name(op.name, taken)
+        taken.add(names[op])
     return names
 
 
-def declared_program(
-    outputs: Sequence[Operation], name: str, float_policy: FloatPolicy
-) -> tuple[Program, dict[Operation, str]]:
-    """Return the Program that computes ``outputs`` in declared order, and its stages' names."""
+@dataclass(frozen=True)
+class Declaration:
+    """A declared Program, and what stands in it for operations and their axes."""
+
+    program: Program
+    names: Mapping[Operation, str]
+    """The name of every operation, of which no two are the same."""
+    axes: Mapping[str, Mapping[IterVar, IterVar]]
+    """By stage: the axis of the program that stands for an axis of the operation."""
+
+
+def declaration(outputs: Sequence[Operation], name: str, float_policy: FloatPolicy) -> Declaration:
+    """Return the Program that computes ``outputs``, in declared order."""
     ops = operations(outputs)
     names = unique_names(ops)
     computed = [op for op in ops if isinstance(op, ComputeOp)]
     inputs = [op.outputs[0] for op in ops if not isinstance(op, ComputeOp)]
     results = [tensor for op in outputs for tensor in op.outputs]
     kept = {id(tensor) for tensor in results}
-    body: Stmt = seq(*(nest(op, names[op]) for op in computed)) if computed else Seq(())
+    axes: dict[str, Mapping[IterVar, IterVar]] = {}
+    for op in computed:
+        axes[names[op]] = own_axes(op, {axis for own in axes.values() for axis in own})
+    nests = (nest(op, names[op], axes[names[op]]) for op in computed)
+    body: Stmt = seq(*nests) if computed else Seq(())
     for op in reversed(computed):
         for tensor in reversed(op.outputs):
             if id(tensor) not in kept:
                 body = Alloc(tensor, body)
-    return Program(name, (*inputs, *results), body, float_policy=float_policy), names
+    program = Program(name, (*inputs, *results), body, float_policy=float_policy)
+    return Declaration(program, names, axes)
 
 
-def nest(op: ComputeOp, name: str) -> Stmt:
-    """Return the loops of one operation in declared order."""
-    loops = {axis: Var(axis.name) for axis in (*op.axis, *op.reduce_axis)}
+def own_axes(op: ComputeOp, used: Collection[IterVar]) -> dict[IterVar, IterVar]:
+    """Return the axis of the program for every axis of ``op``.
+
+    It is another one where a reduction axis serves an earlier operation as well, which is
+    scheduled on its own, or where two axes have the same name.
+    """
+    own: dict[IterVar, IterVar] = {}
+    new_var: dict[Var, Expr] = {}
+    taken: set[str] = set()
+    for axis in (*op.axis, *op.reduce_axis):
+        name = unique_name(axis.name, taken)
+        taken.add(name)
+        lower, upper = (substitute(bound, new_var) for bound in (axis.lower, axis.upper))
+        is_own = lower is axis.lower and upper is axis.upper
+        if is_own and name == axis.name and axis not in used:
+            own[axis] = axis
+        else:
+            own[axis] = IterVar(name, (lower, upper), is_reduce=axis.is_reduce)
+            new_var[axis.var] = own[axis].var
+    return own
+
+
+def nest(op: ComputeOp, name: str, own: Mapping[IterVar, IterVar]) -> Stmt:
+    """Return the loops of one operation in declared order, over its axes in the program."""
+    loops = {axis: Var(own[axis].name) for axis in (*op.axis, *op.reduce_axis)}
     at_loops = {axis.var: loop for axis, loop in loops.items()}
-    data = tuple(axis.var for axis in op.axis)
+    new_var = {axis.var: new.var for axis, new in own.items() if new is not axis}
+    data = tuple(own[axis].var for axis in op.axis)
 
     def block(
         iters: tuple[IterVar, ...], values: tuple[Expr, ...], predicate: Expr, *, is_init: bool
     ) -> Block:
-        stores = tuple(Store(t, data, v) for t, v in zip(op.outputs, values, strict=True))
+        own_values = (substitute(value, new_var) for value in values)
+        stores = tuple(Store(t, data, v) for t, v in zip(op.outputs, own_values, strict=True))
+        own_iters = tuple(own[axis] for axis in iters)
         bindings = tuple(loops[axis] for axis in iters)
+        test = substitute(predicate, new_var)
         role: Role = "init" if is_init else "compute"
-        return Block(name, iters, bindings, stores, predicate, role=role, location=op.location)
+        return Block(name, own_iters, bindings, stores, test, role=role, location=op.location)
 
     def around(body: Stmt, axes: Sequence[IterVar]) -> Stmt:
         for axis in reversed(axes):
@@ -121,7 +167,7 @@ def as_operations(ops: object) -> list[Operation]:
         op = item.op if isinstance(item, Tensor) else item
         if not isinstance(op, Operation):
             raise TexprError(
-                f"create_schedule: {item!r} is neither a tensor nor an operation; pass C.op"
+                f"create_schedule: {shown(item)} is neither a tensor nor an operation; pass C.op"
             )
         if not isinstance(op, ComputeOp):
             raise TexprError(

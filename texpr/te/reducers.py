@@ -7,13 +7,25 @@ reduces over those axes.
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from texpr.errors import DTypeError, ShapeError, TexprError
+from texpr.errors import DTypeError, ShapeError, TexprError, shown
 from texpr.ir.dtypes import DType
-from texpr.ir.expr import Binary, Const, Expr, as_expr, binary, cast, condition, spread
+from texpr.ir.expr import (
+    Binary,
+    Const,
+    Expr,
+    ExprOperators,
+    Var,
+    as_expr,
+    binary,
+    cast,
+    condition,
+    spread,
+)
 from texpr.ir.functions import all_of, any_of, select
 from texpr.ir.itervar import IterVar
 from texpr.te.reduction import Reduce, Reducer
@@ -59,14 +71,32 @@ def comm_reducer(
             )
         return tuple(cast(as_expr(p, t), t) for p, t in zip(parts, dtypes, strict=True))
 
+    _check_takes(fcombine, 2, f"{name}: fcombine")
     reducer = Reducer(name, combine, identity)
 
     @functools.wraps(fcombine)
     def reduce(expr: object, axis: object, where: object = None, init: object = None) -> Reduce:
-        return _reduce(reducer, expr, axis, where, init)
+        made = _reduce(reducer, expr, axis, where, init)
+        _check_takes(fidentity, len(made.values), f"{name}: fidentity")
+        made.starting_values()
+        combine(*([Var(part, value.dtype) for value in made.values] for part in "xy"))
+        return made
 
     reduce.__name__ = reduce.__qualname__ = name
     return reduce
+
+
+def _check_takes(function: Any, count: int, what: str) -> None:
+    """Refuse what cannot be called with ``count`` arguments."""
+    if not callable(function):
+        raise DTypeError(f"{what} is {shown(function)}; pass a function")
+    try:
+        inspect.signature(function).bind(*range(count))
+    except TypeError:
+        takes = f"takes {inspect.signature(function)}"
+        raise TexprError(f"{what} {takes}, not {count} arguments; give it {count}") from None
+    except ValueError:  # a builtin that does not tell
+        pass
 
 
 def _components(result: Any, like: Sequence[Expr], name: str) -> tuple[Expr, ...]:
@@ -110,7 +140,8 @@ def _reduce(reducer: Reducer, expr: object, axis: object, where: object, init: o
         given = init if isinstance(init, (tuple, list)) else (init,)
         if len(given) != len(values):
             raise TexprError(
-                f"{reducer.name}: init= has {len(given)} components for {len(values)} values"
+                f"{reducer.name}: init= has {len(given)} components for {len(values)} values; "
+                f"pass one for each"
             )
         start = tuple(
             cast(as_expr(one, value.dtype), value.dtype)
@@ -120,9 +151,11 @@ def _reduce(reducer: Reducer, expr: object, axis: object, where: object, init: o
     return Reduce(reducer, values, _axes(axis, reducer.name), test, start)
 
 
-def _operator_reducer(op: str, identity: Callable[[DType], bool | int | float]) -> Reducer:
+def _operator_reducer(
+    name: str, op: str, identity: Callable[[DType], bool | int | float]
+) -> Reducer:
     return Reducer(
-        op,
+        name,
         lambda x, y: (Binary(op, x[0], y[0]),),
         lambda dtypes: (Const(identity(dtypes[0]), dtypes[0]),),
     )
@@ -136,34 +169,37 @@ def _highest(dtype: DType) -> int | float:
     return math.inf if dtype.is_float else dtype.max
 
 
-_SUM = _operator_reducer("add", lambda dtype: 0)
-_PROD = _operator_reducer("mul", lambda dtype: 1)
-_MAX = _operator_reducer("max", _lowest)
-_MIN = _operator_reducer("min", _highest)
-_ANY = _operator_reducer("or", lambda dtype: False)
-_ALL = _operator_reducer("and", lambda dtype: True)
+_SUM = _operator_reducer("sum", "add", lambda dtype: 0)
+_PROD = _operator_reducer("prod", "mul", lambda dtype: 1)
+_MAX = _operator_reducer("max", "max", _lowest)
+_MIN = _operator_reducer("min", "min", _highest)
+_ANY = _operator_reducer("any", "or", lambda dtype: False)
+_ALL = _operator_reducer("all", "and", lambda dtype: True)
 
 
 def _numeric(
-    name: str, reducer: Reducer, exprs: tuple[Any, ...], axis: Any, where: Any, init: Any
+    op: str, reducer: Reducer, exprs: tuple[Any, ...], axis: Any, where: Any, init: Any
 ) -> Any:
+    name = reducer.name
     _refuse_positional_axis(name, exprs)
     if axis is None:
         _refuse_options(name, where, init)
         if not exprs:
             raise TexprError(f"{name}: nothing given; pass expressions, or one and axis=")
-        return functools.reduce(
-            functools.partial(spread, binary, reducer.name), exprs[1:], exprs[0]
-        )
+        if len(exprs) == 1 and isinstance(exprs[0], ExprOperators) and exprs[0].is_whole_tensor:
+            raise TexprError(
+                f"{name}: the tensor {exprs[0].name} and no axis=; reduce its elements, "  # type: ignore[attr-defined]
+                f"te.{name}({exprs[0].name}[…, k], axis=k)"  # type: ignore[attr-defined]
+            )
+        return functools.reduce(functools.partial(spread, binary, op), exprs[1:], exprs[0])
     value = _single(name, exprs)
     if value.dtype.is_bool:
         raise DTypeError(f"{name}: {value} is bool; cast it to a number, .astype('int32')")
     return _reduce(reducer, value, axis, where, init)
 
 
-def _logical(
-    name: str, reducer: Reducer, exprs: tuple[Any, ...], axis: Any, where: Any, init: Any
-) -> Any:
+def _logical(reducer: Reducer, exprs: tuple[Any, ...], axis: Any, where: Any, init: Any) -> Any:
+    name = reducer.name
     _refuse_positional_axis(name, exprs)
     if axis is None:
         _refuse_options(name, where, init)
@@ -174,8 +210,10 @@ def _logical(
 def _refuse_positional_axis(name: str, exprs: tuple[Any, ...]) -> None:
     for item in exprs[1:]:
         if isinstance(item, (tuple, list)) or (isinstance(item, IterVar) and item.is_reduce):
+            listed = [str(part) for part in (item if isinstance(item, (tuple, list)) else [item])]
+            axes = listed[0] if len(listed) == 1 else f"[{', '.join(listed)}]"
             raise TexprError(
-                f"{name}: an axis stands among the values; name it, te.{name}(…, axis={item!s})"
+                f"{name}: an axis stands among the values; name it, te.{name}(…, axis={axes})"
             )
 
 
@@ -186,7 +224,7 @@ def _refuse_options(name: str, where: Any, init: Any) -> None:
 
 def _single(name: str, exprs: tuple[Any, ...]) -> Expr:
     if len(exprs) != 1:
-        raise TexprError(f"{name}: {len(exprs)} expressions with axis=; reduce one")
+        raise TexprError(f"{name}: {len(exprs)} expressions with axis=; pass the one to reduce")
     return as_expr(exprs[0])
 
 
@@ -204,12 +242,12 @@ def sum(*exprs: Any, axis: Any = None, where: Any = None, init: Any = None) -> A
     init : scalar or Expr, optional
         Start here and not at 0.
     """
-    return _numeric("sum", _SUM, exprs, axis, where, init)
+    return _numeric("add", _SUM, exprs, axis, where, init)
 
 
 def prod(*exprs: Any, axis: Any = None, where: Any = None, init: Any = None) -> Any:
     """Multiply over ``axis``; the product of nothing is 1. Arguments as :func:`sum`'s."""
-    return _numeric("prod", _PROD, exprs, axis, where, init)
+    return _numeric("mul", _PROD, exprs, axis, where, init)
 
 
 def max(*exprs: Any, axis: Any = None, where: Any = None, init: Any = None) -> Any:
@@ -230,12 +268,12 @@ def min(*exprs: Any, axis: Any = None, where: Any = None, init: Any = None) -> A
 
 def any(*exprs: Any, axis: Any = None, where: Any = None, init: Any = None) -> Any:
     """Whether a condition holds somewhere; without ``axis=``, ``or`` of the arguments."""
-    return _logical("any", _ANY, exprs, axis, where, init)
+    return _logical(_ANY, exprs, axis, where, init)
 
 
 def all(*exprs: Any, axis: Any = None, where: Any = None, init: Any = None) -> Any:
     """Whether a condition holds everywhere; without ``axis=``, ``and`` of the arguments."""
-    return _logical("all", _ALL, exprs, axis, where, init)
+    return _logical(_ALL, exprs, axis, where, init)
 
 
 def argmax(expr: Any, axis: Any, where: Any = None, init: Any = None) -> Reduce:

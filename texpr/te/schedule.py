@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
 from texpr.errors import ScheduleError
+from texpr.ir.itervar import IterVar
 from texpr.ir.program import FloatPolicy
 from texpr.schedule import Schedule, Stage
-from texpr.te.program import as_operations, declared_program
+from texpr.te.declare import checked_name
+from texpr.te.program import as_operations, declaration
 from texpr.te.tensor import ComputeOp, Operation, Tensor
 
 
@@ -24,10 +25,11 @@ class TeSchedule(Schedule):
     """A schedule of tensor expressions; ``s[C]``, ``s[C.op]`` and ``s["C"]`` are the same stage."""
 
     def __init__(self, outputs: list[Operation], name: str, float_policy: FloatPolicy) -> None:
-        program, names = declared_program(outputs, name, float_policy)
-        super().__init__(program)
+        declared = declaration(outputs, name, float_policy)
+        super().__init__(declared.program)
         self.outputs = tuple(outputs)
-        self._names: Mapping[Operation, str] = names
+        self._names = declared.names
+        self._axes = declared.axes
 
     def operation_of(self, name: str) -> ComputeOp:
         """Return the operation of the stage called ``name``."""
@@ -38,6 +40,9 @@ class TeSchedule(Schedule):
 
     def stage(self, name: str) -> TeStage:
         return TeStage(self, name)
+
+    def own_axis(self, stage: str, axis: IterVar) -> IterVar:
+        return self._axes[stage].get(axis, axis)
 
     def stage_name(self, key: Any) -> str:
         op = key.op if isinstance(key, Tensor) else key
@@ -98,4 +103,5 @@ def create_schedule(
             f"create_schedule: fp={fp!r} is unknown; it is one of 'exact', 'reassoc', 'fast'"
         )
     policy = FloatPolicy(fp, contract)
-    return TeSchedule(operations, name or operations[-1].name, policy)
+    own = operations[-1].name if name is None else checked_name(name, "create_schedule")
+    return TeSchedule(operations, own, policy)

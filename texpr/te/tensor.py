@@ -8,11 +8,23 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
+
 import texpr
-from texpr.errors import BoundsError, DTypeError, ShapeError
+from texpr.errors import BoundsError, DTypeError, ShapeError, shown
 from texpr.ir.buffer import Buffer
-from texpr.ir.dtypes import DType
-from texpr.ir.expr import Expr, ExprOperators, Load, as_index, int_value, is_const, postorder
+from texpr.ir.dtypes import INT64, DType
+from texpr.ir.expr import (
+    Const,
+    Expr,
+    ExprOperators,
+    Load,
+    as_index,
+    binary,
+    int_value,
+    is_const,
+    postorder,
+)
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import ONE, ZERO, Location
 from texpr.te.reduction import Reduce
@@ -24,8 +36,9 @@ class Tensor(Buffer, ExprOperators):
     """The ``value_index``-th result of ``op``; a buffer that knows where it comes from.
 
     ``T[i, j]``, ``T[i][j]`` and ``T(i, j)`` are its elements. Python's operators on whole tensors
-    work element by element with NumPy's broadcasting and make a new tensor; ``==`` tells whether
-    two tensors are the same one.
+    work element by element with NumPy's broadcasting and make a new tensor; but ``==`` tells
+    whether two tensors are the same one, and ``A.equal(B)`` compares elements. A tensor of rank 0
+    is a scalar in all that.
 
     >>> from texpr import te
     >>> A = te.placeholder((4, te.var("n")), name="A")
@@ -77,14 +90,44 @@ class Tensor(Buffer, ExprOperators):
         if self.ndim:
             raise DTypeError(
                 f"{self.name}: a whole tensor of {self.ndim} dimensions stands where one element "
-                f"is wanted; index it, {self.name}[{', '.join('ijklmnopq'[: self.ndim])}]"
+                f"is wanted; index it, {self._element_text()}"
             )
         return Load(self, ())
+
+    def __eq__(self, other: object) -> Any:
+        return self._compared("eq", other)
+
+    def __ne__(self, other: object) -> Any:
+        return self._compared("ne", other)
+
+    __hash__ = object.__hash__
+
+    def _compared(self, op: str, other: object) -> Any:
+        if isinstance(other, Tensor) and self.ndim and other.ndim:
+            return (self is other) == (op == "eq")
+        if not isinstance(other, (ExprOperators, bool, int, float, np.generic)):
+            return NotImplemented
+        if self.ndim or (isinstance(other, Tensor) and other.ndim):
+            raise DTypeError(
+                f"{self.name}: == tells whether two tensors are the same one, and {other} is a "
+                f"scalar; compare an element, {self._element_text()} == …, or write "
+                f"{self.name}.equal(…) for a tensor of bools"
+            )
+        return binary(op, self, other)
+
+    def _element_text(self) -> str:
+        return f"{self.name}[{', '.join('ijklmnopq'[: self.ndim]) or '()'}]"
 
     def __iter__(self) -> Any:
         raise DTypeError(
             f"{self.name}: a tensor cannot be looped over in Python; "
             f"index it with an axis inside te.compute"
+        )
+
+    def __contains__(self, item: object) -> bool:
+        raise DTypeError(
+            f"{self.name}: whether {item} is in it is known only when it runs; "
+            f"compare its elements and reduce, te.any({self._element_text()} == …, axis=…)"
         )
 
     def __len__(self) -> int:
@@ -149,12 +192,7 @@ def element(tensor: Tensor, given: tuple[object, ...]) -> Expr | TensorSlice:
         )
     indices = []
     for position, (subscript, extent) in enumerate(zip(given, tensor.shape, strict=False)):
-        if isinstance(subscript, slice) or subscript is None or subscript is Ellipsis:
-            raise DTypeError(
-                f"{tensor.name}: {subscript!r} is no subscript of an element; "
-                f"give an integer, an axis or an integer expression"
-            )
-        index = as_index(subscript, f"{tensor.name}: subscript {position}")
+        index = integer(subscript, f"{tensor.name}: subscript {position}")
         value, size = int_value(index), int_value(extent)
         if value is not None and (value < 0 or (size is not None and value >= size)):
             raise BoundsError(
@@ -165,6 +203,26 @@ def element(tensor: Tensor, given: tuple[object, ...]) -> Expr | TensorSlice:
     if len(indices) < tensor.ndim:
         return TensorSlice(tensor, given)
     return Load(tensor, indices)
+
+
+def integer(value: object, what: str) -> Expr:
+    """Return a subscript, an extent or the end of a range as an int64 expression.
+
+    Raises
+    ------
+    DTypeError
+        It is not an integer; ``what`` says what it would have been.
+    """
+    if isinstance(value, ExprOperators):
+        return as_index(value, what)
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool):
+        raise DTypeError(
+            f"{what}: {shown(value)} is no integer; pass an int, a te.var or an axis, "
+            f"or an integer expression of these"
+        )
+    if not INT64.min <= value <= INT64.max:
+        raise DTypeError(f"{what}: {value} does not fit int64; pass a smaller one")
+    return Const(int(value), INT64)
 
 
 class Operation:

@@ -18,6 +18,9 @@ def apply(state: State, stage: str, *axes: IterVar) -> tuple[State, tuple[IterVa
     if not axes:
         return _single(state, stage)
     fused = axes[0]
+    for axis in axes:
+        if sum(other is axis for other in axes) > 1:
+            raise ScheduleError(f"fuse: loop {axis.name!r} is given twice; name each loop once")
     for inner in axes[1:]:
         state, fused = _pair(state, stage, fused, inner)
     return state, (fused,)

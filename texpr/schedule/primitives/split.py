@@ -5,12 +5,15 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from texpr.errors import ScheduleError
+from texpr.errors import ScheduleError, shown
 from texpr.ir.dtypes import INT64
 from texpr.ir.expr import Const, int_value
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import ONE, LoopKind
 from texpr.schedule.state import Split, State, ceildiv, loop_node
+
+# Sums and products with an extent still fit int64.
+MAX_FACTOR = 1 << 31
 
 
 def apply(
@@ -19,13 +22,21 @@ def apply(
     """Make two loops of ``parent``; see :meth:`texpr.schedule.stage.Stage.split`."""
     if (factor is None) == (nparts is None):
         raise ScheduleError(
-            f"split: loop {parent.name!r} takes one of factor= and nparts=, not "
-            f"{'both' if factor is not None else 'neither'}"
+            f"split: loop {parent.name!r} was given {'both' if nparts is not None else 'neither'} "
+            f"factor= {'and' if nparts is not None else 'nor'} nparts=; pass one of them"
         )
     word, given = ("factor", factor) if factor is not None else ("nparts", nparts)
     extent = state.extent(parent)
     if isinstance(given, bool) or not isinstance(given, int):
-        raise ScheduleError(f"split: {word} {given!r} of loop {parent.name!r} is not an integer")
+        raise ScheduleError(
+            f"split: {word} {shown(given)} of loop {parent.name!r} (extent {extent}) is no number "
+            f"that is known now; pass an int"
+        )
+    if given > MAX_FACTOR:
+        raise ScheduleError(
+            f"split: {word} {given} of loop {parent.name!r} (extent {extent}) is more than any "
+            f"loop runs; pass at most {MAX_FACTOR}"
+        )
     if given < 1:
         raise ScheduleError(
             f"split: {word} {given} of loop {parent.name!r} (extent {extent}) must be at least 1"

@@ -36,4 +36,5 @@ def sample(
     if len(nest) < 2:
         return None
     x, y = random.sample(nest, 2)
-    return (x, y, random.choice([1, 2, 4, 5]), random.choice([1, 2, 4, 5])), {}
+    factors = [1, 2, 4, 5]
+    return (x, y), {"x_factor": random.choice(factors), "y_factor": random.choice(factors)}

@@ -137,6 +137,8 @@ class _Function(Visitor[None], over=STMT_NODES):
                 self.pointers[thing] = value
             elif thing.dtype.is_bool:
                 self.env[thing] = builder.trunc(value, I1)
+            elif thing.dtype.is_integer and thing.dtype.bits < value.type.width:
+                self.env[thing] = builder.trunc(value, ir.IntType(thing.dtype.bits))  # a size
             else:
                 self.env[thing] = value
         policy = program.float_policy

@@ -1,0 +1,186 @@
+"""A judge that enumerates: every pair of instances at given sizes, and whether it keeps its order.
+
+It shares nothing with ``texpr.polyhedral``: it walks both loop trees with numbers for the sizes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from texpr.ir.buffer import Buffer
+from texpr.ir.expr import Binary, Expr, IfThenElse, Load, Var
+from texpr.ir.interpreter import evaluate
+from texpr.ir.program import Alloc, Block, If, Let, Loop, LoopKind, Program, Seq, Stmt
+from texpr.ir.visitor import substitute
+
+Env = Mapping[Var, int]
+Cell = tuple[Buffer, tuple[int, ...], tuple[int, ...]]
+Key = tuple[str, tuple[int, ...]]
+
+
+@dataclass
+class Run:
+    """One run of a Block: its time, the parallel loops it is in, and the cells it touches."""
+
+    key: Key
+    block: Block
+    time: tuple[int, ...]
+    parallel: tuple[tuple[int, int], ...]
+    lanes: tuple[Var, ...]
+    reads: set[Cell] = field(default_factory=set)
+    writes: set[Cell] = field(default_factory=set)
+
+
+def value(expr: Expr, env: Env) -> Any:
+    return evaluate(expr, {v: n for v, n in env.items()}).item()
+
+
+def runs(program: Program, sizes: Env) -> list[Run]:
+    """Return every run of every Block, in textual order of the unrolled program."""
+    return list(_walk(program.body, dict(sizes), (), (), (), {}))
+
+
+def _walk(
+    stmt: Stmt,
+    env: dict[Var, int],
+    time: tuple[int, ...],
+    parallel: tuple[tuple[int, int], ...],
+    lanes: tuple[Var, ...],
+    homes: dict[Buffer, tuple[int, ...]],
+) -> Iterator[Run]:
+    if isinstance(stmt, Seq):
+        for position, part in enumerate(stmt.stmts):
+            yield from _walk(part, env, (*time, position), parallel, lanes, homes)
+    elif isinstance(stmt, Loop):
+        inner_lanes = (*lanes, stmt.var) if stmt.kind is LoopKind.VECTORIZED else lanes
+        for step in range(value(stmt.lower, env), value(stmt.upper, env), stmt.step):
+            at = 0 if stmt.kind is LoopKind.VECTORIZED else step
+            inside = parallel
+            if stmt.kind is LoopKind.PARALLEL:
+                inside = (*parallel, (len(time), step))
+            loops = {v: c for v, c in env.items()} | {stmt.var: step}
+            yield from _walk(stmt.body, loops, (*time, at), inside, inner_lanes, homes)
+    elif isinstance(stmt, If):
+        holds = value(stmt.condition, env)
+        branch = stmt.then if holds else stmt.orelse
+        if branch is not None:
+            yield from _walk(branch, env, (*time, 0 if holds else 1), parallel, lanes, homes)
+    elif isinstance(stmt, Alloc):
+        loops = tuple(env.values())
+        yield from _walk(stmt.body, env, time, parallel, lanes, {**homes, stmt.buffer: loops})
+    elif isinstance(stmt, Let):
+        bound = {**env, stmt.var: value(stmt.value, env)}
+        yield from _walk(stmt.body, bound, time, parallel, lanes, homes)
+    elif isinstance(stmt, Block):
+        point = tuple(value(binding, env) for binding in stmt.bindings)
+        inner = {**env, **{axis.var: p for axis, p in zip(stmt.iters, point, strict=True)}}
+        run = Run((stmt.label, point), stmt, time, parallel, lanes)
+        if value(stmt.predicate, inner):
+            for store in stmt.stores:
+                for part in (*store.indices, store.value):
+                    run.reads |= _loads(part, inner, homes)
+                at_cell = tuple(value(index, inner) for index in store.indices)
+                run.writes.add((store.buffer, homes.get(store.buffer, ()), at_cell))
+        yield run
+
+
+def _loads(expr: Expr, env: Env, homes: Mapping[Buffer, tuple[int, ...]]) -> set[Cell]:
+    if isinstance(expr, IfThenElse):
+        test, a, b = expr.children
+        return _loads(test, env, homes) | _loads(a if value(test, env) else b, env, homes)
+    found: set[Cell] = set()
+    if isinstance(expr, Load):
+        at = tuple(value(index, env) for index in expr.indices)
+        found.add((expr.buffer, homes.get(expr.buffer, ()), at))
+    for child in expr.children:
+        found |= _loads(child, env, homes)
+    return found
+
+
+def chained(first: Run, second: Run, cell: Cell, free: bool) -> bool:
+    """Whether both are updates ``x = x op e`` of ``cell`` by one operator whose order is free."""
+    operators = []
+    for run in (first, second):
+        if len(run.block.stores) != 1:
+            return False
+        (store,) = run.block.stores
+        own, update = Load(store.buffer, store.indices), store.value
+        if not isinstance(update, Binary) or update.op not in ("add", "sub", "mul", "min", "max"):
+            return False
+        term = update.b if update.a is own else update.a if update.b is own else None
+        if term is None or (update.op == "sub" and update.a is not own):
+            return False
+        if any(buffer is store.buffer for buffer in _buffers(term)):
+            return False
+        operators.append("add" if update.op == "sub" else update.op)
+    if operators[0] != operators[1] or cell not in first.writes or cell not in second.writes:
+        return False
+    return free or operators[0] in ("min", "max")
+
+
+def _buffers(expr: Expr) -> list[Buffer]:
+    own = [expr.buffer] if isinstance(expr, Load) else []
+    return own + [buffer for child in expr.children for buffer in _buffers(child)]
+
+
+def keeps_every_dependence(
+    declared: Program, proposed: Program, sizes: Env, *, free: bool
+) -> tuple[Run, Run] | None:
+    """Return a pair that ``proposed`` breaks at ``sizes``, None where it keeps them all.
+
+    ``free`` says whether the order of reductions is.
+    """
+    before = runs(declared, sizes)
+    after = {run.key: run for run in runs(proposed, sizes)}
+    assert sorted(run.key for run in before) == sorted(after), "instances were lost or doubled"
+    order = sorted(range(len(before)), key=lambda k: before[k].time)
+    for place, k in enumerate(order):
+        for m in order[place + 1 :]:
+            first, second = before[k], before[m]
+            if not _kept(first, second, after[first.key], after[second.key], free):
+                return first, second
+    return None
+
+
+def _kept(first: Run, second: Run, new_first: Run, new_second: Run, free: bool) -> bool:
+    meets = [(cell, "anti") for cell in first.reads & second.writes]
+    meets += [(cell, "flow") for cell in first.writes & second.reads]
+    meets += [(cell, "output") for cell in first.writes & second.writes]
+    a, b = _padded(new_first.time, new_second.time)
+    for cell, kind in meets:
+        if _races(new_first, new_second):
+            return False
+        if chained(first, second, cell, free):
+            # Lanes meet in one cell: they fold if all of them hit the same.
+            if a == b and not _uniform(new_first, cell):
+                return False
+        elif a > b or (a == b and kind != "anti"):
+            return False
+    return True
+
+
+def _races(first: Run, second: Run) -> bool:
+    for (at, x), (other, y) in zip(first.parallel, second.parallel, strict=False):
+        if at != other or first.time[:at] != second.time[:at]:
+            return False
+        if x != y:
+            return True
+    return False
+
+
+def _uniform(run: Run, cell: Cell) -> bool:
+    bound = {axis.var: b for axis, b in zip(run.block.iters, run.block.bindings, strict=True)}
+    (store,) = run.block.stores
+    used = [substitute(index, bound) for index in store.indices]
+    return not any(_mentions(index, lane) for index in used for lane in run.lanes)
+
+
+def _mentions(expr: Expr, var: Var) -> bool:
+    return expr is var or any(_mentions(child, var) for child in expr.children)
+
+
+def _padded(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    width = max(len(a), len(b))
+    return a + (0,) * (width - len(a)), b + (0,) * (width - len(b))
