@@ -41,7 +41,14 @@ class ScheduleError(TexprError, ValueError):
 
 
 class IllegalScheduleError(ScheduleError):
-    """A scheduling primitive that would change what the program computes."""
+    """A scheduling primitive that would change what the program computes, or may.
+
+    ``verdict`` (a ``texpr.polyhedral.verdict.Verdict``) has the same as fields.
+    """
+
+    def __init__(self, text: str, verdict: object = None) -> None:
+        super().__init__(text)
+        self.verdict = verdict
 
 
 class LoweringError(TexprError, ValueError):

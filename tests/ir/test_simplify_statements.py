@@ -112,6 +112,20 @@ def test_bounds_of_loops() -> None:
     )
 
 
+def test_a_step_ends_at_the_last_value() -> None:
+    needed = loop(i, 10, If(i < 8, block(i)), step=4)
+    assert simplify(needed) is needed
+    check(loop(i, 12, If(i < 9, block(i)), step=4), "for i in range(0, 12, 4):\n    C[i] = 1")
+
+
+def test_a_block_at_data_wraps() -> None:
+    made = block(j)
+    (a,) = (iter_.var for iter_ in made.iters)
+    doubled = Block("C", made.iters, (j,), made.stores, a < a * 2)
+    stmt = Let(j, Load(C, (Const(0, INT64),)), doubled)
+    assert simplify(stmt) is stmt
+
+
 @pytest.mark.parametrize(
     ("outer", "inner", "condition"),
     [

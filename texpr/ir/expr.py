@@ -41,9 +41,6 @@ class ExprOperators:
 
     __slots__ = ()
 
-    # NumPy's scalars on the left then leave the operator to us, with their type.
-    __array_ufunc__: ClassVar[None] = None
-
     is_whole_tensor: ClassVar[bool] = False
     """Whether operators apply element by element, through ``elementwise``."""
 
@@ -152,6 +149,19 @@ class ExprOperators:
         to = as_dtype(dtype)
         return spread(lambda _, x: cast(x, to), to.name, self)
 
+    def __array_ufunc__(
+        self, ufunc: np.ufunc, method: str, *inputs: object, **keywords: object
+    ) -> Expr:
+        """Take over the operators of NumPy's scalars, ``np.float32(2) * x``; refuse all else."""
+        op = _OPERATOR_OF_UFUNC.get(ufunc.__name__)
+        if op is None or method != "__call__" or keywords:
+            name = ufunc.__name__
+            raise DTypeError(
+                f"np.{name}: {self} is an expression and has no value yet; "
+                f"call te's function, such as te.{_TE_NAME.get(name, name)}, in place of NumPy's"
+            )
+        return spread(power if op == "pow" else binary, op, *inputs)
+
     def __bool__(self) -> bool:
         raise DTypeError(
             f"truth value: {self} is an expression and has no value yet; "
@@ -166,6 +176,23 @@ class ExprOperators:
 
     def __iter__(self) -> Any:
         raise DTypeError(f"iteration: {self} is one scalar expression; index it no further")
+
+
+_OPERATOR_OF_UFUNC = {
+    "add": "add", "subtract": "sub", "multiply": "mul", "divide": "div", "floor_divide": "floordiv",
+    "remainder": "floormod", "power": "pow", "left_shift": "shl", "right_shift": "shr",
+    "bitwise_and": "bitand", "bitwise_or": "bitor", "bitwise_xor": "bitxor",
+    "less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge",
+    "equal": "eq", "not_equal": "ne",
+}  # fmt: skip
+"""NumPy's functions behind Python's operators, and ours."""
+
+_TE_NAME = {
+    "maximum": "max", "minimum": "min", "absolute": "abs", "arcsin": "asin", "arccos": "acos",
+    "arctan": "atan", "arctan2": "atan2", "rint": "round", "where": "select",
+    "logical_and": "all", "logical_or": "any",
+}  # fmt: skip
+"""Where te's name for a function is not NumPy's."""
 
 
 class Expr(ExprOperators):

@@ -13,7 +13,7 @@ program's float policy goes.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final, Literal, TypeAlias
 
@@ -75,8 +75,28 @@ class Dependences:
                             dependence = self._between(source, sink)
                             if dependence is not None:
                                 found.append(dependence)
+        found = [self._by_value(dependence, found) for dependence in found]
         found.sort(key=lambda dependence: _KINDS.index(dependence.kind))
         return tuple(found)
+
+    def _by_value(self, dependence: Dependence, known: list[Dependence]) -> Dependence:
+        """Return a flow through scratch that has a home without pairs that another write ends.
+
+        Only such scratch may get other cells, where what does not depend in value does not depend
+        at all.
+        """
+        if dependence.kind != "flow" or not dependence.source.statement.homes.get(
+            dependence.buffer
+        ):
+            return dependence
+        pairs = dependence.pairs
+        for first in known:
+            if first.kind == "output" and first.source is dependence.source:
+                for second in known:
+                    if second.source is first.sink and second.sink is dependence.sink:
+                        if second.kind == "flow" and first.missing is None:
+                            pairs = pairs.subtract(first.pairs.apply_range(second.pairs))
+        return replace(dependence, pairs=pairs)
 
     def _between(self, source: Touch, sink: Touch) -> Dependence | None:
         first, second = source.statement, sink.statement

@@ -141,14 +141,64 @@ def _questions(
         ),
         None,
     )
+    home = _home_columns(dependence, source, sink, shared)
+    if home is None or home:
+        # The scratch is another one where the loops of its home are at another iteration.
+        if dependence.kind == "flow":
+            yield "storage", None, _lost if home is None else _apart_before(home)
+        elif home is None:
+            return
+    within = home or 0
     if dependence.chain is None:
         wrong = isl.Map.lex_gt if dependence.kind == "anti" else isl.Map.lex_ge
-        yield "order", lanes, wrong
+        yield "order", lanes, wrong if not within else _together_before(within, wrong)
     elif lanes is not None and not folds_lanes(source, dependence, lanes):
         yield "vectorized", lanes, lambda space: isl.Map.identity(space.map_from_set())
     for position, column in enumerate(source.columns[:shared]):
-        if isinstance(column, Loop) and column.kind is LoopKind.PARALLEL:
+        if isinstance(column, Loop) and column.kind is LoopKind.PARALLEL and position >= within:
             yield "parallel", column, _apart_at(position)
+
+
+def _home_columns(
+    dependence: Dependence, source: Statement, sink: Statement, shared: int
+) -> int | None:
+    """Return how many components of time tell one scratch from another; None if they share none.
+
+    0 for arguments, and for scratch that lives as long as the program.
+    """
+    first, second = (s.homes.get(dependence.buffer, ()) for s in (source, sink))
+    if not first and not second:
+        return 0
+    if first != second:
+        return None
+    last = max(k for k, column in enumerate(source.columns) if column is first[-1])
+    return last + 1 if last < shared else None
+
+
+def _lost(space: isl.Space) -> isl.Map:
+    return isl.Map.universe(space.map_from_set())
+
+
+def _apart_before(count: int) -> Wrong:
+    """Return the maker of the pairs of times that differ in the first ``count`` columns."""
+
+    def make(space: isl.Space) -> isl.Map:
+        everything = isl.Map.universe(space.map_from_set())
+        return everything.subtract(_equal_before(space, count))
+
+    return make
+
+
+def _together_before(count: int, wrong: Wrong) -> Wrong:
+    """Return the maker of the ``wrong`` pairs that are equal in the first ``count`` columns."""
+    return lambda space: wrong(space).intersect(_equal_before(space, count))
+
+
+def _equal_before(space: isl.Space, count: int) -> isl.Map:
+    same = isl.Map.universe(space.map_from_set())
+    for column in range(count):
+        same = same.equate(IN, column, OUT, column)
+    return same
 
 
 def _shared_columns(source: Statement, sink: Statement) -> int:
@@ -173,9 +223,7 @@ def _apart_at(position: int) -> Wrong:
     """Return the maker of the pairs of times that first differ in the column ``position``."""
 
     def make(space: isl.Space) -> isl.Map:
-        same = isl.Map.universe(space.map_from_set())
-        for column in range(position):
-            same = same.equate(IN, column, OUT, column)
+        same = _equal_before(space, position)
         earlier = same.order_lt(IN, position, OUT, position)
         return earlier.union(same.order_gt(IN, position, OUT, position))
 

@@ -38,7 +38,8 @@ class Instance:
 class Verdict:
     """The answer to a schedule that is not accepted.
 
-    ``kind`` is ``"illegal"``, or ``"unknown"`` with the ``reason`` why it cannot be decided. Where
+    ``kind`` is ``"illegal"``, ``"unknown"`` with the ``reason`` why it cannot be decided, or
+    ``"impossible"`` with the reason why there is nothing to decide. Where
     a pair of instances is known, ``source`` comes before ``sink`` in the declared order, both
     touch ``cell``, and ``sizes`` are the smallest at which they do.
     """
@@ -56,6 +57,8 @@ class Verdict:
     legal: tuple[str, ...] = ()
 
     def __str__(self) -> str:
+        if self.kind == "impossible":
+            return str(self.reason)
         lines = [f"{self.what} {_OUTCOME[self.kind]}"]
         if self.source is not None and self.sink is not None:
             lines += _statements(self.source, self.sink)
@@ -174,4 +177,4 @@ def _cell_text(touch: Touch, values: _Values) -> str | None:
         if not isinstance(value, Const):
             return None
         numbers.append(str(value))
-    return f"{touch.access.buffer.name}[{', '.join(numbers)}]"
+    return f"{touch.access.buffer.name}[{', '.join(numbers) or '()'}]"

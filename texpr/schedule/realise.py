@@ -45,11 +45,7 @@ def realise(state: State) -> Program:
     nest = _Nest(state)
     scope = _Scope({}, {})
     body: Stmt = seq(*(part for node in state.tree for part in nest.build(node, scope)))
-    used = set(map(id, buffers_in(body)))
-    for buffer in reversed(state.declared.scratch):
-        if id(buffer) in used:
-            body = Alloc(buffer, body)
-    return state.declared.program.with_body(body)
+    return state.declared.program.with_body(nest.housed(body, None, scope))
 
 
 def buffers_in(body: Stmt) -> list[Buffer]:
@@ -139,9 +135,25 @@ class _Nest:
         parts = [part for child in node.children for part in self.build(child, inner)]
         if not parts:
             return []
-        body = self.guarded(seq(*parts), scope, inner)
+        body = self.guarded(self.housed(seq(*parts), scope, inner), scope, inner)
         inits = [self.init_nest(stage, node, scope) for stage in self.reduced_first_by(node)]
         return [*inits, Loop(node.var, lower, upper, body, node.kind)]
+
+    def housed(self, body: Stmt, outside: _Scope | None, inside: _Scope) -> Stmt:
+        """Put the scratch around ``body`` whose home is between two scopes.
+
+        That is where every axis of its home has got its value: an iteration more there is another
+        scratch.
+        """
+        used = set(buffers_in(body))
+        for buffer, home in reversed(self.state.declared.homes.items()):
+            if buffer in used and self.is_known(home, inside):
+                if outside is None or not self.is_known(home, outside):
+                    body = Alloc(buffer, body)
+        return body
+
+    def is_known(self, axes: Sequence[IterVar], scope: _Scope) -> bool:
+        return all(self.value(axis, scope) is not None for axis in axes)
 
     def bounds(self, axis: IterVar, scope: _Scope) -> tuple[Expr, Expr]:
         """Return the first value of the loop of ``axis`` and one past its last, at ``scope``."""

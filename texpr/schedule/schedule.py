@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from texpr.errors import ScheduleError, did_you_mean
+from texpr.errors import IllegalScheduleError, ScheduleError, did_you_mean
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import Program
+from texpr.polyhedral.verdict import Verdict, verdict_on
+from texpr.schedule.legality import alternatives, judge_of
 from texpr.schedule.primitives import PRIMITIVES
 from texpr.schedule.realise import realise
 from texpr.schedule.stage import Stage, step_of
@@ -85,6 +87,70 @@ class Schedule:
     def __getitem__(self, key: Any) -> Any:
         return self.stage(self.stage_name(key))
 
+    def loop(self, name: str) -> IterVar:
+        """Return the loop called ``name``, wherever it is.
+
+        Raises
+        ------
+        ScheduleError
+            There is none, or there are several.
+        """
+        found = self.state.loops_called(name)
+        if len(found) == 1:
+            return next(iter(found))
+        if not found:
+            known = {axis.name for stage in self.stages for axis in stage.loops}
+            raise ScheduleError(
+                f"loop: no loop {name!r}{did_you_mean(name, known)}; "
+                f"the loops are {', '.join(sorted(known))}"
+            )
+        stages = ", ".join(found.values())
+        raise ScheduleError(
+            f"loop: {len(found)} loops are called {name!r}, around {stages}; "
+            f"ask one of the stages, s[{next(iter(found.values()))!r}].loop({name!r})"
+        )
+
+    def around(self, what: str, given: IterVar | str) -> Any:
+        """Return a stage inside the loop ``given``, on which a primitive acts for all of them."""
+        axis = self.loop(given) if isinstance(given, str) else given
+        stage = self.state.stage_around(axis)
+        if stage is None:
+            raise ScheduleError(
+                f"{what}: {axis.name!r} is no loop of this schedule, or no longer; ask s.loop(name)"
+            )
+        return self.stage(stage)
+
+    def parallel(self, loop: IterVar | str) -> None:
+        """Run a loop in parallel; as :meth:`texpr.schedule.stage.Stage.parallel`."""
+        self.around("parallel", loop).parallel(loop)
+
+    def vectorize(self, loop: IterVar | str) -> None:
+        """Vectorize a loop; as :meth:`texpr.schedule.stage.Stage.vectorize`."""
+        self.around("vectorize", loop).vectorize(loop)
+
+    def unroll(self, loop: IterVar | str) -> None:
+        """Unroll a loop; as :meth:`texpr.schedule.stage.Stage.unroll`."""
+        self.around("unroll", loop).unroll(loop)
+
+    def split(
+        self, loop: IterVar | str, factor: int | None = None, nparts: int | None = None
+    ) -> tuple[IterVar, IterVar]:
+        """Split a loop; as :meth:`texpr.schedule.stage.Stage.split`."""
+        made: tuple[IterVar, IterVar] = self.around("split", loop).split(loop, factor, nparts)
+        return made
+
+    def reorder(self, *loops: IterVar | str) -> None:
+        """Reorder loops; as :meth:`texpr.schedule.stage.Stage.reorder`."""
+        if loops:
+            self.around("reorder", loops[0]).reorder(*loops)
+
+    def fuse(self, *loops: IterVar | str) -> IterVar:
+        """Fuse loops; as :meth:`texpr.schedule.stage.Stage.fuse`."""
+        if not loops:
+            raise ScheduleError("fuse: no loop given; name the loops to fuse, outermost first")
+        fused: IterVar = self.around("fuse", loops[0]).fuse(*loops)
+        return fused
+
     def apply_primitive(
         self,
         primitive: str,
@@ -97,11 +163,30 @@ class Schedule:
         step = step_of(primitive, stage, loops, values, made)
         state = replace(state, trace=(*state.trace, step))
         try:
-            self._realised = (state, realise(state))
+            program = realise(state)
         except ScheduleError as error:  # loops cannot nest like that
             raise ScheduleError(f"{primitive}: {error}") from None
+        finding = judge_of(state).first_fault(program)
+        if finding is not None:
+            legal = alternatives(self.state, primitive, stage, loops, values)
+            verdict = verdict_on(judge_of(state), finding, str(step), legal)
+            raise IllegalScheduleError(str(verdict), verdict)
+        self._realised = (state, program)
         self._history = (*self._history, state)
         return tuple(made)
+
+    def why_not(
+        self, primitive: str, stage: str, loops: tuple[IterVar, ...], values: dict[str, Any]
+    ) -> Verdict | None:
+        """Return why a primitive would be refused, None where it would not."""
+        try:
+            self.copy().apply_primitive(primitive, stage, loops, values)
+        except IllegalScheduleError as error:
+            assert isinstance(error.verdict, Verdict)
+            return error.verdict
+        except ScheduleError as error:
+            return Verdict(primitive, "impossible", "arguments", reason=str(error))
+        return None
 
     def primitive(self, stage: str, name: str) -> Callable[..., object]:
         """Return the primitive called ``name``, of the stage called ``stage``.

@@ -9,6 +9,7 @@ import numpy as np
 from texpr.errors import ScheduleError, did_you_mean
 from texpr.ir.expr import int_value
 from texpr.ir.itervar import IterVar
+from texpr.polyhedral.verdict import Verdict
 from texpr.schedule.trace import LoopName, Step
 
 if TYPE_CHECKING:
@@ -204,6 +205,31 @@ class Stage:
         Same as Halide's and TVM's ``vectorize``.
         """
         self._apply("vectorize", (var,))
+
+    def parallel(self, var: IterVar | str) -> None:
+        """Let the iterations of a loop run at once, in no order.
+
+        Raises
+        ------
+        IllegalScheduleError
+            Two iterations touch one cell, and one of them writes it.
+
+        Same as Halide's and TVM's ``parallel``, which do not check it.
+        """
+        self._apply("parallel", (var,))
+
+    def why_not(self, name: str, *loops: IterVar | str, **values: Any) -> Verdict | None:
+        """Return why the primitive called ``name`` would be refused, None where it would not.
+
+        >>> from texpr import te
+        >>> A, k = te.placeholder((8,), name="A"), te.reduce_axis((0, 8), name="k")
+        >>> S = te.compute((), lambda: te.sum(A[k], axis=k), name="S")
+        >>> s = te.create_schedule(S.op)
+        >>> s[S].why_not("parallel", k).fault
+        'parallel'
+        """
+        found = tuple(self._loop(name, loop) for loop in loops)
+        return self._schedule.why_not(name, self.name, found, values)
 
     def compute_inline(self) -> None:
         """Compute the stage where its elements are read, and store it nowhere.

@@ -19,6 +19,7 @@ from texpr.ir.expr import Binary, Const, Expr, Var, int_value
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import ONE, ZERO, Alloc, Block, Loop, LoopKind, Program, Seq, Stmt, blocks
 from texpr.ir.simplify import simplify
+from texpr.polyhedral.judge import Judge
 from texpr.schedule.trace import Step
 
 
@@ -116,7 +117,11 @@ class Declared:
     stages: Mapping[str, StageDecl]
     loop_of: Mapping[IterVar, Loop]
     axis_of: Mapping[Var, IterVar]
-    scratch: tuple[Buffer, ...]
+    homes: Mapping[Buffer, tuple[IterVar, ...]]
+    """The scratch, each with the axes of the loops whose every iteration has its own."""
+    tree: tuple[Tree, ...]
+    judges: dict[frozenset[str], Judge] = field(default_factory=dict)
+    """By the stages that are inlined: who knows the dependences that are left."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,6 +158,15 @@ class State:
 
         walk(self.tree, ())
         return paths
+
+    def loops_called(self, name: str) -> dict[IterVar, str]:
+        """The loops with that name, each with a stage inside it."""
+        found: dict[IterVar, str] = {}
+        for stage in self.declared.stages:
+            for axis in self.leaves(stage):
+                if axis.name == name:
+                    found.setdefault(axis, stage)
+        return found
 
     def leaves(self, stage: str) -> tuple[IterVar, ...]:
         """The axes of the loops around ``stage``, outermost first."""
@@ -240,13 +254,22 @@ class State:
     # ------------------------------------------------------------ changing
 
     def fresh_axis(self, stage: str, name: str, *, is_reduce: bool) -> tuple[State, IterVar]:
-        """Return a new axis whose name no loop of ``stage`` has had."""
-        taken = self.names.get(stage, frozenset())
+        """Return a new axis whose name no loop of ``stage`` has had, or of its neighbours.
+
+        Neighbours are the stages inside the same outermost loop, with which it may share loops.
+        """
+        path = self.path(stage)
+        neighbours = [
+            other
+            for other in self.declared.stages
+            if other == stage or (path and self.path(other)[:1] == path[:1])
+        ]
+        taken = frozenset().union(*(self.names.get(other, frozenset()) for other in neighbours))
         unique, count = name, 0
         while unique in taken:
             count += 1
             unique = f"{name}_{count}"
-        names = {**self.names, stage: taken | {unique}}
+        names = {**self.names, **{other: taken | {unique} for other in neighbours}}
         return replace(self, names=names), IterVar(unique, is_reduce=is_reduce)
 
     def with_relation(self, relation: Relation) -> State:
@@ -301,7 +324,7 @@ def initial_state(program: Program) -> State:
     inits: dict[str, Block] = {}
     loop_of: dict[IterVar, Loop] = {}
     axis_of: dict[Var, IterVar] = {}
-    scratch: list[Buffer] = []
+    homes: dict[Buffer, tuple[IterVar, ...]] = {}
     bound: dict[Var, IterVar] = {}
     for block in blocks(program.body):
         if block.role == "compute":
@@ -313,7 +336,7 @@ def initial_state(program: Program) -> State:
         if isinstance(stmt, Seq):
             return tuple(node for part in stmt.stmts for node in walk(part, above))
         if isinstance(stmt, Alloc):
-            scratch.append(stmt.buffer)
+            homes[stmt.buffer] = above
             return walk(stmt.body, above)
         if isinstance(stmt, Loop):
             axis = bound[stmt.var] if stmt.var in bound else IterVar(stmt.var.name)
@@ -329,7 +352,7 @@ def initial_state(program: Program) -> State:
         raise InternalError(f"a declared program has no {type(stmt).__name__}")
 
     tree = walk(program.body, ())
-    declared = Declared(program, stages, loop_of, axis_of, tuple(scratch))
+    declared = Declared(program, stages, loop_of, axis_of, homes, tree)
     names = {name: frozenset(axis.name for axis in stage.axes) for name, stage in stages.items()}
     return State(declared, tree, names=names)
 

@@ -34,6 +34,16 @@ class Step:
     made: tuple[str, ...]
 
 
+    def __str__(self) -> str:
+        args = [_shown(value) for value in self.positional]
+        args += [f"{name}={_shown(value)}" for name, value in self.keywords.items()]
+        return f"s[{self.stage}].{self.primitive}({', '.join(args)})"
+
+
+def _shown(value: Any) -> str:
+    return value.name if isinstance(value, LoopName) else repr(value)
+
+
 @dataclass(frozen=True)
 class Trace:
     """The primitives applied to a schedule, in order.

@@ -2,7 +2,7 @@
 
 An integer comparison is decided where the ranges or facts decide it. Else, where neither side
 wraps, common terms are taken from both sides, common factors are divided out and the constant
-goes to the side where it is positive: ``i*4 + 3 < n*4 + i*0 + 4`` is ``i <= n``.
+goes to the side where it is positive: ``i*4 + j + 3 < n*4 + j + 4`` is ``i <= n``.
 """
 
 from __future__ import annotations

@@ -71,7 +71,6 @@ class Context:
         self.given.pop(var, None)
         self.normal.pop(var, None)
         self.depths[var] = len(self.depths)
-        self.data -= {var}
         if var.dtype.is_integer:
             self.ranges[var] = FULL[var.dtype.name]
 
@@ -161,6 +160,7 @@ class Context:
     def expr_of(self, total: Sum, dtype: DType, *, is_index: bool) -> Expr | None:
         """Return the expression that equals ``total`` over the integers, or None if it may wrap."""
         if not is_index:
+            # One term as it is does not wrap, whatever its range.
             is_term = total.constant == 0 and list(total.terms.values()) == [1]
             return sum_expr(total, dtype) if is_term or self.fits(total, dtype) else None
         for number in (*total.terms.values(), total.constant):

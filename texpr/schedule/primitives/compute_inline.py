@@ -23,16 +23,40 @@ def apply(state: State, stage: str) -> tuple[State, tuple[IterVar, ...]]:
 def obstacle(state: State, stage: str) -> str | None:
     """Return why ``stage`` cannot be inlined, None where it can."""
     declared = state.declared.stages[stage]
-    scratch = {id(buffer) for buffer in state.declared.scratch}
     if declared.is_reduction:
         return f"{stage!r} is a reduction and has no value before it is complete; leave it at root"
     if len(declared.block.stores) != 1:
         return f"{stage!r} computes {len(declared.block.stores)} tensors at once; leave it at root"
     if declared.block.predicate is not TRUE:
         return f"{stage!r} writes only some of its elements; leave it at root"
-    if id(declared.block.stores[0].buffer) not in scratch:
+    if declared.block.stores[0].buffer not in state.declared.homes:
         return f"{stage!r} is an output and must be stored; inline what it reads"
+    store, iters = declared.block.stores[0], declared.block.iters
+    own_cells = len(store.indices) == len(iters) and all(
+        index is axis.var for index, axis in zip(store.indices, iters, strict=True)
+    )
+    if not own_cells or not _is_assigned_once(state, stage):
+        return (
+            f"{stage!r} does not give every element of {store.buffer.name!r} its one value; "
+            f"leave it at root"
+        )
     return None
+
+
+def _is_assigned_once(state: State, stage: str) -> bool:
+    """Whether ``stage`` alone writes its buffer, and what it reads is complete before it."""
+    own = state.declared.stages[stage].block
+    read = {load.buffer for load in own.reads}
+    (store,) = own.stores
+    is_later = False
+    for name, other in state.declared.stages.items():
+        is_later = is_later or name == stage
+        written = {s.buffer for s in other.block.stores}
+        if name != stage and store.buffer in written:
+            return False
+        if is_later and written & read:
+            return False
+    return True
 
 
 def sample(

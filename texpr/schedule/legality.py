@@ -1,0 +1,68 @@
+"""Who judges a state, and what would be legal where a primitive is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice, permutations
+from typing import Any
+
+from texpr.errors import ScheduleError
+from texpr.ir.itervar import IterVar
+from texpr.polyhedral.judge import Judge
+from texpr.schedule.primitives import PRIMITIVES
+from texpr.schedule.realise import realise
+from texpr.schedule.state import State
+
+# Each costs a verdict, some milliseconds; nobody reads a longer list.
+MAX_TRIED, MAX_SHOWN = 8, 3
+
+
+def judge_of(state: State) -> Judge:
+    """Return the judge of the program as declared, with the stages of ``state`` inlined.
+
+    It is made once for every set of inlined stages and shared by all states of a declaration.
+    """
+    judges = state.declared.judges
+    found = judges.get(state.inlined)
+    if found is None:
+        plain = State(state.declared, state.declared.tree, inlined=state.inlined)
+        found = judges[state.inlined] = Judge(realise(plain))
+    return found
+
+
+def alternatives(
+    state: State,
+    primitive: str,
+    stage: str,
+    loops: tuple[IterVar, ...],
+    values: dict[str, Any],
+) -> list[str]:
+    """Return calls of ``primitive`` that would be legal where this one is not."""
+    judge = judge_of(state)
+    found = []
+    for text, others in islice(_candidates(state, primitive, stage, loops), MAX_TRIED):
+        try:
+            changed, _ = PRIMITIVES[primitive].apply(state, stage, *others, **values)
+            is_legal = judge.first_fault(realise(changed)) is None
+        except ScheduleError:
+            continue
+        if is_legal:
+            found.append(text)
+            if len(found) == MAX_SHOWN:
+                break
+    return found
+
+
+def _candidates(
+    state: State, primitive: str, stage: str, loops: tuple[IterVar, ...]
+) -> Iterator[tuple[str, tuple[IterVar, ...]]]:
+    """Yield other choices of loops for the same primitive."""
+    if len(loops) == 1:
+        for axis in state.leaves(stage):
+            if axis is not loops[0]:
+                yield f"{primitive}({axis.name})", (axis,)
+    elif primitive == "reorder":
+        now = [axis for axis in state.leaves(stage) if any(axis is loop for loop in loops)]
+        for order in permutations(now):
+            if [*map(id, order)] not in ([*map(id, now)], [*map(id, loops)]):
+                yield f"reorder({', '.join(axis.name for axis in order)})", order
