@@ -148,6 +148,7 @@ def _lower(
 ) -> Program:
     program = log.stage("realise", lambda: schedule.program)
     program = log.stage("bind_arguments", lambda: bind_arguments(program, args, log.name))
+    schedule.check_initialised()
     program = log.stage("check_bounds", partial(check_bounds, program))
     for pass_name, run in passes:
         program = log.stage(pass_name, partial(run, program, target))

@@ -10,17 +10,7 @@ from texpr.ir.buffer import Buffer
 from texpr.ir.dtypes import FLOAT64, INT64
 from texpr.ir.expr import Binary, Const, Expr, Load, Var
 from texpr.ir.itervar import IterVar
-from texpr.ir.program import (
-    TRUE,
-    ZERO,
-    Block,
-    FloatPolicy,
-    Loop,
-    Program,
-    Stmt,
-    Store,
-    seq,
-)
+from texpr.ir.program import TRUE, ZERO, Block, FloatPolicy, Loop, Program, Stmt, Store, seq
 
 # No subscript of these programs leaves it: extents are 5 at most, coefficients 2, offsets 2.
 ROOM = 64
@@ -41,7 +31,9 @@ class Maker:
         name = "ijk"[len(axes)]
         var = Var(name)
         lower: Expr = ZERO
-        upper: Expr = self.n if self.draw(st.booleans()) else Const(self.draw(st.integers(1, 4)), INT64)
+        upper: Expr = (
+            self.n if self.draw(st.booleans()) else Const(self.draw(st.integers(1, 4)), INT64)
+        )
         loop_lower, loop_upper = lower, upper
         if axes and self.draw(st.integers(0, 3)) == 0:  # triangular
             outer_axis, outer_var = axes[-1]

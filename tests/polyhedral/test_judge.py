@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
-from dataclasses import replace
+from functools import partial
 
+import numpy as np
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
+import texpr
 from tests.polyhedral.brute_force import keeps_every_dependence
-from tests.polyhedral.loop_programs import loop_programs
+from tests.polyhedral.loop_programs import ROOM, loop_programs
 from texpr.errors import ScheduleError
-from texpr.ir.program import LoopKind, Program
+from texpr.ir.interpreter import interpret
+from texpr.ir.program import Program
 from texpr.polyhedral.judge import Judge
 from texpr.polyhedral.verdict import verdict_on
+from texpr.schedule import Schedule
 from texpr.schedule.primitives import PRIMITIVES
 from texpr.schedule.realise import realise
 from texpr.schedule.state import State, initial_state
@@ -46,9 +51,7 @@ def test_the_judge_agrees_with_brute_force(program: Program, seed: int, count: i
     finding = judge.first_fault(new)
     free = program.float_policy.order != "exact"
     (n,) = program.scalars
-    broken = {
-        size: keeps_every_dependence(program, new, {n: size}, free=free) for size in range(5)
-    }
+    broken = {size: keeps_every_dependence(program, new, {n: size}, free=free) for size in range(5)}
     if finding is None:
         event("accepted")
         for size, pair in broken.items():
@@ -65,7 +68,32 @@ def test_the_judge_agrees_with_brute_force(program: Program, seed: int, count: i
     assert pair is not None, f"refused, but nothing is broken:\n{verdict}\n{program}\n{new}"
 
 
-def with_kind(state: State, stage: str, loop: str, kind: LoopKind) -> Program:
-    """Return the program with a loop marked, whatever a judge would say."""
-    axis = next(axis for axis in state.leaves(stage) if axis.name == loop)
-    return realise(state.edit(axis, lambda node: replace(node, kind=kind)))
+@given(loop_programs(), st.integers(0, 1 << 30), st.integers(1, 5), st.integers(0, 5))
+@settings(max_examples=100)
+def test_what_is_accepted_computes_the_same(
+    program: Program, seed: int, count: int, size: int
+) -> None:
+    s = Schedule(program)
+    source = random.Random(seed)
+    for _ in range(count):
+        stage = source.choice(sorted(s.state.declared.stages))
+        name = source.choice(sorted(PRIMITIVES))
+        proposal = PRIMITIVES[name].sample(s.state, stage, source)
+        if proposal is not None:
+            with contextlib.suppress(ScheduleError):
+                getattr(s[stage], name)(*proposal[0], **proposal[1])
+    rng = np.random.default_rng(seed)
+    start = [rng.integers(-3, 4, (ROOM,) * buffer.ndim).astype(float) for buffer in program.buffers]
+    readings = []
+    kernel = texpr.build(s, list(program.args))
+    for run in (partial(interpret, program), partial(interpret, s.program), kernel):
+        arrays = [array.copy() for array in start]
+        with np.errstate(all="ignore"):
+            run(size, *arrays)
+        readings.append(arrays)
+    declared, scheduled, machine = readings
+    for a, b, c in zip(declared, scheduled, machine, strict=True):
+        exact = program.float_policy.order == "exact"
+        tolerance = 0 if exact else 1e-9
+        np.testing.assert_allclose(b, a, rtol=tolerance, err_msg=f"{program}\n{s}")
+        np.testing.assert_allclose(c, b, rtol=1e-9, err_msg=f"{program}\n{s}")

@@ -160,7 +160,9 @@ class ExprOperators:
                 f"np.{name}: {self} is an expression and has no value yet; "
                 f"call te's function, such as te.{_TE_NAME.get(name, name)}, in place of NumPy's"
             )
-        return spread(power if op == "pow" else binary, op, *inputs)
+        # NumPy passes its scalars to comparisons as arrays of rank 0.
+        scalars = (x[()] if isinstance(x, np.ndarray) and not x.ndim else x for x in inputs)
+        return spread(power if op == "pow" else binary, op, *scalars)
 
     def __bool__(self) -> bool:
         raise DTypeError(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass
 
-from texpr.ir.expr import Binary, Const, Expr, IfThenElse, Load, postorder
 from texpr.ir.dtypes import INT64
+from texpr.ir.expr import Binary, Const, Expr, IfThenElse, Load, int_value, postorder
 from texpr.ir.program import ONE, TRUE, ZERO
 from texpr.ir.simplify import simplify
 from texpr.kernel.expressions import Expressions
 from texpr.kernel.syntax import For
-from texpr.kernel.values import as_index
+from texpr.kernel.values import as_index, plain
 
 
 @dataclass(frozen=True)
@@ -48,37 +49,52 @@ def loop_range(names: Expressions, statement: For, guard: Expr, written: set[str
     DTypeError
         A bound that is no integer.
     """
-    ends: list[Expr] = []
-    for node in statement.bounds[:2]:
-        value = names.value(node)
-        with names.source.at(node):
-            end = simplify(as_index(value, "range"))
-        loads = [part for part in postorder(end) if isinstance(part, Load)]
-        for load in loads:
-            if load.buffer.name in written or load.buffer.name in names.local:
-                names.refuse(
-                    node, f"this end of a loop reads {load}, which the kernel writes",
-                    "write a loop over all there may be, with an if inside",
-                )  # fmt: skip
-        if loads and guard is not TRUE:
-            if any(isinstance(part, Load) and part.buffer.name in written for part in postorder(guard)):
-                names.refuse(
-                    node, f"this end of a loop reads {loads[0]} under a condition that changes",
-                    "take the loop out of the if, and put the if inside",
-                )  # fmt: skip
-            end = IfThenElse(guard, end, ZERO)
-        ends.append(end)
+    ends = [_end(names, node, guard, written) for node in statement.bounds[:2]]
     lower, upper = (ZERO, ends[0]) if len(ends) == 1 else (ends[0], ends[1])
-    step: object = 1
+    step = 1
     if len(statement.bounds) == 3:
-        step = names.value(statement.bounds[2])
-        if not isinstance(step, int) or step == 0:
-            what = "the step of a loop is not 0" if step == 0 else "the step of a loop is a number"
-            names.refuse(statement.bounds[2], what, "write range(first, end, 2), or -1")
-    assert isinstance(step, int)
+        node = statement.bounds[2]
+        known = int_value(plain(names.value(node)))
+        if known is None:
+            names.refuse(node, "the step of a loop is a number", "write range(first, end, 2)")
+        if known == 0:
+            names.refuse(node, "the step of a loop is not 0", "write 1, or -1 to go down")
+        step = known
     if step == 1:
         return Range(lower, upper, lower, 1)
     span = Binary("sub", upper, lower) if step > 0 else Binary("sub", lower, upper)
     width = Const(abs(step), INT64)
     rounded = Binary("floordiv", Binary("add", span, Binary("sub", width, ONE)), width)
     return Range(ZERO, simplify(rounded), lower, step)
+
+
+def _end(names: Expressions, node: ast.expr, guard: Expr, written: set[str]) -> Expr:
+    """Return one end of a range.
+
+    What it reads is read by the loop and not by a statement, so that no dependence is seen; that
+    is sound where nobody ever writes it.
+    """
+
+    def changes(load: Load) -> bool:
+        name = load.buffer.name
+        return name in written or names.parameters.named.get(name) is not load.buffer
+
+    value = names.value(node)
+    with names.source.at(node):
+        end = simplify(as_index(value, "range"))
+    loads = _loads(end)
+    for load in loads:
+        if changes(load):
+            what = f"this end of a loop reads {load}, which the kernel writes"
+            advice = "write a loop over all that there may be, with an if inside"
+            names.refuse(node, what, advice)
+    if not loads or guard is TRUE:
+        return end
+    if any(changes(load) for load in _loads(guard)):
+        what = f"this end of a loop reads {loads[0]} under a condition that the kernel changes"
+        names.refuse(node, what, "take the loop out of the if, and put the if inside")
+    return IfThenElse(guard, end, ZERO)
+
+
+def _loads(expr: Expr) -> list[Load]:
+    return [node for node in postorder(expr) if isinstance(node, Load)]

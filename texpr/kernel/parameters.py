@@ -80,19 +80,8 @@ class Parameters:
         TexprError
             It mentions something that no argument says.
         """
-        values: dict[Var, Expr] = {}
-        for var in free_vars(expr):
-            known = self.sizes.get(var.name, self.named.get(var.name))
-            if known is None or isinstance(known, Buffer) or known.dtype is not var.dtype:
-                hint = did_you_mean(var.name, [*self.sizes, *self.named])
-                raise TexprError(
-                    f"{what}: {var.name} follows from no argument{hint}; use it in the shape of "
-                    f"an array, or add an argument, {var.name}: texpr.size"
-                )
-            values[var] = known
-        if any(isinstance(node, Load) for node in postorder(expr)):
-            raise TexprError(f"{what}: {expr} reads an array that is no argument of this kernel")
-        return substitute(expr, values)
+        scalars = {name: arg for name, arg in self.named.items() if isinstance(arg, Var)}
+        return own_expression(expr, {**scalars, **self.sizes}, what)
 
     # ------------------------------------------------------------ annotations
 
@@ -216,6 +205,29 @@ class Parameters:
         is_it = isinstance(found, Var) and found.dtype is INT64 and found.name == name
         self.sizes[name] = found if is_it else size(name)
         return self.sizes[name]
+
+
+def own_expression(expr: Expr, known: Mapping[str, Var], what: str) -> Expr:
+    """Return ``expr`` with the variables that are ``known``, by name, in the place of others.
+
+    Raises
+    ------
+    TexprError
+        It mentions another name, or reads an array; ``what`` says where it stands.
+    """
+    values: dict[Var, Expr] = {}
+    for var in free_vars(expr):
+        found = known.get(var.name)
+        if found is None or found.dtype is not var.dtype:
+            hint = did_you_mean(var.name, known)
+            raise TexprError(
+                f"{what}: {var.name} follows from no argument{hint}; use it in the shape of an "
+                f"array, or add an argument, {var.name}: texpr.size"
+            )
+        values[var] = found
+    if any(isinstance(node, Load) for node in postorder(expr)):
+        raise TexprError(f"{what}: {expr} reads an array; use sizes and scalar arguments")
+    return substitute(expr, values)
 
 
 class _Names(dict[str, Any]):

@@ -93,9 +93,9 @@ class Dependences:
         for first in known:
             if first.kind == "output" and first.source is dependence.source:
                 for second in known:
-                    if second.source is first.sink and second.sink is dependence.sink:
-                        if second.kind == "flow" and first.missing is None:
-                            pairs = pairs.subtract(first.pairs.apply_range(second.pairs))
+                    follows = second.source is first.sink and second.sink is dependence.sink
+                    if follows and second.kind == "flow" and first.missing is None:
+                        pairs = pairs.subtract(first.pairs.apply_range(second.pairs))
         return replace(dependence, pairs=pairs)
 
     def _between(self, source: Touch, sink: Touch) -> Dependence | None:
@@ -150,29 +150,3 @@ def chain_operator(touch: Touch, policy: FloatPolicy) -> str | None:
     if policy.order == "exact" and store.buffer.dtype.is_float:
         return operator if operator in _EXACT_ON_FLOATS else None
     return operator
-
-
-def uninitialised(scop: Scop, dependences: Dependences) -> list[tuple[Touch, isl.Set, bool]]:
-    """Return the reads of scratch that nothing may have written before: instances, and if surely.
-
-    Arguments are written by the caller.
-    """
-    arguments = set(scop.program.buffers)
-    found = []
-    for statement in scop.statements:
-        for touch in statement.touches:
-            if touch.access.is_write or touch.access.buffer in arguments:
-                continue
-            bare = touch.cells.over.domain()
-            certain = touch.cells.is_exact
-            for dependence in dependences:
-                if dependence.kind == "flow" and dependence.sink is touch:
-                    if dependence.source.cells.is_exact:
-                        bare = bare.subtract(dependence.pairs.range())
-                    else:
-                        certain = False
-            if not bare.is_empty():
-                found.append((touch, bare, certain))
-    return found
-
-

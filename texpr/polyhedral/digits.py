@@ -20,7 +20,6 @@ from texpr.ir.program import ZERO
 from texpr.ir.visitor import Rewriter, Visit
 from texpr.polyhedral.context import IN, OUT
 
-
 DIGITS = 2
 COLUMNS = 4
 """How many columns :attr:`Digits.columns` has."""
@@ -116,11 +115,11 @@ def compare_alike(space: isl.Space, first: int) -> isl.Map:
         less = everything.order_lt(a, number, b, number)
         apart = less.order_lt(a, high, b, high)
         # One more in the high digit is at least a base more, but for the low digits.
-        weights = ((b, number, 1), (a, number, -1), (a, base, -1), (b, low, -1), (a, low, 1))
-        found = found.union(_constrained(apart, weights, is_equality=False))
+        steps = [(b, number, 1), (a, number, -1), (a, base, -1), (b, low, -1), (a, low, 1)]
+        found = found.union(_constrained(apart, steps, is_equality=False))
         same = less.equate(IN, high, OUT, high).order_lt(a, low, b, low)
-        weights = ((b, number, 1), (a, number, -1), (b, low, -1), (a, low, 1))
-        found = found.union(_constrained(same, weights, is_equality=True))
+        steps = [(b, number, 1), (a, number, -1), (b, low, -1), (a, low, 1)]
+        found = found.union(_constrained(same, steps, is_equality=True))
     return found
 
 

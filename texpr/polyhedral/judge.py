@@ -1,4 +1,4 @@
-"""The judge: may a program run in another order?
+"""The judge, who says whether a program may run in another order.
 
 One question for every transformation, asked of the whole schedule at once: does any pair of
 instances that depend on each other change its order, or lose it in the lanes of a vectorized loop
@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Literal, TypeAlias
 
 import islpy as isl
@@ -83,46 +84,64 @@ class Judge:
             sink = statements[dependence.sink.statement.label]
             yield from self._kept(dependence, source, sink)
 
+    def reordered_chains(self, proposed: Program) -> list[Dependence]:
+        """Return the reductions whose terms ``proposed`` adds in another order, or in lanes."""
+        scop = Scop(proposed, self.scop.analysis)
+        found = []
+        for dependence in self.dependences:
+            if dependence.chain is not None and dependence.kind == "flow":
+                label = dependence.source.statement.label
+                moved = _Moved(dependence, scop[label], scop[dependence.sink.statement.label])
+                if self.scop.analysis.ask(partial(moved.pairs_at, isl.Map.lex_ge)) is not None:
+                    found.append(dependence)
+        return found
+
     def _kept(
         self, dependence: Dependence, source: Statement, sink: Statement
     ) -> Iterator[Finding]:
         shared = _shared_columns(source, sink)
         if _is_before(source, sink, shared):
             return
-        keys = [key for key in source.digits if key in sink.digits]
-        first = source.time_and(keys) if keys else source.time
-        second = sink.time_and(keys) if keys else sink.time
-        missing = dependence.missing or first.missing or second.missing
-        ask = self.scop.analysis.ask
-        depth, extra = source.scop.depth, len(keys) * COLUMNS
-
-        def moved() -> isl.Map:
-            times = dependence.pairs.apply_domain(first.over).apply_range(second.over)
-            for place in range(len(keys)):
-                space = times.domain().get_space()
-                times = times.intersect(compare_alike(space, depth + place * COLUMNS))
-            return times
-
-        times = ask(moved)
-        if isinstance(times, Unknown):
-            yield Finding("order", dependence, None, missing=str(times))
-            return
+        moved, ask = _Moved(dependence, source, sink), self.scop.analysis.ask
         for fault, loop, wrong in _questions(dependence, source, sink, shared):
-
-            def question(wrong: Wrong = wrong) -> isl.Map | None:
-                relation = wrong(times.domain().get_space().drop_dims(SET, depth, extra))
-                relation = relation.add_dims(IN, extra).add_dims(OUT, extra)
-                bad = times.intersect(relation)
-                if bad.is_empty():
-                    return None
-                back = first.over.apply_range(bad).apply_range(second.over.reverse())
-                return back.intersect(dependence.pairs)
-
-            answer = ask(question)
+            answer = ask(partial(moved.pairs_at, wrong))
             if isinstance(answer, Unknown):
                 yield Finding(fault, dependence, None, loop, str(answer))
             elif answer is not None:
-                yield Finding(fault, dependence, answer, loop, missing and str(missing))
+                yield Finding(fault, dependence, answer, loop, moved.missing)
+
+
+class _Moved:
+    """A dependence at the times that its instances have in a proposed program."""
+
+    def __init__(self, dependence: Dependence, source: Statement, sink: Statement) -> None:
+        self.dependence = dependence
+        keys = [key for key in source.digits if key in sink.digits]
+        self.first = source.time_and(keys) if keys else source.time
+        self.second = sink.time_and(keys) if keys else sink.time
+        self.depth, self.digits = source.scop.depth, len(keys)
+        missing = dependence.missing or self.first.missing or self.second.missing
+        self.missing = None if missing is None else str(missing)
+
+    @cached_property
+    def times(self) -> isl.Map:
+        """The pairs of times."""
+        pairs = self.dependence.pairs
+        times = pairs.apply_domain(self.first.over).apply_range(self.second.over)
+        for place in range(self.digits):
+            alike = compare_alike(times.domain().get_space(), self.depth + place * COLUMNS)
+            times = times.intersect(alike)
+        return times
+
+    def pairs_at(self, wrong: Wrong) -> isl.Map | None:
+        """Return the instances that are at ``wrong`` times, None where there are none."""
+        extra = self.digits * COLUMNS
+        space = self.times.domain().get_space().drop_dims(SET, self.depth, extra)
+        bad = self.times.intersect(wrong(space).add_dims(IN, extra).add_dims(OUT, extra))
+        if bad.is_empty():
+            return None
+        back = self.first.over.apply_range(bad).apply_range(self.second.over.reverse())
+        return back.intersect(self.dependence.pairs)
 
 
 Wrong: TypeAlias = Callable[[isl.Space], isl.Map]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeAlias, Union
+from typing import TypeAlias
 
 import islpy as isl
 
@@ -24,7 +24,7 @@ from texpr.polyhedral.digits import DigitFinder, Digits
 from texpr.polyhedral.domain import Around, Domain, facts_of, parameters, placed_domain
 from texpr.polyhedral.region import NotAffine, Region
 
-Column: TypeAlias = Union[int, Loop]
+Column: TypeAlias = int | Loop
 """A component of time: a textual position, or the value of a loop's variable."""
 
 
@@ -249,13 +249,15 @@ class Scop:
     def __str__(self) -> str:
         lines = []
         for statement in self.statements:
-            domain = statement.time.over.domain()
-            lines.append(f"{statement.label}: {domain}")
-            lines.append(f"    time   {statement.time.over}")
+            known = statement.frame.all_of(self.facts).over.params()
+            time = statement.time.over.gist_params(known)
+            lines.append(f"{statement.label}: {time.domain()}")
+            lines.append(f"    time   {time}")
             for touch in statement.touches:
                 verb = "writes" if touch.access.is_write else "reads "
                 may = "" if touch.cells.is_exact else "  (may)"
-                lines.append(f"    {verb} {touch.access.buffer.name}  {touch.cells.over}{may}")
+                cells = touch.cells.over.gist_params(known)
+                lines.append(f"    {verb} {touch.access.buffer.name}  {cells}{may}")
         return "\n".join(lines)
 
 
@@ -276,8 +278,7 @@ def _affine_part(domain: Domain, frame: Frame) -> Domain:
     others = tuple(
         other
         for other in domain.others
-        if not isinstance(other, Binary)
-        or all(affine(side) is not None for side in _sides(other))
+        if not isinstance(other, Binary) or all(affine(side) is not None for side in _sides(other))
     )
     return Domain(domain.dims, spans, others)
 

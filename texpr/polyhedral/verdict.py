@@ -76,8 +76,10 @@ class Verdict:
         before = _named(source, sink)
         after = _named(sink, source)
         return [
-            f"  {where}instance {after} {second} {self.cell}, which instance {before} {first} "
-            f"({self.dependence} dependence);",
+            (
+                f"  {where}instance {after} {second} {self.cell}, which instance {before} {first} "
+                f"({self.dependence} dependence);"
+            ),
             f"  the declared order runs {before} first; {self._proposal(before, after)}",
         ]
 

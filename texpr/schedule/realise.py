@@ -146,10 +146,10 @@ class _Nest:
         scratch.
         """
         used = set(buffers_in(body))
-        for buffer, home in reversed(self.state.declared.homes.items()):
-            if buffer in used and self.is_known(home, inside):
-                if outside is None or not self.is_known(home, outside):
-                    body = Alloc(buffer, body)
+        for buffer, home in reversed([*self.state.declared.homes.items()]):
+            is_new = outside is None or not self.is_known(home, outside)
+            if is_new and buffer in used and self.is_known(home, inside):
+                body = Alloc(buffer, body)
         return body
 
     def is_known(self, axes: Sequence[IterVar], scope: _Scope) -> bool:

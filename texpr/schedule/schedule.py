@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 from texpr.errors import IllegalScheduleError, ScheduleError, did_you_mean
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import Program
+from texpr.polyhedral.initialised import check_initialised
 from texpr.polyhedral.verdict import Verdict, verdict_on
 from texpr.schedule.legality import alternatives, judge_of
 from texpr.schedule.primitives import PRIMITIVES
 from texpr.schedule.realise import realise
+from texpr.schedule.report import Report, report_on
 from texpr.schedule.stage import Stage, step_of
 from texpr.schedule.state import State, initial_state, unknown_stage
 from texpr.schedule.trace import Trace, trace_of
@@ -175,6 +177,33 @@ class Schedule:
         self._history = (*self._history, state)
         return tuple(made)
 
+    def report(self) -> Report:
+        """Return which reductions are computed in another order, and what that may cost.
+
+        >>> from texpr import te
+        >>> A, k = te.placeholder((64,), name="A"), te.reduce_axis((0, 64), name="k")
+        >>> S = te.compute((), lambda: te.sum(A[k], axis=k), name="S")
+        >>> s = te.create_schedule(S.op)
+        >>> k_o, k_i = s[S].split(k, factor=8)
+        >>> s[S].reorder(k_i, k_o)
+        >>> print(s.report())
+        float policy: reassoc; a product and a sum may be fused
+          S: 64 terms of float32 are combined in another order; ... by 2*(64 - 1)*5.96e-08 times ...
+        """
+        return report_on(self.state)
+
+    def check_initialised(self) -> None:
+        """Refuse a program that reads scratch which nothing wrote before.
+
+        Raises
+        ------
+        UninitializedError
+            There is such a read.
+        """
+        # A tensor is computed whole by its operation.
+        if not all(buffer.is_computed for buffer in self.state.declared.homes):
+            check_initialised(judge_of(self.state))
+
     def why_not(
         self, primitive: str, stage: str, loops: tuple[IterVar, ...], values: dict[str, Any]
     ) -> Verdict | None:
@@ -182,8 +211,7 @@ class Schedule:
         try:
             self.copy().apply_primitive(primitive, stage, loops, values)
         except IllegalScheduleError as error:
-            assert isinstance(error.verdict, Verdict)
-            return error.verdict
+            return error.verdict if isinstance(error.verdict, Verdict) else None
         except ScheduleError as error:
             return Verdict(primitive, "impossible", "arguments", reason=str(error))
         return None

@@ -33,7 +33,6 @@ class Step:
     keywords: Mapping[str, Any]
     made: tuple[str, ...]
 
-
     def __str__(self) -> str:
         args = [_shown(value) for value in self.positional]
         args += [f"{name}={_shown(value)}" for name, value in self.keywords.items()]

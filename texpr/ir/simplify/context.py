@@ -263,9 +263,10 @@ class Context:
             if not pending:
                 break
             current, settled = pending.pop()
-            term, facts = self._innermost(current, settled)
-            if not facts:
+            found = self._innermost(current, settled)
+            if found is None:
                 continue
+            term, facts = found
             settled |= {term}
             pending.append((current, settled))
             for fact in reversed(facts):
@@ -280,7 +281,7 @@ class Context:
         low, high = self.range_of(expr)
         return low > 0 or high < 0 or self.is_nonnegative(self.exact_sum(expr).shifted(-1))
 
-    def _innermost(self, total: Sum, settled: frozenset[Expr]) -> tuple[Expr | None, list[Sum]]:
+    def _innermost(self, total: Sum, settled: frozenset[Expr]) -> tuple[Expr, list[Sum]] | None:
         """Return the innermost term that is not settled, and the facts that can cancel it."""
         terms = sorted(total.terms, key=self._rank, reverse=True)
         for term in terms:
@@ -291,7 +292,7 @@ class Context:
             facts = [fact for fact in known if fact.terms.get(term, 0) * coefficient > 0]
             if facts:
                 return term, facts
-        return None, []
+        return None
 
     def _rank(self, term: Expr) -> int:
         """Operators such as ``//`` and min come first, then variables from the inside out."""

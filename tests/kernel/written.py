@@ -1,0 +1,41 @@
+"""Kernels out of text, as a file or a notebook's cell would hold them."""
+
+from __future__ import annotations
+
+import itertools
+import linecache
+import math
+import textwrap
+from typing import Any
+
+import numpy as np
+
+import texpr.kernel
+from texpr import te
+
+_numbers = itertools.count()
+
+NAMES: dict[str, Any] = {
+    "texpr": texpr.kernel,
+    "te": te,
+    "np": np,
+    "math": math,
+    **{name: getattr(texpr.kernel, name) for name in texpr.kernel.__all__},
+    **{name: texpr.kernel.size(name) for name in ("N", "M", "K")},
+}
+"""What the sources of the tests may use without importing it."""
+
+
+def executed(source: str, **names: Any) -> dict[str, Any]:
+    """Execute ``source`` where its text can be read again, and return its names."""
+    text = textwrap.dedent(source)
+    file = f"/written/kernel_{next(_numbers)}.py"
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    known = {**NAMES, **names}
+    exec(compile(text, file, "exec"), known)
+    return known
+
+
+def kernel_of(source: str, **names: Any) -> Any:
+    """Return the kernel that ``source`` defines: a decorated ``f``, or the body of one."""
+    return executed(source, **names)["f"]

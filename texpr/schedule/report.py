@@ -1,0 +1,85 @@
+"""What a schedule did to the order of floating-point sums, and what that may cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from texpr.ir.dtypes import DType
+from texpr.ir.expr import Expr
+from texpr.ir.program import ONE, FloatPolicy
+from texpr.ir.simplify import simplify
+from texpr.polyhedral.dependences import Dependence
+from texpr.schedule.legality import judge_of
+from texpr.schedule.realise import realise
+from texpr.schedule.state import State
+
+# Digits of a float's significand, the hidden one included.
+SIGNIFICAND_BITS = {32: 24, 64: 53}
+
+
+@dataclass(frozen=True)
+class Reordered:
+    """A reduction whose terms are combined in another order than the declared one.
+
+    ``terms`` is how many there are. Two orders of a sum differ by at most ``2*(terms - 1)*u``
+    times the sum of the absolute values of the terms, to first order in the unit roundoff ``u``;
+    of a product, by that times the absolute value of the product.
+
+    Source: N. Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., section 4.2.
+    """
+
+    stage: str
+    operator: str
+    dtype: DType
+    terms: Expr
+
+    @property
+    def unit_roundoff(self) -> float:
+        """Half the distance from 1 to the next number."""
+        return float(2.0 ** -SIGNIFICAND_BITS[self.dtype.bits])
+
+    def __str__(self) -> str:
+        if not self.dtype.is_float or self.operator in ("min", "max"):
+            return f"{self.stage}: the order of {self.operator} changed, which changes no value"
+        whole = "|product|" if self.operator == "mul" else "sum of |terms|"
+        return (
+            f"{self.stage}: {self.terms} terms of {self.dtype} are combined in another order; the "
+            f"result may differ by 2*({self.terms} - 1)*{self.unit_roundoff:.3g} times the {whole}"
+        )
+
+
+@dataclass(frozen=True)
+class Report:
+    """The float policy of a schedule, and the reductions that it made use of it for."""
+
+    policy: FloatPolicy
+    reordered: tuple[Reordered, ...]
+
+    def __str__(self) -> str:
+        fused = "may be fused" if self.policy.contract else "are not fused"
+        lines = [f"float policy: {self.policy.order}; a product and a sum {fused}"]
+        lines += [f"  {one}" for one in self.reordered]
+        if not self.reordered:
+            lines.append("  every reduction keeps its declared order")
+        return "\n".join(lines)
+
+
+def report_on(state: State) -> Report:
+    """Return what ``state`` does to the order of reductions."""
+    found: dict[str, Reordered] = {}
+    for dependence in judge_of(state).reordered_chains(realise(state)):
+        one = _reordered(dependence)
+        found.setdefault(one.stage, one)
+    return Report(state.declared.program.float_policy, tuple(found.values()))
+
+
+def _reordered(dependence: Dependence) -> Reordered:
+    statement = dependence.source.statement
+    block, (store, *_) = statement.block, statement.block.stores
+    used = {id(node) for index in store.indices for node in (index, *index.children)}
+    # The axes that do not choose the cell are those that it is reduced over.
+    terms: Expr = ONE
+    for axis in block.iters:
+        if id(axis.var) not in used and axis.dom is not None:
+            terms = terms * axis.extent
+    return Reordered(block.name, dependence.chain or "", store.value.dtype, simplify(terms))
