@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from texpr import config
-from texpr.config import ConfigError
+from texpr.errors import ConfigError
 
 ROOT = Path(__file__).parents[1]
 

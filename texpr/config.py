@@ -11,13 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from texpr.errors import TexprError, did_you_mean
+from texpr.errors import ConfigError, did_you_mean
 
 PREFIX = "TEXPR_"
-
-
-class ConfigError(TexprError, ValueError):
-    """An environment variable whose value means nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,11 @@ from functools import partial
 from typing import Any
 
 from texpr.bind import bind_arguments
-from texpr.debug import BuildLog
+from texpr.debug import CODE, ENDS, SETS, BuildLog
 from texpr.errors import DTypeError, LoweringError, shown
 from texpr.ir.program import Program
 from texpr.polyhedral.bounds import check_bounds
+from texpr.polyhedral.scop import Scop
 from texpr.schedule import Schedule
 from texpr.target.kernel import Kernel, make_kernel
 from texpr.target.llvm.compile import compile_program
@@ -112,7 +113,10 @@ def build(
     log = _checked_log("build", schedule, name)
     machine = Target.of(target)
     lowered = _lower(schedule, args, machine, log, PASSES)
-    compiled = log.stage("compile", partial(compile_program, lowered, machine))
+    log.show("lowered", ENDS, lambda: str(lowered))
+    compiled = log.timed("compile", partial(compile_program, lowered, machine))
+    log.show("llvm", CODE, lambda: compiled.code.llvm)
+    log.show("asm", CODE, lambda: compiled.code.asm)
     return make_kernel(
         program=lowered,
         signature=Signature.of(lowered),
@@ -147,6 +151,7 @@ def _lower(
     passes: Sequence[tuple[str, Pass]],
 ) -> Program:
     program = log.stage("realise", lambda: schedule.program)
+    log.show("sets", SETS, lambda: str(Scop.of(program)))
     program = log.stage("bind_arguments", lambda: bind_arguments(program, args, log.name))
     schedule.check_initialised()
     program = log.stage("check_bounds", partial(check_bounds, program))

@@ -59,6 +59,10 @@ class TargetError(TexprError, ValueError):
     """A target that does not exist or lacks what was asked of it."""
 
 
+class ConfigError(TexprError, ValueError):
+    """An environment variable whose value means nothing."""
+
+
 class TuneError(TexprError, RuntimeError):
     """A search that found nothing that could be measured."""
 

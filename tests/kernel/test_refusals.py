@@ -137,7 +137,7 @@ EXPRESSIONS = [
     ("WEIGHTS[0]", "WEIGHTS", "WEIGHTS is an array outside the kernel; pass it as an argument"),
     ("TABLE[0]", "TABLE", "TABLE is an object of type list"),
     ("n()", "n", "n is no function"),
-    ("texpr.empty(3)", None, "texpr.empty stands inside an expression"),
+    ("texpr.empty(3) + 1", "texpr.empty(3)", "texpr.empty stands inside an expression"),
     ("max(n)", None, "max: 1 arguments were given; it takes at least 2"),
     ("max(n, key=n)", "n", "max takes its arguments by position"),
     ("math.log(alpha, 2.0)", None, "log: 2 arguments were given; it takes 1"),

@@ -32,7 +32,7 @@ def executed(source: str, **names: Any) -> dict[str, Any]:
     file = f"/written/kernel_{next(_numbers)}.py"
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     known = {**NAMES, **names}
-    exec(compile(text, file, "exec"), known)
+    exec(compile(text, file, "exec", dont_inherit=True), known)
     return known
 
 

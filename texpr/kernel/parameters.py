@@ -129,12 +129,11 @@ class Parameters:
 
     def _evaluated(self, annotation: object, node: ast.AST) -> Any:
         """Return what an annotation means; a string is evaluated where the function stands."""
-        if not isinstance(annotation, str):
-            return annotation
+        names = _Names({**self.named, **self.sizes}, self.outside)
         try:
-            code = compile(annotation, self.source.file, "eval")
-            names = _Names({**self.named, **self.sizes}, self.outside)
-            return eval(code, {}, names)  # noqa: S307 - it is the user's own annotation
+            while isinstance(annotation, str):
+                code = compile(annotation, self.source.file, "eval", dont_inherit=True)
+                annotation = eval(code, {}, names)  # noqa: S307 - the user's own annotation
         except NameError as error:
             raise self.source.error(KernelError, node, self._not_defined(error)) from None
         except SyntaxError as error:
@@ -142,6 +141,7 @@ class Parameters:
             raise self.source.error(KernelError, node, text) from None
         except TexprError as error:
             raise self.source.error(type(error), node, str(error)) from None
+        return annotation
 
     def _not_defined(self, error: NameError) -> str:
         return (

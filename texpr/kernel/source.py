@@ -102,7 +102,7 @@ class Source:
         """
         line = self.lines[self.line_of(node) - self.first_line].rstrip("\n")
         head: ast.AST = node
-        if hasattr(node, "body") and isinstance(node, ast.stmt):
+        if isinstance(node, ast.stmt) and (hasattr(node, "body") or hasattr(node, "cases")):
             ends = [*getattr(node, "items", ()), getattr(node, "iter", None)]
             ends += [getattr(node, "test", None), getattr(node, "subject", None)]
             found = [end.context_expr if isinstance(end, ast.withitem) else end for end in ends]

@@ -48,6 +48,8 @@ class _Around:
 
     axis: IterVar
     var: Var
+    written: set[str]
+    """The names that its body writes."""
 
 
 @dataclass
@@ -144,13 +146,14 @@ class Translation:
     def scalar_value(self, scalar: Scalar, node: ast.AST) -> Value:
         """Return the value of a scalar that lives in memory."""
         kind = self.types.get(scalar)
-        if kind is None:
-            if not self.is_final:
-                raise Untyped
-            self.names.refuse(
-                node, f"{scalar.name} is read before anything was assigned to it",
-                "assign it first",
-            )  # fmt: skip
+        if kind is None and not self.is_final:
+            raise Untyped
+        may_have_value = scalar in self.found or any(
+            scalar.name in loop.written for loop in self.loops
+        )
+        if kind is None or (self.is_final and not may_have_value):
+            what = f"{scalar.name} is read before anything was assigned to it"
+            self.names.refuse(node, what, "assign it first")
         load = Load(self.buffer_of(scalar, kind), ())
         return Weak(load) if kind.is_weak else load
 
@@ -272,7 +275,7 @@ class Translation:
         axis = IterVar(name, (run.lower, run.upper))
         at_loops = {loop.axis.var: loop.var for loop in self.loops}
         lower, upper = substitute(run.lower, at_loops), substitute(run.upper, at_loops)
-        around = _Around(axis, Var(name))
+        around = _Around(axis, Var(name), names_written(statement.body))
         self.loops.append(around)
         self.names.bound[name] = Weak(run.value(axis.var))
         body = self.body(statement, statement.body)

@@ -118,7 +118,7 @@ class Schedule:
         stage = self.state.stage_around(axis)
         if stage is None:
             raise ScheduleError(
-                f"{what}: {axis.name!r} is no loop of this schedule, or no longer; ask s.loop(name)"
+                f"{what}: {str(axis)!r} is no loop of this schedule, or no longer; ask s.loop(name)"
             )
         return self.stage(stage)
 
