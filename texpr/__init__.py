@@ -1,9 +1,12 @@
 """texpr: fast numeric kernels from tensor expressions, every transformation checked exactly."""
 
 from texpr import te
+from texpr.create import create_schedule
 from texpr.driver import build, lower
 from texpr.errors import (
+    ArgumentError,
     BoundsError,
+    ConfigError,
     DTypeError,
     IllegalScheduleError,
     InternalError,
@@ -15,5 +18,68 @@ from texpr.errors import (
     TuneError,
     UninitializedError,
 )
+from texpr.kernel import (
+    LoopKernel,
+    b1,
+    bool_,
+    empty,
+    f32,
+    f64,
+    i8,
+    i16,
+    i32,
+    i64,
+    kernel,
+    require,
+    size,
+    u8,
+    u16,
+    u32,
+    u64,
+)
+from texpr.schedule import Schedule, Trace
 from texpr.target.kernel import Kernel
 from texpr.target.target import Target
+from texpr.version import __version__
+
+__all__ = [
+    "ArgumentError",
+    "BoundsError",
+    "ConfigError",
+    "DTypeError",
+    "IllegalScheduleError",
+    "InternalError",
+    "Kernel",
+    "LoopKernel",
+    "LoweringError",
+    "Schedule",
+    "ScheduleError",
+    "ShapeError",
+    "Target",
+    "TargetError",
+    "TexprError",
+    "Trace",
+    "TuneError",
+    "UninitializedError",
+    "__version__",
+    "b1",
+    "bool_",
+    "build",
+    "create_schedule",
+    "empty",
+    "f32",
+    "f64",
+    "i16",
+    "i32",
+    "i64",
+    "i8",
+    "kernel",
+    "lower",
+    "require",
+    "size",
+    "te",
+    "u16",
+    "u32",
+    "u64",
+    "u8",
+]

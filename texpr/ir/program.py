@@ -244,6 +244,10 @@ class Block(Stmt):
 STMT_NODES: tuple[type[Stmt], ...] = (Seq, Loop, If, Let, Alloc, Store, Block)
 
 
+FloatOrder: TypeAlias = Literal["exact", "reassoc", "fast"]
+FLOAT_ORDERS: tuple[FloatOrder, ...] = ("exact", "reassoc", "fast")
+
+
 @dataclass(frozen=True)
 class FloatPolicy:
     """What compiled floating-point arithmetic may do beyond IEEE 754's letter.
@@ -253,7 +257,7 @@ class FloatPolicy:
     neither NaN nor infinity. ``contract``: a product and a sum may be fused and round once.
     """
 
-    order: Literal["exact", "reassoc", "fast"] = "reassoc"
+    order: FloatOrder = "reassoc"
     contract: bool = True
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from texpr.errors import ScheduleError
 from texpr.ir.itervar import IterVar
-from texpr.ir.program import FloatPolicy
+from texpr.ir.program import FLOAT_ORDERS, FloatPolicy
 from texpr.schedule import Schedule, Stage
 from texpr.te.declare import checked_name
 from texpr.te.program import as_operations, declaration
@@ -98,9 +98,10 @@ def create_schedule(
             B[i] = A[i]*2.0
     """
     operations = as_operations(ops)
-    if fp not in ("exact", "reassoc", "fast"):
+    if fp not in FLOAT_ORDERS:
         raise ScheduleError(
-            f"create_schedule: fp={fp!r} is unknown; it is one of 'exact', 'reassoc', 'fast'"
+            f"create_schedule: fp={fp!r} is unknown; it is one of "
+            f"{', '.join(map(repr, FLOAT_ORDERS))}"
         )
     policy = FloatPolicy(fp, contract)
     own = operations[-1].name if name is None else checked_name(name, "create_schedule")

@@ -1,0 +1,49 @@
+"""One way to open a schedule on whatever was declared: tensor expressions or a loop kernel."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Literal
+
+from texpr import te
+from texpr.errors import ScheduleError
+from texpr.ir.program import FLOAT_ORDERS, FloatPolicy
+from texpr.kernel.loop_kernel import LoopKernel
+from texpr.schedule import Schedule
+
+
+def create_schedule(
+    declared: Any,
+    fp: Literal["exact", "reassoc", "fast"] | None = None,
+    *,
+    contract: bool = True,
+) -> Any:
+    """Return a schedule of a loop kernel, or of tensor expressions, in declared order.
+
+    Parameters
+    ----------
+    declared : LoopKernel, Operation or Tensor, or a list of operations
+    fp : "exact", "reassoc" or "fast", optional
+        What floating-point arithmetic may do: keep every operation in its order; combine the
+        terms of a reduction in any order; rearrange anything, assuming neither NaN nor infinity.
+        A loop kernel declares an order and starts as ``"exact"``; tensor expressions declare none
+        and start as ``"reassoc"``.
+    contract : bool
+        Whether a product and a sum may be fused and round once.
+
+    Raises
+    ------
+    ScheduleError
+        An unknown ``fp``.
+    TexprError
+        ``declared`` declares nothing to compute.
+    """
+    if not isinstance(declared, LoopKernel):
+        return te.create_schedule(declared, fp or "reassoc", contract=contract)
+    order = fp or "exact"
+    if order not in FLOAT_ORDERS:
+        raise ScheduleError(
+            f"create_schedule: fp={fp!r} is unknown; it is one of "
+            f"{', '.join(map(repr, FLOAT_ORDERS))}"
+        )
+    return Schedule(replace(declared.program, float_policy=FloatPolicy(order, contract)))
