@@ -151,10 +151,13 @@ def _lower(
     passes: Sequence[tuple[str, Pass]],
 ) -> Program:
     program = log.stage("realise", lambda: schedule.program)
+    args = schedule.default_args if args is None else args
     log.show("sets", SETS, lambda: str(Scop.of(program)))
     program = log.stage("bind_arguments", lambda: bind_arguments(program, args, log.name))
     schedule.check_initialised()
-    program = log.stage("check_bounds", partial(check_bounds, program))
+    decide = schedule.sizes_may_decide
+    bounded = partial(check_bounds, program, sizes_may_decide=decide)
+    program = log.stage("check_bounds", bounded)
     for pass_name, run in passes:
         program = log.stage(pass_name, partial(run, program, target))
     return program

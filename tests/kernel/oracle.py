@@ -26,9 +26,7 @@ def run_python(kernel: LoopKernel, args: Sequence[Any]) -> None:
     sizes = {var.name: int(scope[var]) for var in kernel.program.params if var.is_size}
     function: Any = kernel.function
     free = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
-    closure = tuple(
-        types.CellType(sizes[name]) if name in sizes else cell for name, cell in free
-    )
+    closure = tuple(types.CellType(sizes[name]) if name in sizes else cell for name, cell in free)
     names = {**function.__globals__, **sizes}
     plain = types.FunctionType(function.__code__, names, function.__name__, None, closure)
     with np.errstate(all="ignore"):

@@ -100,7 +100,8 @@ class Writer:
             return self.choice("alpha", self.element("B"), *self.known("r"))
         a = self.single(depth - 1)
         if kind < 4:
-            return f"({a} {self.choice('+', '-')} {self.choice(self.single(depth - 1), self.weak(1), '0.1')})"
+            b = self.choice(self.single(depth - 1), self.weak(1), "0.1")
+            return f"({a} {self.choice('+', '-')} {b})"
         if kind == 4:
             return f"({self.choice('0.5', '-0.3', '1')} * {a})"
         if kind == 5:
@@ -157,7 +158,7 @@ class Writer:
         self.depth -= 1
 
     def statement(self, room: int) -> None:
-        kind = self.number(0, 13 if room else 8)
+        kind = self.number(0, 17 if room else 8)
         if kind < 3:
             self.assign_element()
         elif kind < 6:
@@ -168,9 +169,9 @@ class Writer:
             self.assign_together()
         elif kind == 8:
             self.update()
-        elif kind < 11:
+        elif kind < 14:
             self.loop(room)
-        elif kind < 13:
+        elif kind < 17:
             self.branch(room)
         else:
             self.local_array()

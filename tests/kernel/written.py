@@ -10,18 +10,19 @@ from typing import Any
 
 import numpy as np
 
-import texpr.kernel
+import texpr
 from texpr import te
+from texpr.kernel import __all__ as exported
 
 _numbers = itertools.count()
 
 NAMES: dict[str, Any] = {
-    "texpr": texpr.kernel,
+    "texpr": texpr,
     "te": te,
     "np": np,
     "math": math,
-    **{name: getattr(texpr.kernel, name) for name in texpr.kernel.__all__},
-    **{name: texpr.kernel.size(name) for name in ("N", "M", "K")},
+    **{name: getattr(texpr, name) for name in exported},
+    **{name: texpr.size(name) for name in ("N", "M", "K")},
 }
 """What the sources of the tests may use without importing it."""
 

@@ -14,6 +14,7 @@ from texpr.ir.program import TRUE, ZERO, Block, FloatPolicy, Loop, Program, Stmt
 
 # No subscript of these programs leaves it: extents are 5 at most, coefficients 2, offsets 2.
 ROOM = 64
+MAX_SIZE = 5
 SHIFT = 24
 
 
@@ -89,11 +90,12 @@ class Maker:
 
 @st.composite
 def loop_programs(draw: st.DrawFn) -> Program:
-    """One or two nests of up to three loops over two arrays, with a symbolic size ``n``."""
+    """One or two nests of up to three loops over two arrays, with a symbolic size ``n`` up to 5."""
     n = Var("n", is_size=True)
     room = Const(ROOM, INT64)
     arrays = [Buffer("A", (room,), FLOAT64), Buffer("B", (room, room), FLOAT64)]
     maker = Maker(draw, n, arrays)
     nests = [maker.nest(draw(st.integers(1, 3)), ()) for _ in range(draw(st.integers(1, 2)))]
     order = draw(st.sampled_from(["exact", "reassoc"]))
-    return Program("random", (n, *arrays), seq(*nests), float_policy=FloatPolicy(order))
+    small = Binary("le", n, Const(MAX_SIZE, INT64))
+    return Program("random", (n, *arrays), seq(*nests), (small,), FloatPolicy(order))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from texpr.ir.dtypes import INT64
-from texpr.ir.expr import Const, Expr, ExprOperators, Var, binary, spread
+from texpr.ir.expr import Const, Expr, ExprOperators, Var, binary, int_value, spread
 
 
 class IterVar(ExprOperators):
@@ -39,7 +39,10 @@ class IterVar(ExprOperators):
     def extent(self) -> Expr:
         """How many values it takes."""
         lower, upper = self._declared()
-        return upper if isinstance(lower, Const) and lower.value == 0 else upper - lower
+        first, end = int_value(lower), int_value(upper)
+        if first is not None and end is not None:
+            return Const(end - first, INT64)
+        return upper if first == 0 else upper - lower
 
     def _declared(self) -> tuple[Expr, Expr]:
         if self.dom is None:

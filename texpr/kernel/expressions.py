@@ -27,7 +27,6 @@ from texpr.kernel.values import (
     combined,
     converted,
     dtype_of,
-    is_number,
     is_weak,
     negation,
     text_of,
@@ -55,7 +54,7 @@ class Expressions(Names):
         """
         handler = self._HANDLERS.get(type(node))
         if handler is None:
-            self.refuse(node, *expression_refusal(node))
+            raise self.refusal(node, *expression_refusal(node))
         return handler(self, node)
 
     def condition(self, node: ast.expr) -> Condition:
@@ -87,7 +86,7 @@ class Expressions(Names):
     def _constant(self, node: ast.Constant) -> Value:
         if isinstance(node.value, (bool, int, float)):
             return node.value
-        self.refuse(node, *expression_refusal(node))
+        raise self.refusal(node, *expression_refusal(node))
 
     def _name(self, node: ast.Name) -> Value:
         return self.named(node)
@@ -103,11 +102,11 @@ class Expressions(Names):
                     count = binary("mul", count, sized(extent))
                 return count
             if node.attr == "shape":
-                self.refuse(
+                raise self.refusal(
                     node, "a shape is a tuple", f"take an extent of it, {array.name}.shape[0]"
                 )
             what = f"{array.name}.{node.attr} works on a whole array"
-            self.refuse(node, what, "write a loop over its elements")
+            raise self.refusal(node, what, "write a loop over its elements")
         found = self.object_of(node)
         if found is not MISSING:
             return self.constant(found, node)
@@ -116,10 +115,10 @@ class Expressions(Names):
             root = root.value
         if isinstance(root, ast.Name) and not self.is_own(root.id) and root.id in self.outside:
             what = f"{ast.unparse(node.value)} has no {node.attr}"
-            self.refuse(node, what, "use a name that it has")
+            raise self.refusal(node, what, "use a name that it has")
         self.value(node.value)
         what = f".{node.attr} is an attribute of an object"
-        self.refuse(node, what, "use numbers, elements of arrays, A.shape[0] and A.ndim")
+        raise self.refusal(node, what, "use numbers, elements of arrays, A.shape[0] and A.ndim")
 
     # ------------------------------------------------------------ elements
 
@@ -135,13 +134,13 @@ class Expressions(Names):
     def _extent(self, array: Buffer, node: ast.Subscript) -> Value:
         position = self.value(node.slice)
         if not isinstance(position, int):
-            self.refuse(
+            raise self.refusal(
                 node.slice, "which extent of a shape is meant must be a number",
                 f"write {array.name}.shape[0]",
             )  # fmt: skip
         if not -array.ndim <= position < array.ndim:
             what = f"{array.name} has {array.ndim} dimensions, and no shape[{position}]"
-            self.refuse(node, what, f"write a number from 0 to {array.ndim - 1}")
+            raise self.refusal(node, what, f"write a number from 0 to {array.ndim - 1}")
         return sized(array.shape[position])
 
     def element(self, node: ast.expr) -> tuple[Buffer, tuple[Expr, ...]]:
@@ -160,7 +159,7 @@ class Expressions(Names):
             base = base.value
         array = self.array(base)
         if array is None:
-            self.refuse(base, *self._no_array(base))
+            raise self.refusal(base, *self._no_array(base))
         if len(given) != array.ndim:
             shown = f"{array.name}[{', '.join('ijklmnopq'[: array.ndim]) or '()'}]"
             raise self.source.error(
@@ -186,7 +185,7 @@ class Expressions(Names):
     def _index(self, array: Buffer, position: int, node: ast.expr, extent: Expr) -> Expr:
         if isinstance(node, ast.Constant) and (node.value is None or node.value is Ellipsis):
             what = f"{ast.unparse(node)} makes a view of an array"
-            self.refuse(node, what, "give an integer for each dimension")
+            raise self.refusal(node, what, "give an integer for each dimension")
         value = self.value(node)
         with self.source.at(node):
             index = as_index(value, f"{array.name}: subscript {position}")
@@ -211,7 +210,7 @@ class Expressions(Names):
     def _binary(self, node: ast.BinOp) -> Value:
         op = OPERATORS.get(type(node.op))
         if op is None:
-            self.refuse(node, "@ multiplies whole arrays", "write the loops")
+            raise self.refusal(node, "@ multiplies whole arrays", "write the loops")
         a, b = self.value(node.left), self.value(node.right)
         with self.source.at(node):
             return binary(op, a, b)
@@ -233,7 +232,7 @@ class Expressions(Names):
                 word = "and" if isinstance(node.op, ast.And) else "or"
                 text = text_of(value)
                 what = f"{word} chooses one of its operands, and {text} is {dtype_of(value)}"
-                self.refuse(operand, what, "compare it, x != 0, or write a if c else b")
+                raise self.refusal(operand, what, "compare it, x != 0, or write a if c else b")
         test = self.condition(node)
         if isinstance(test, bool):
             return test
@@ -246,7 +245,7 @@ class Expressions(Names):
             name = _COMPARISONS.get(type(op))
             if name is None:
                 word = {"Is": "is", "IsNot": "is not", "In": "in"}.get(type(op).__name__, "not in")
-                self.refuse(node, f"{word} compares objects", "compare numbers, ==, != or <")
+                raise self.refusal(node, f"{word} compares objects", "compare numbers, ==, != or <")
             with self.source.at(node):
                 tests.append(truth(binary(name, a, b)))
         test = combined("and", tests)
@@ -268,20 +267,22 @@ class Expressions(Names):
         called = self.object_of(node.func)
         text = ast.unparse(node.func)
         if isinstance(node.func, ast.Name) and node.func.id == self.source.name:
-            self.refuse(node, f"{text} calls itself", "write a loop")
+            raise self.refusal(node, f"{text} calls itself", "write a loop")
         if called is MISSING:
             return self._method(node)
         if called is builtins.len:
             return self._length(node)
         if called is empty:
             what = f"{text} stands inside an expression"
-            self.refuse(node, what, "give the array a name first, t = texpr.empty(shape, dtype)")
+            raise self.refusal(
+                node, what, "give the array a name first, t = texpr.empty(shape, dtype)"
+            )
         function = function_of(called)
         if function is None:
-            self.refuse(node, *call_refusal(called, text))
+            raise self.refusal(node, *call_refusal(called, text))
         if node.keywords:
             what = f"{text} takes its arguments by position"
-            self.refuse(node.keywords[0].value, what, "leave the name out")
+            raise self.refusal(node.keywords[0].value, what, "leave the name out")
         values = [self.value(argument) for argument in node.args]
         with self.source.at(node):
             return function(*values)
@@ -291,7 +292,7 @@ class Expressions(Names):
         func = node.func
         if isinstance(func, ast.Name):
             if self.is_own(func.id):
-                self.refuse(func, f"{func.id} is no function", "index an array with [ ]")
+                raise self.refusal(func, f"{func.id} is no function", "index an array with [ ]")
             self.value(func)  # it is not defined
         if isinstance(func, ast.Attribute):
             array = self.array(func.value)
@@ -299,16 +300,18 @@ class Expressions(Names):
                 self._attribute(func)
             value = self.value(func.value)
             if len(node.args) != 1 or node.keywords:
-                self.refuse(node, "astype takes a type", 'write x.astype("float32")')
+                raise self.refusal(node, "astype takes a type", 'write x.astype("float32")')
             dtype = self.dtype(node.args[0])
             with self.source.at(node):
                 return converted(value, dtype)
-        self.refuse(func, f"{ast.unparse(func)} is no function", "call a function by its name")
+        raise self.refusal(
+            func, f"{ast.unparse(func)} is no function", "call a function by its name"
+        )
 
     def _length(self, node: ast.Call) -> Value:
         array = self.array(node.args[0]) if len(node.args) == 1 else None
         if array is None or not array.ndim:
-            self.refuse(node, "len is that of an array", "write len(A) or A.shape[0]")
+            raise self.refusal(node, "len is that of an array", "write len(A) or A.shape[0]")
         return sized(array.shape[0])
 
     def dtype(self, node: ast.expr) -> DType:
@@ -322,7 +325,7 @@ class Expressions(Names):
             found = self.object_of(node)
             if found is MISSING:
                 what = f"{ast.unparse(node)} is no type"
-                self.refuse(node, what, 'write "float32", texpr.f32 or A.dtype')
+                raise self.refusal(node, what, 'write "float32", texpr.f32 or A.dtype')
         with self.source.at(node):
             return dtype_named(found)
 

@@ -93,9 +93,7 @@ def _intrinsic(name: str, *, is_strong: bool = False) -> Function:
     return Function(name, function.arity, function.arity, apply)
 
 
-def _known(
-    operands: list[Expr], meaning: Callable[..., Any], is_strong: bool, name: str
-) -> Value:
+def _known(operands: list[Expr], meaning: Callable[..., Any], is_strong: bool, name: str) -> Value:
     """Return the function of numbers that are known already."""
     numbers = [node.dtype.numpy.type(node.value) for node in operands if isinstance(node, Const)]
     with np.errstate(all="ignore"):
@@ -219,10 +217,7 @@ _BY_NAME: Final[dict[tuple[str, str], Function]] = {
     (_TE, "subtract"): _operator("subtract", "sub"),
     (_TE, "multiply"): _operator("multiply", "mul"),
     (_TE, "div"): _operator("div", "div"),
-    **{
-        (_TE, op): _operator(op, op)
-        for op in ("floordiv", "floormod", "truncdiv", "truncmod")
-    },
+    **{(_TE, op): _operator(op, op) for op in ("floordiv", "floormod", "truncdiv", "truncmod")},
     **{(module, "if_then_else"): _IF_THEN_ELSE for module in (_TE, "texpr.ir.functions")},
     **{(module, "select"): _SELECT for module in (_TE, "texpr.ir.functions")},
     ("texpr.te.reducers", "min"): _extremum("min"),

@@ -54,11 +54,15 @@ def loop_range(names: Expressions, statement: For, guard: Expr, written: set[str
     step = 1
     if len(statement.bounds) == 3:
         node = statement.bounds[2]
-        known = int_value(plain(names.value(node)))
+        given = names.value(node)
+        with names.source.at(node):
+            known = int_value(plain(given))
         if known is None:
-            names.refuse(node, "the step of a loop is a number", "write range(first, end, 2)")
+            raise names.refusal(
+                node, "the step of a loop is a number", "write range(first, end, 2)"
+            )
         if known == 0:
-            names.refuse(node, "the step of a loop is not 0", "write 1, or -1 to go down")
+            raise names.refusal(node, "the step of a loop is not 0", "write 1, or -1 to go down")
         step = known
     if step == 1:
         return Range(lower, upper, lower, 1)
@@ -87,12 +91,12 @@ def _end(names: Expressions, node: ast.expr, guard: Expr, written: set[str]) -> 
         if changes(load):
             what = f"this end of a loop reads {load}, which the kernel writes"
             advice = "write a loop over all that there may be, with an if inside"
-            names.refuse(node, what, advice)
+            raise names.refusal(node, what, advice)
     if not loads or guard is TRUE:
         return end
     if any(changes(load) for load in _loads(guard)):
         what = f"this end of a loop reads {loads[0]} under a condition that the kernel changes"
-        names.refuse(node, what, "take the loop out of the if, and put the if inside")
+        raise names.refusal(node, what, "take the loop out of the if, and put the if inside")
     return IfThenElse(guard, end, ZERO)
 
 

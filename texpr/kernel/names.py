@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import types
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn, TypeAlias, Union
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from texpr.kernel.scalars import Scalar
 from texpr.kernel.source import Source
 from texpr.kernel.values import Value, Weak
 
-Binding: TypeAlias = Union[Expr, Weak, bool, int, float, Buffer, Scalar]
+Binding: TypeAlias = Expr | Weak | bool | int | float | Buffer | Scalar
 """What a local name stands for: a known value (a loop's, or index arithmetic), an array, or a
 variable that lives in memory."""
 
@@ -38,12 +38,14 @@ class Names:
         self.bound: dict[str, Binding] = {}
         self.value_of: Callable[[Scalar, ast.AST], Value] | None = None
 
-    def refuse(self, node: ast.AST, what: str, advice: str) -> NoReturn:
-        raise self.source.error(KernelError, node, f"{self.source.name}: {what}; {advice}")
+    def refusal(self, node: ast.AST, what: str, advice: str) -> KernelError:
+        """Return the error that says what is wrong at ``node``, and what to write instead."""
+        return self.source.error(KernelError, node, f"{self.source.name}: {what}; {advice}")
 
     def is_own(self, name: str) -> bool:
         """Whether ``name`` is the kernel's own: Python does not look for it outside."""
-        return name in self.local or name in self.parameters.named or name in self.parameters.sizes
+        own = self.parameters
+        return name in self.local or name in own.named or name in own.by_text
 
     def object_of(self, node: ast.AST) -> Any:
         """Return the object that a name, or an attribute of one, means outside, or MISSING."""
@@ -75,22 +77,24 @@ class Names:
             assert self.value_of is not None
             return self.value_of(found, node)
         if self.array(node) is not None:
-            self.refuse(
+            raise self.refusal(
                 node, f"the whole array {name} stands where one element is wanted",
                 f"index it, {name}[i]",
             )  # fmt: skip
         if found is not None and not isinstance(found, Buffer):
             return found
         if name in self.local:
-            self.refuse(node, *self._no_value_here(name))
-        own = self.parameters.sizes.get(name, self.parameters.named.get(name))
+            raise self.refusal(node, *self._no_value_here(name))
+        own = self.parameters.named.get(name)
+        if name in self.parameters.by_text and own is None:
+            own = self.parameters.sizes[name]
         if isinstance(own, Var):
             return Weak(own) if own.is_size else own
         given = self.outside.get(name, MISSING)
         if given is MISSING:
             known = [*self.local, *self.parameters.named, *self.parameters.sizes, *self.outside]
             hint = did_you_mean(name, known)
-            self.refuse(node, f"{name} is not defined{hint}", "assign it before it is used")
+            raise self.refusal(node, f"{name} is not defined{hint}", "assign it before it is used")
         return self.constant(given, node)
 
     def _no_value_here(self, name: str) -> tuple[str, str]:
@@ -132,7 +136,7 @@ class Names:
                 return sized(self.parameters.own(as_expr(given), text))
         if isinstance(given, np.ndarray):
             what = f"{text} is an array outside the kernel"
-            self.refuse(node, what, "pass it as an argument")
+            raise self.refusal(node, what, "pass it as an argument")
         kind = type(given).__name__
         if isinstance(given, types.ModuleType):
             what = f"{text} is a module"
@@ -140,7 +144,7 @@ class Names:
             what = f"{text} is a function or class"
         else:
             what = f"{text} is an object of type {kind}"
-        self.refuse(
+        raise self.refusal(
             node, f"{what}, and a kernel computes with numbers and arrays alone",
             "pass numbers and arrays as arguments, or make it a number outside",
         )  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from types import FunctionType
-from typing import Any
+from typing import Any, cast
 
 from texpr.errors import KernelError, ShapeError, TexprError, did_you_mean
 from texpr.ir.buffer import Buffer
@@ -54,6 +54,8 @@ class Parameters:
     def __init__(self, function: FunctionType, source: Source, outside: Outside) -> None:
         self.source, self.outside = source, outside
         self.sizes: dict[str, Var] = {}
+        self.by_text: set[str] = set()
+        """The sizes that are strings in shapes: their names have a meaning in the body."""
         self.named: dict[str, Var | Buffer] = {}
         nodes = self._plain_arguments()
         kinds = self._kinds(function, nodes)
@@ -120,7 +122,7 @@ class Parameters:
             if kind is size:
                 found = self.outside.get(name)
                 is_it = isinstance(found, Var) and found.is_size and found.name == name
-                self.sizes[name] = found if is_it else size(name)
+                self.sizes[name] = cast(Var, found) if is_it else size(name)
             elif isinstance(kind, ElementType):
                 self.named[name] = Var(name, kind.element)
             elif not isinstance(kind, ArrayType):
@@ -136,11 +138,11 @@ class Parameters:
                 annotation = eval(code, {}, names)  # noqa: S307 - the user's own annotation
         except NameError as error:
             raise self.source.error(KernelError, node, self._not_defined(error)) from None
-        except SyntaxError as error:
-            text = f"{self.source.name}: {annotation!r} is no type ({error.msg}); write texpr.f64[N]"
-            raise self.source.error(KernelError, node, text) from None
         except TexprError as error:
             raise self.source.error(type(error), node, str(error)) from None
+        except (SyntaxError, AttributeError, TypeError, ValueError) as error:
+            text = f"{annotation!r} is no type ({error.args[0]}); write texpr.f64[N]"
+            raise self.source.error(KernelError, node, f"{self.source.name}: {text}") from None
         return annotation
 
     def _not_defined(self, error: NameError) -> str:
@@ -191,20 +193,20 @@ class Parameters:
         ShapeError
             Outside, it is the name of a number, or here that of an array.
         """
-        known = self.sizes.get(name, self.named.get(name))
-        if isinstance(known, Buffer):
+        given = self.named.get(name)
+        if isinstance(given, Buffer):
             raise ShapeError(f"{what}: {name} is an array; name a size")
-        if known is not None:
-            return as_index(known, what)
+        if given is not None:
+            return as_index(given, what)
         found = self.outside.get(name)
-        if isinstance(found, (int, float)):
+        is_it = isinstance(found, Var) and found.dtype is INT64 and found.name == name
+        if isinstance(found, (int, float, ExprOperators)) and not is_it:
             raise ShapeError(
                 f"{what}: {name!r} names a size, and outside the kernel {name} is {found!r}; "
-                f"write it without quotes for the number, or give the size another name"
+                f"write it without quotes for that, or give the size another name"
             )
-        is_it = isinstance(found, Var) and found.dtype is INT64 and found.name == name
-        self.sizes[name] = found if is_it else size(name)
-        return self.sizes[name]
+        self.by_text.add(name)
+        return self.sizes.setdefault(name, cast(Var, found) if is_it else size(name))
 
 
 def own_expression(expr: Expr, known: Mapping[str, Var], what: str) -> Expr:

@@ -24,7 +24,6 @@ from texpr.kernel.syntax import (
     statements,
 )
 
-
 Owner: TypeAlias = For | None
 """A loop, whose body it is, or the whole kernel."""
 
@@ -97,7 +96,7 @@ def _accesses(statement: Statement) -> tuple[set[str], set[str]]:
 
 @dataclass(frozen=True)
 class _Flow:
-    """Of a piece of a kernel: is the variable read before it is surely written, is it written?"""
+    """Whether a piece of a kernel may read the variable before it writes it; surely writes it."""
 
     is_exposed: bool = False
     is_written: bool = False

@@ -42,6 +42,14 @@ class Untyped(Exception):  # noqa: N818 - control flow between two methods, no e
     """A scalar was read whose type is not known yet."""
 
 
+class Temporary(Buffer):
+    """A scalar that is written before it is read, however the branches go: the text shows it."""
+
+    @property
+    def is_computed(self) -> bool:
+        return True  # so that nobody asks whether something wrote it
+
+
 @dataclass(frozen=True)
 class _Around:
     """A loop around the place: its axis, and its variable in the loop tree."""
@@ -153,14 +161,15 @@ class Translation:
         )
         if kind is None or (self.is_final and not may_have_value):
             what = f"{scalar.name} is read before anything was assigned to it"
-            self.names.refuse(node, what, "assign it first")
+            raise self.names.refusal(node, what, "assign it first")
         load = Load(self.buffer_of(scalar, kind), ())
         return Weak(load) if kind.is_weak else load
 
     def buffer_of(self, scalar: Scalar, kind: ScalarType) -> Buffer:
         buffer = self.buffers.get(scalar)
         if buffer is None:
-            buffer = self.buffers[scalar] = Buffer(scalar.name, (), kind.dtype)
+            make = Buffer if scalar.is_exposed else Temporary
+            buffer = self.buffers[scalar] = make(scalar.name, (), kind.dtype)
             self.home_of[scalar].scratch.append(buffer)
         return buffer
 
@@ -191,9 +200,10 @@ class Translation:
             scalar = None
             if isinstance(target, ast.Name):
                 scalar = self.scalar_named(target)
-                if scalar.is_assigned_once and is_index(value):
-                    known[target.id] = value
-                    continue
+                with self.source.at(node):
+                    if scalar.is_assigned_once and is_index(value):
+                        known[target.id] = value
+                        continue
             stores.append(self.store(statement, target, scalar, value, node))
         self.names.bound.update(known)
         if not stores:
@@ -237,7 +247,7 @@ class Translation:
         array = self.names.array(shape.value)
         if array is not None and array.ndim != len(statement.targets):
             what = f"{array.name} has {array.ndim} dimensions, and {len(statement.targets)} targets"
-            self.names.refuse(statement.node, what, "write a target for each")
+            raise self.names.refusal(statement.node, what, "write a target for each")
 
     def check_order(self, statement: Assign, stores: Sequence[Store]) -> None:
         """Refuse a target whose subscripts read what a target before it has just written."""
@@ -247,7 +257,7 @@ class Translation:
                 for node in postorder(index):
                     if isinstance(node, Load) and node.buffer in earlier:
                         what = f"a subscript reads {node}, which this assignment writes before"
-                        self.names.refuse(statement.node, what, "write two assignments")
+                        raise self.names.refusal(statement.node, what, "write two assignments")
 
     def block(self, name: str, stores: Sequence[Store], node: ast.AST) -> Block:
         return Block(
@@ -265,7 +275,7 @@ class Translation:
         name = statement.name
         if name in self.names.bound:
             what = f"the loop variable {name} belongs to a loop around this one"
-            self.names.refuse(statement.node.target, what, "give this loop another variable")
+            raise self.names.refusal(statement.node.target, what, "give this loop another variable")
         try:
             run = loop_range(self.names, statement, self.guard, self.written)
         except (TexprError, Untyped):
@@ -323,7 +333,7 @@ class Translation:
         while name in taken:
             name += "_"
         self.tests += 1
-        buffer = Buffer(name, (), BOOL)
+        buffer = Temporary(name, (), BOOL)
         self.homes[-1].scratch.append(buffer)
         return self.block(name, [Store(buffer, (), test)], statement.test), Load(buffer, ())
 
@@ -369,7 +379,7 @@ class Translation:
                 self.requirements.append(test)
             else:
                 what = "a requirement is on sizes and scalar arguments"
-                self.names.refuse(node, what, "write what changes in the kernel as an if")
+                raise self.names.refusal(node, what, "write what changes in the kernel as an if")
 
 
 def truth_of(names: Expressions, statement: Branch) -> Expr:

@@ -10,7 +10,7 @@ import ast
 import builtins
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn, TypeAlias, Union
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
@@ -81,7 +81,7 @@ class Demand:
     conditions: tuple[ast.expr, ...]
 
 
-Statement: TypeAlias = Union[Assign, For, Branch, NewArray, Demand]
+Statement: TypeAlias = Assign | For | Branch | NewArray | Demand
 
 
 def statements(body: Sequence[Statement]) -> Iterator[Statement]:
@@ -156,8 +156,9 @@ class Reader:
         """
         return self.suite(self.source.function.body, is_outermost=True)
 
-    def refuse(self, node: ast.AST, what: str, advice: str) -> NoReturn:
-        raise self.source.error(KernelError, node, f"{self.source.name}: {what}; {advice}")
+    def refusal(self, node: ast.AST, what: str, advice: str) -> KernelError:
+        """Return the error that says what is wrong at ``node``, and what to write instead."""
+        return self.source.error(KernelError, node, f"{self.source.name}: {what}; {advice}")
 
     def suite(
         self, body: Sequence[ast.stmt], *, is_outermost: bool = False
@@ -184,7 +185,7 @@ class Reader:
                 taken = node.body if known else node.orelse
                 return self.suite(taken, is_outermost=is_outermost)
             return [Branch(node, node.test, self.suite(node.body), self.suite(node.orelse))]
-        self.refuse(node, *statement_refusal(node))
+        raise self.refusal(node, *statement_refusal(node))
 
     def expression(self, node: ast.Expr, is_outermost: bool) -> Sequence[Statement]:
         value = node.value
@@ -193,21 +194,23 @@ class Reader:
         if isinstance(value, ast.Call) and self.object_of(value.func) is require:
             if not is_outermost:
                 advice = "write it at the start of the kernel, outside of loops and branches"
-                self.refuse(value, "a requirement holds for the whole kernel", advice)
+                raise self.refusal(value, "a requirement holds for the whole kernel", advice)
             if value.keywords or not value.args:
-                self.refuse(value, "require takes conditions", "write texpr.require(M >= N)")
+                raise self.refusal(value, "require takes conditions", "write texpr.require(M >= N)")
             return [Demand(node, tuple(value.args))]
         if isinstance(value, ast.Call):
             called = ast.unparse(value.func)
             if self.object_of(value.func) is builtins.print:
                 advice = "write into an array and print that afterwards"
-                self.refuse(value, "print has no meaning in a kernel", advice)
-            self.refuse(
+                raise self.refusal(value, "print has no meaning in a kernel", advice)
+            raise self.refusal(
                 value, f"the value of {called}(…) is not used", "assign it, or leave the call out"
             )
         if isinstance(value, (ast.Yield, ast.YieldFrom, ast.Await)):
-            self.refuse(value, "a kernel is no generator", "write results into an argument")
-        self.refuse(value, "the value of this expression is not used", "assign it or leave it out")
+            raise self.refusal(value, "a kernel is no generator", "write results into an argument")
+        raise self.refusal(
+            value, "the value of this expression is not used", "assign it or leave it out"
+        )
 
     # ------------------------------------------------------------ assignments
 
@@ -222,19 +225,17 @@ class Reader:
             return Assign(node, tuple(node.targets), (node.value,) * len(node.targets))
         if len(node.targets) > 1:
             advice = "write an assignment for each"
-            self.refuse(node.targets[1], "a tuple and another target share a value", advice)
+            raise self.refusal(node.targets[1], "a tuple and another target share a value", advice)
         targets = tuple(first.elts)
         for target in targets:
             self.check_target(target)
         values, unpacked = self.unpacked(node.value, len(targets))
         if len(values) != len(targets):
             what = f"{len(targets)} targets get {len(values)} values"
-            self.refuse(node, what, "write one value for each target")
+            raise self.refusal(node, what, "write one value for each target")
         return Assign(node, targets, values, unpacked=unpacked)
 
-    def unpacked(
-        self, value: ast.expr, count: int
-    ) -> tuple[tuple[ast.expr, ...], ast.expr | None]:
+    def unpacked(self, value: ast.expr, count: int) -> tuple[tuple[ast.expr, ...], ast.expr | None]:
         """Return the parts of what is assigned to a tuple; ``n, m = A.shape`` is one, too."""
         if isinstance(value, (ast.Tuple, ast.List)):
             return tuple(value.elts), None
@@ -245,23 +246,25 @@ class Reader:
                 part = ast.Subscript(value, index, ast.Load())
                 parts.append(ast.copy_location(part, value))
             return tuple(parts), value
-        self.refuse(value, "one value cannot be unpacked", "write a, b = x, y")
+        raise self.refusal(value, "one value cannot be unpacked", "write a, b = x, y")
 
     def check_target(self, target: ast.expr) -> None:
         if isinstance(target, ast.Name) or array_of(target) is not None:
             return
         if isinstance(target, (ast.Tuple, ast.List)):
-            self.refuse(target, "a tuple stands inside a tuple", "write the targets side by side")
+            raise self.refusal(
+                target, "a tuple stands inside a tuple", "write the targets side by side"
+            )
         if isinstance(target, ast.Starred):
-            self.refuse(target, "* collects an object", "write a target for each value")
+            raise self.refusal(target, "* collects an object", "write a target for each value")
         what = f"{ast.unparse(target)} cannot be assigned to"
-        self.refuse(target, what, "assign to a name or to an element such as A[i, j]")
+        raise self.refusal(target, what, "assign to a name or to an element such as A[i, j]")
 
     def augmented(self, node: ast.AugAssign) -> Statement:
         self.check_target(node.target)
         operator = OPERATORS.get(type(node.op))
         if operator is None:
-            self.refuse(node, "@= multiplies whole arrays", "write the loops")
+            raise self.refusal(node, "@= multiplies whole arrays", "write the loops")
         return Assign(node, (node.target,), (node.value,), operator)
 
     def new_array(self, node: ast.Assign) -> NewArray | None:
@@ -272,15 +275,19 @@ class Reader:
         text = ast.unparse(call.func)
         if any(called is maker for maker in (np.empty, np.zeros, np.ones, np.full)):
             advice = "write texpr.empty(shape, dtype), and a loop that fills it"
-            self.refuse(call, f"{text} makes an array of NumPy", advice)
+            raise self.refusal(call, f"{text} makes an array of NumPy", advice)
         if called is not empty:
             return None
         if len(node.targets) != 1 or not isinstance(node.targets[0], ast.Name):
-            self.refuse(node, "a local array has one name", "write t = texpr.empty(shape, dtype)")
+            raise self.refusal(
+                node, "a local array has one name", "write t = texpr.empty(shape, dtype)"
+            )
         given = dict(zip(("shape", "dtype"), call.args, strict=False))
         given.update({keyword.arg: keyword.value for keyword in call.keywords if keyword.arg})
         if len(call.args) > 2 or set(given) - {"shape", "dtype"} or "shape" not in given:
-            self.refuse(call, f"{text} takes a shape and a dtype", 'write empty((n, m), "float64")')
+            raise self.refusal(
+                call, f"{text} takes a shape and a dtype", 'write empty((n, m), "float64")'
+            )
         return NewArray(node, node.targets[0].id, given["shape"], given.get("dtype"))
 
     # ------------------------------------------------------------ loops
@@ -288,17 +295,19 @@ class Reader:
     def loop(self, node: ast.For) -> For:
         if not isinstance(node.target, ast.Name):
             advice = "write for i in range(n) and take the elements inside, A[i]"
-            self.refuse(node.target, "a loop has one variable", advice)
+            raise self.refusal(node.target, "a loop has one variable", advice)
         if node.orelse:
             advice = "write it after the loop"
-            self.refuse(node.orelse[0], "else of a loop goes with break, which kernels lack", advice)
+            raise self.refusal(
+                node.orelse[0], "else of a loop goes with break, which kernels lack", advice
+            )
         call = node.iter
         is_call = isinstance(call, ast.Call)
         called = self.object_of(call.func) if isinstance(call, ast.Call) else MISSING
         if not is_call or called is not builtins.range:
             what = f"a loop runs over a range, not over {ast.unparse(call)}"
-            self.refuse(call, what, "write for i in range(len(A)) and take A[i]")
+            raise self.refusal(call, what, "write for i in range(len(A)) and take A[i]")
         assert isinstance(call, ast.Call)
         if call.keywords or not 1 <= len(call.args) <= 3:
-            self.refuse(call, "range takes 1 to 3 numbers", "write range(first, end, step)")
+            raise self.refusal(call, "range takes 1 to 3 numbers", "write range(first, end, step)")
         return For(node, node.target.id, tuple(call.args), self.suite(node.body))

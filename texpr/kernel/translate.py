@@ -17,15 +17,7 @@ from texpr.kernel.parameters import Parameters
 from texpr.kernel.scalars import Owner, Scalar, find_scalars
 from texpr.kernel.source import Source
 from texpr.kernel.statements import Translation
-from texpr.kernel.syntax import (
-    Assign,
-    For,
-    NewArray,
-    Reader,
-    Statement,
-    names_written,
-    statements,
-)
+from texpr.kernel.syntax import Assign, For, NewArray, Reader, Statement, names_written, statements
 from texpr.kernel.types import ScalarType
 
 EXACT: Final = FloatPolicy(order="exact")
@@ -91,7 +83,7 @@ def check_names(names: Expressions, body: Sequence[Statement]) -> None:
         if isinstance(statement, NewArray):
             if statement.name in arrays:
                 what = f"{statement.name} is a local array already"
-                names.refuse(statement.node, what, "give this one a name of its own")
+                raise names.refusal(statement.node, what, "give this one a name of its own")
             arrays.add(statement.name)
             kinds[statement.name] = "local array"
     for statement in statements(body):
@@ -103,14 +95,13 @@ def check_names(names: Expressions, body: Sequence[Statement]) -> None:
         elif isinstance(statement, Assign):
             targets = [(t, t.id, "variable") for t in statement.targets if isinstance(t, ast.Name)]
         for node, name, kind in targets:
-            if name in names.parameters.named or name in names.parameters.sizes:
+            if name in names.parameters.named or name in names.parameters.by_text:
                 is_size = name not in names.parameters.named
                 what = f"{name} is {'a size' if is_size else 'an argument'} of the kernel"
-                names.refuse(node, what, "assign to elements of arrays, or to another name")
-            if statement_kind := kinds[name]:
-                if statement_kind != kind or (kind == "variable" and name in arrays):
-                    what = f"{name} is a {statement_kind} elsewhere in this kernel"
-                    names.refuse(node, what, "use two names")
+                raise names.refusal(node, what, "assign to elements of arrays, or to another name")
+            if kinds[name] != kind:
+                what = f"{name} is a {kinds[name]} elsewhere in this kernel"
+                raise names.refusal(node, what, "use two names")
     names.local = kinds
 
 

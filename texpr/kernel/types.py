@@ -43,8 +43,7 @@ def joined(a: ScalarType | None, b: ScalarType) -> ScalarType:
     if a.other is not None:
         return a
     if a.is_weak and b.is_weak:
-        wide = max(a, b, key=lambda kind: [BOOL, INT64, FLOAT64].index(kind.dtype))
-        return wide
+        return max(a, b, key=lambda kind: [BOOL, INT64, FLOAT64].index(kind.dtype))
     if not a.is_weak and not b.is_weak:
         if a.dtype is b.dtype:
             return a

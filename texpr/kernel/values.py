@@ -12,7 +12,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias, Union
+from typing import Any, Final, TypeAlias
 
 from texpr.errors import DTypeError, TexprError
 from texpr.ir.dtypes import BOOL, FLOAT64, INT64, DType, dtype_of_python, promote
@@ -29,10 +29,10 @@ class Weak:
     expr: Expr
 
 
-Value: TypeAlias = Union[Expr, Weak, bool, int, float]
+Value: TypeAlias = Expr | Weak | bool | int | float
 """A strong expression, a weak one, or a Python number that is known already."""
 
-Condition: TypeAlias = Union[Expr, bool]
+Condition: TypeAlias = Expr | bool
 """A bool expression, or a bool that is known already."""
 
 _MAX_SHIFT: Final = 1 << 10
@@ -77,6 +77,7 @@ def dtype_of(value: Value) -> DType:
 
 
 def is_weak(value: Value) -> bool:
+    """Whether ``value`` takes the type of what it meets."""
     return not isinstance(value, Expr)
 
 
@@ -115,15 +116,17 @@ def together(values: Sequence[Value], *, is_comparison: bool = False) -> tuple[l
         common = FLOAT64
     elif strong and common.is_bool and any(kind.is_integer for kind in kinds):
         common = INT64
-    elif is_comparison and common.is_integer:
+    elif is_comparison and common.is_integer and not all(_fits(v, common) for v in values):
         # NumPy compares with Python's ints exactly; a loop's variable need not fit an int8.
-        if any(isinstance(v, Weak) or _does_not_fit(v, common) for v in values if is_weak(v)):
-            common = promote(common, INT64)
+        common = promote(common, INT64)
     return [_of_type(value, common) for value in values], not strong
 
 
-def _does_not_fit(value: Value, dtype: DType) -> bool:
-    return isinstance(value, int) and not dtype.min <= value <= dtype.max
+def _fits(value: Value, dtype: DType) -> bool:
+    """Whether ``value`` surely has a value of ``dtype``."""
+    if isinstance(value, Weak):
+        return False
+    return not isinstance(value, int) or dtype.min <= value <= dtype.max
 
 
 def _of_type(value: Value, dtype: DType) -> Expr:
@@ -199,9 +202,10 @@ def unary(op: str, a: Value) -> Value:
 
 def lesser_or_greater(op: str, values: Sequence[Value]) -> Value:
     """Return ``min`` or ``max`` of ``values``; NaN where one is, whichever comes first."""
-    result = values[0]
-    for value in values[1:]:
-        result = binary(op, result, value)
+    # From the right: in `m = max(m, x, y)` the cell then meets one term, as in an update.
+    result = values[-1]
+    for value in reversed(values[:-1]):
+        result = binary(op, value, result)
     return result
 
 

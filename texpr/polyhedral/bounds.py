@@ -35,13 +35,20 @@ class OutOfBoundsError(BoundsError):
         self.subscript = subscript
 
 
-def check_bounds(program: Program, *, max_operations: int = SUBSCRIPT_OPERATIONS) -> Program:
+def check_bounds(
+    program: Program,
+    *,
+    sizes_may_decide: bool = True,
+    max_operations: int = SUBSCRIPT_OPERATIONS,
+) -> Program:
     """Return ``program`` with ``checked`` set on its Blocks: what machine code has to check.
 
     The program itself is returned where nothing changes.
 
     Parameters
     ----------
+    sizes_may_decide : bool
+        Whether a subscript that some sizes take out of its buffer is left to machine code, too.
     max_operations : int
         isl's budget for one subscript; what it does not suffice for is checked when it runs.
 
@@ -63,7 +70,8 @@ def check_bounds(program: Program, *, max_operations: int = SUBSCRIPT_OPERATIONS
     for found in subscripts(program, max_operations=max_operations):
         if found.answer.kind == "proven":
             continue
-        if found.answer.kind == "violated" or not isinstance(found.statement, Block):
+        decides = found.answer.example is not None and not sizes_may_decide
+        if found.answer.kind == "violated" or decides or not isinstance(found.statement, Block):
             raise OutOfBoundsError(refusal(found), found)
         check = (found.access.buffer, found.dimension, found.index)
         checks.setdefault(found.statement, {})[check] = None
@@ -152,6 +160,8 @@ def _statement_text(statement: Stmt) -> str:
 
 
 def _advice(found: Subscript, legal: str) -> str:
+    if found.answer.requirement is not None:
+        return f"say that it cannot happen, texpr.require({found.answer.requirement})"
     if not isinstance(found.statement, Block):
         return f"it is read before anything could check it, so declare shapes such that {legal}"
     if found.access.is_write:

@@ -16,6 +16,7 @@ import islpy as isl
 
 from texpr.ir.dtypes import INT64
 from texpr.ir.expr import Binary, Const, Expr, Var
+from texpr.ir.linear import Sum, is_sum, sum_expr, sum_of
 from texpr.ir.program import ZERO
 from texpr.ir.visitor import Rewriter, Visit
 from texpr.polyhedral.context import IN, OUT
@@ -55,43 +56,58 @@ class Digits:
 class DigitFinder(Rewriter):
     """Puts variables of their own in the place of what has a symbolic base.
 
-    ``found`` are the numbers that were taken apart or put together.
+    ``found`` are the numbers that were taken apart or put together here; ``known`` those of the
+    whole program, so that the same number has the same variables in all statements.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, known: dict[tuple[int, ...], Digits]) -> None:
+        self.known = known
         self.found: dict[tuple[int, ...], Digits] = {}
-        self.keep: list[Expr] = []
 
     def visit_Binary(self, node: Binary) -> Visit[Expr]:
+        if node.dtype is INT64 and is_sum(node):
+            total = sum_of(node)
+            product = next(filter(_is_product, total.terms), None)
+            if product is not None:
+                return (yield from self.with_number(total, product))
         a = yield node.a
         b = yield node.b
         if node.dtype is INT64 and not isinstance(b, Const):
             if node.op in ("floordiv", "floormod"):
                 digits = self.taken_apart(a, b)
                 return digits.high if node.op == "floordiv" else digits.low
-            if node.op == "add":
-                product = a if _is_product(a) else None
-                if product is not None:
-                    return self.put_together(product, b).number
+            if _is_product(node):
+                return self.put_together(a, b, ZERO).number
         return node.rebuild((a, b)) if a is not node.a or b is not node.b else node
 
-    def taken_apart(self, number: Expr, base: Expr) -> Digits:
-        key = (0, id(number), id(base))
-        found = self.found.get(key)
-        if found is None:
-            high, low = Var("high"), Var("low")
-            found = self.found[key] = Digits(key, number, high, low, base, (high, low))
-            self.keep += [number, base]
-        return found
+    def with_number(self, total: Sum, product: Expr) -> Visit[Expr]:
+        """Return ``(high*base + low)*c + rest``, where ``low*c`` is all that has the factor."""
+        factor = total.terms[product]
+        others = {term: k for term, k in total.terms.items() if term is not product}
+        low = {term: k // factor for term, k in others.items() if k % factor == 0}
+        rest = {term: k for term, k in others.items() if k % factor}
+        whole, left = divmod(total.constant, factor)
+        high = yield product.children[0]
+        base = yield product.children[1]
+        small = yield sum_expr(Sum(low, whole if left == 0 else 0), INT64)
+        more = yield sum_expr(Sum(rest, 0 if left == 0 else total.constant), INT64)
+        number = self.put_together(high, base, small).number
+        return number * factor + more
 
-    def put_together(self, product: Expr, low: Expr) -> Digits:
-        high, base = product.children
-        key = (1, id(high), id(base), id(low))
-        found = self.found.get(key)
-        if found is None:
-            number = Var("number")
-            found = self.found[key] = Digits(key, number, high, low, base, (number,))
-            self.keep += [high, base, low]
+    def taken_apart(self, number: Expr, base: Expr) -> Digits:
+        """Return the digits of a number that is there."""
+        high, low = Var("high"), Var("low")
+        key = (0, id(number), id(base))
+        return self.same(Digits(key, number, high, low, base, (high, low)))
+
+    def put_together(self, high: Expr, base: Expr, low: Expr) -> Digits:
+        """Return the number that digits make."""
+        number, key = Var("number"), (1, id(high), id(base), id(low))
+        return self.same(Digits(key, number, high, low, base, (number,)))
+
+    def same(self, digits: Digits) -> Digits:
+        """Return the digits of the same key that are known, or else these."""
+        found = self.found[digits.key] = self.known.setdefault(digits.key, digits)
         return found
 
 

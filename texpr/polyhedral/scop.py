@@ -94,7 +94,7 @@ class Statement:
     @cached_property
     def _domain(self) -> tuple[Domain, dict[tuple[int, ...], Digits]]:
         """What holds of its instances, with numbers in symbolic bases taken apart."""
-        domain, finder = placed_domain(self.block, self.place), DigitFinder()
+        domain, finder = placed_domain(self.block, self.place), DigitFinder(self.scop.digits)
 
         def plain(expr: Expr | None) -> Expr | None:
             return None if expr is None else finder.rewrite_expr(expr)
@@ -215,6 +215,7 @@ class Scop:
         self.program = program
         self.analysis = analysis or Analysis()
         found = list(_statements(program.body, (), (), {}))
+        self.digits: dict[tuple[int, ...], Digits] = {}
         self.depth = max((len(columns) for _, _, columns, _ in found), default=0)
         self.facts: tuple[Expr, ...] = ()
         self.params: tuple[Var, ...] = ()

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+import islpy as isl
+
 from texpr.ir.expr import Binary, Expr, Var, free_vars, int_value
 from texpr.ir.program import ZERO, Block, If, Let, Loop, Program, Stmt
 from texpr.ir.simplify import int_range
@@ -46,6 +48,8 @@ class Answer:
     kind: Literal["proven", "violated", "undecided"]
     reason: str = ""
     example: Point | None = None
+    requirement: str | None = None
+    """What of the sizes would have to hold, where it is they that decide."""
 
 
 @dataclass(frozen=True)
@@ -180,13 +184,13 @@ class _Judge:
         def question() -> Answer:
             frame = domain.frame(self.analysis, params)
             reached = domain.region(frame) & frame.region(guard) & frame.all_of(facts)
-            return _verdict(frame, reached, frame.region(outside))
+            return _verdict(frame, reached, frame.region(outside), facts)
 
         answer = self.analysis.ask(question)
         return Answer("undecided", answer.reason) if isinstance(answer, Unknown) else answer
 
 
-def _verdict(frame: Frame, reached: Region, outside: Region) -> Answer:
+def _verdict(frame: Frame, reached: Region, outside: Region, facts: Sequence[Expr]) -> Answer:
     if reached.over.is_disjoint(outside.over):
         return PROVEN
     missing = outside.missing or reached.missing
@@ -197,4 +201,13 @@ def _verdict(frame: Frame, reached: Region, outside: Region) -> Answer:
     # Where the sizes decide, there is a size at which it is reached and never leaves.
     if reached.over.params().is_subset(leaves.params()):
         return Answer("violated", example=example)
-    return Answer("undecided", "the sizes decide", example)
+    inside = reached.over.params().union(frame.everywhere.over.params())
+    fine = inside.subtract(reached.over.intersect(outside.over).params())
+    return Answer("undecided", "the sizes decide", example, _text_of(fine, frame, facts))
+
+
+def _text_of(sizes: isl.Set, frame: Frame, facts: Sequence[Expr]) -> str | None:
+    """Return the conditions on the sizes as Python's comparisons, None where they have no "and"."""
+    text = str(sizes.gist(frame.all_of(facts).over.params()).coalesce())
+    conditions = text.partition(":")[2].rpartition("}")[0].strip()
+    return conditions.replace(" and ", ", ") if conditions and " or " not in conditions else None

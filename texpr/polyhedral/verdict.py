@@ -73,12 +73,13 @@ class Verdict:
         first, second = _VERBS[self.dependence or "flow"]
         sizes = ", ".join(f"{name}={value}" for name, value in (self.sizes or {}).items())
         where = f"with {sizes}: " if sizes else ""
+        also = ", too" if first == second else ""
         before = _named(source, sink)
         after = _named(sink, source)
         return [
             (
-                f"  {where}instance {after} {second} {self.cell}, which instance {before} {first} "
-                f"({self.dependence} dependence);"
+                f"  {where}instance {after} {second} {self.cell}, which instance {before} {first}"
+                f"{also} ({self.dependence} dependence);"
             ),
             f"  the declared order runs {before} first; {self._proposal(before, after)}",
         ]
@@ -97,7 +98,7 @@ _OUTCOME = {"illegal": "would change the result", "unknown": "may change the res
 _VERBS = {
     "flow": ("writes", "reads"),
     "anti": ("reads", "writes"),
-    "output": ("writes", "writes as well"),
+    "output": ("writes", "writes"),
 }
 
 
@@ -128,6 +129,7 @@ def verdict_on(judge: Judge, finding: Finding, what: str, legal: Sequence[str] =
         return base
     point, source, sink = found
     cell = _cell_text(dependence.source, source) or _cell_text(dependence.sink, sink)
+    cell = cell or f"an element of {dependence.buffer.name}"
     return Verdict(
         what,
         kind,

@@ -8,13 +8,13 @@ reduces.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
 from texpr.errors import ScheduleError
 from texpr.ir.buffer import Buffer
-from texpr.ir.expr import Expr, Load, Var, free_vars, int_value, postorder
+from texpr.ir.expr import Binary, Expr, Load, Var, free_vars, int_value, postorder
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import (
     ZERO,
@@ -31,6 +31,7 @@ from texpr.ir.program import (
 )
 from texpr.ir.simplify import prove, simplify
 from texpr.ir.visitor import Rewriter, Visit, substitute
+from texpr.schedule.monotone import direction
 from texpr.schedule.state import Fuse, LoopNode, Split, StageDecl, StageNode, State, Tree
 
 
@@ -156,18 +157,40 @@ class _Nest:
         return all(self.value(axis, scope) is not None for axis in axes)
 
     def bounds(self, axis: IterVar, scope: _Scope) -> tuple[Expr, Expr]:
-        """Return the first value of the loop of ``axis`` and one past its last, at ``scope``."""
+        """Return the first value of the loop of ``axis`` and one past its last, at ``scope``.
+
+        Bounds that depend on a loop further in are taken for all its iterations together.
+        """
         loop = self.state.declared.loop_of.get(axis)
         lower, upper = (ZERO, self.state.extent(axis)) if loop is None else (loop.lower, loop.upper)
-        found = tuple(simplify(self.at(bound, scope), scope.ranges) for bound in (lower, upper))
-        for var in free_vars(*found):
-            needed = self.state.declared.axis_of.get(var)
-            if needed is not None and scope.var_of.get(needed) is not var:
+        return self.hull(axis, lower, scope, -1), self.hull(axis, upper, scope, 1)
+
+    def hull(self, axis: IterVar, bound: Expr, scope: _Scope, side: int) -> Expr:
+        """Return the greatest value of ``bound`` at ``scope``, or the least where ``side`` is -1."""
+        found = self.at(bound, scope)
+        while True:
+            unknown = self.unknown(found, scope)
+            if not unknown:
+                return simplify(found, scope.ranges)
+            inner = unknown[0]
+            loop = self.state.declared.loop_of[self.state.declared.axis_of[inner]]
+            way = direction(found, inner)
+            if way is None:
                 raise ScheduleError(
-                    f"loop {axis.name!r} runs from {lower} to {upper}, and {needed.name!r} has no "
-                    f"value outside its own loops; keep {axis.name!r} inside them"
+                    f"loop {axis.name!r} has the bound {bound}, and {inner.name!r} has no value "
+                    f"outside its own loops; keep {axis.name!r} inside them"
                 )
-        return found[0], found[1]
+            end = loop.upper - 1 if way * side > 0 else loop.lower
+            found = self.at(substitute(found, {inner: end}), scope)
+
+    def unknown(self, expr: Expr, scope: _Scope) -> list[Var]:
+        """Return the variables of declared loops in ``expr`` that have no value at ``scope``."""
+        axis_of, found = self.state.declared.axis_of, []
+        for var in free_vars(expr):
+            axis = axis_of.get(var)
+            if axis is not None and scope.var_of.get(axis) is not var:
+                found.append(var)
+        return found
 
     def at(self, expr: Expr, scope: _Scope) -> Expr:
         """Return ``expr`` with the declared loops' variables replaced by their values here."""
@@ -190,32 +213,52 @@ class _Nest:
         lower = self.at(self.state.lower(axis), scope)
         if isinstance(relation, Split):
             outer, inner = self.value(relation.outer, scope), self.value(relation.inner, scope)
-            if outer is None or inner is None:
+            if outer is None or inner is None or self.unknown(lower, scope):
                 return None
             return lower + (outer * self.at(relation.factor, scope) + inner)
         if isinstance(relation, Fuse):
             fused = self.value(relation.fused, scope)
-            if fused is None:
+            if fused is None or self.unknown(lower, scope):
                 return None
             width = self.at(self.state.extent(relation.inner), scope)
             return lower + (fused // width if axis is relation.outer else fused % width)
         return None
 
     def guarded(self, body: Stmt, outside: _Scope, inside: _Scope) -> Stmt:
-        """Put ``body`` under the guards of the axes that get their value between two scopes."""
-        for relation in reversed(self.state.relations):
-            if not isinstance(relation, Split) or relation.parent in inside.var_of:
-                continue
-            if self.value(relation.parent, outside) is not None:
-                continue
-            value = self.value(relation.parent, inside)
-            if value is None:
-                continue
-            end = self.state.lower(relation.parent) + self.state.extent(relation.parent)
-            guard = simplify(value < self.at(end, inside), inside.ranges)
-            if not prove(guard, inside.ranges):
-                body = If(guard, body)
+        """Put ``body`` under the guards that come to be known between two scopes."""
+        for guard in self.new_guards(outside, inside):
+            here = simplify(guard, inside.ranges)
+            if not prove(here, inside.ranges):
+                body = If(here, body)
         return body
+
+    def new_guards(self, outside: _Scope, inside: _Scope) -> Iterator[Expr]:
+        """Yield what must hold of the axes, where that can be told inside and not yet outside."""
+        for relation in reversed(self.state.relations):
+            if isinstance(relation, Split) and relation.parent not in inside.var_of:
+                parent = relation.parent
+                end = self.state.lower(parent) + self.state.extent(parent)
+                if self.can_tell(parent, end, inside) and not self.can_tell(parent, end, outside):
+                    yield self.known_value(parent, inside) < self.at(end, inside)
+        # A declared loop whose bounds depend on others, put outside of them, runs too far.
+        for axis, loop in self.state.declared.loop_of.items():
+            if self.value(axis, outside) is not None:
+                for bound, op in ((loop.upper, "lt"), (loop.lower, "ge")):
+                    is_late = self.unknown(self.at(bound, outside), outside)
+                    if is_late and self.can_tell(axis, bound, inside):
+                        value = self.known_value(axis, inside)
+                        yield Binary(op, value, self.at(bound, inside))
+
+    def can_tell(self, axis: IterVar, bound: Expr, scope: _Scope) -> bool:
+        """Whether the value of ``axis`` and a bound of it are known at ``scope``."""
+        if self.value(axis, scope) is None:
+            return False
+        return not self.unknown(self.at(bound, scope), scope)
+
+    def known_value(self, axis: IterVar, scope: _Scope) -> Expr:
+        value = self.value(axis, scope)
+        assert value is not None
+        return value
 
     def place(self, block: Block, scope: _Scope) -> Block:
         """Return ``block`` bound to the loops around it."""

@@ -44,6 +44,16 @@ class Schedule:
         return self.state.declared.program
 
     @property
+    def default_args(self) -> tuple[Any, ...] | None:
+        """What a kernel takes unless it is told: what was declared. None leaves it to the build."""
+        return self.declared.args
+
+    @property
+    def sizes_may_decide(self) -> bool:
+        """Whether a subscript may leave its array at some sizes and is checked when it runs."""
+        return False
+
+    @property
     def program(self) -> Program:
         """The program as it is scheduled."""
         if self._realised is None or self._realised[0] is not self.state:
@@ -126,9 +136,9 @@ class Schedule:
         """Run a loop in parallel; as :meth:`texpr.schedule.stage.Stage.parallel`."""
         self.around("parallel", loop).parallel(loop)
 
-    def vectorize(self, loop: IterVar | str) -> None:
+    def vectorize(self, loop: IterVar | str, lanes: int | None = None) -> None:
         """Vectorize a loop; as :meth:`texpr.schedule.stage.Stage.vectorize`."""
-        self.around("vectorize", loop).vectorize(loop)
+        self.around("vectorize", loop).vectorize(loop, lanes)
 
     def unroll(self, loop: IterVar | str) -> None:
         """Unroll a loop; as :meth:`texpr.schedule.stage.Stage.unroll`."""

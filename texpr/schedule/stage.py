@@ -189,22 +189,25 @@ class Stage:
         """
         self._apply("unroll", (var,))
 
-    def vectorize(self, var: IterVar | str) -> None:
+    def vectorize(self, var: IterVar | str, lanes: int | None = None) -> None:
         """Run the iterations of a loop together, in the lanes of vector registers.
 
         The lanes run statement by statement, and in one statement all reads come before all
-        writes. A loop of more iterations than a register has lanes is cut into strips.
+        writes. A loop of more iterations than a register has lanes is cut into strips. Where all
+        lanes update one cell, as in a reduction whose order is free, their terms are folded.
+
+        With ``lanes``, the loop is split first, and so many iterations run together.
 
         Raises
         ------
         ScheduleError
             The extent is not a number, or another loop of the stage is vectorized.
         IllegalScheduleError
-            The loop reduces.
+            A lane would need what another one computes, or two write one cell.
 
         Same as Halide's and TVM's ``vectorize``.
         """
-        self._apply("vectorize", (var,))
+        self._apply("vectorize", (var,), {"lanes": lanes})
 
     def parallel(self, var: IterVar | str) -> None:
         """Let the iterations of a loop run at once, in no order.

@@ -38,6 +38,16 @@ class TeSchedule(Schedule):
                 return op
         raise ScheduleError(f"schedule: no operation has the name {name!r}")
 
+    @property
+    def sizes_may_decide(self) -> bool:
+        """Tensors have no requirements of their own, so their subscripts are checked if need be."""
+        return True
+
+    @property
+    def default_args(self) -> None:
+        """Inputs, outputs and the scalars that are needed."""
+        return
+
     def stage(self, name: str) -> TeStage:
         return TeStage(self, name)
 

@@ -74,11 +74,32 @@ def test_a_loop_given_twice():
         s[C].reorder(k, "i", k)
 
 
-def test_a_bound_stays_inside_the_loop_that_it_depends_on():
-    A = te.placeholder((4, 4), name="A")
+def triangle(n):
+    A = te.placeholder((n, n), "int32", name="A")
 
     def rule(i):
         k = te.reduce_axis((0, i + 1), name="k")
+        return te.sum(A[i, k], axis=k)
+
+    return A, te.compute((n,), rule, name="B")
+
+
+@pytest.mark.parametrize("size", [0, 1, 4, 5])
+def test_a_bound_that_depends_on_the_other_loop(size):
+    A, B = triangle(size)
+    s = te.create_schedule(B.op)
+    s[B].reorder("k", "i")
+    assert [axis.name for axis in s[B].loops] == ["k", "i"]
+    a = filled(size, size, dtype="int32")
+    check_readings(s, [B], {A: a}, expected=[np.tril(a).sum(1, dtype="int32")])
+
+
+def test_a_bound_that_is_data_stays_inside():
+    A = te.placeholder((4, 4), name="A")
+    L = te.placeholder((4,), "int32", name="L")
+
+    def rule(i):
+        k = te.reduce_axis((0, L[i]), name="k")
         return te.sum(A[i, k], axis=k)
 
     B = te.compute((4,), rule, name="B")
@@ -86,8 +107,8 @@ def test_a_bound_stays_inside_the_loop_that_it_depends_on():
     before = str(s)
     with pytest.raises(
         ScheduleError,
-        match=r"reorder: loop 'k' runs from 0 to i \+ 1, and 'i' has no value outside its own "
-        r"loops; keep 'k' inside them",
+        match=r"reorder: loop 'k' has the bound int64\(L\[i\]\), and 'i' has no value outside "
+        r"its own loops; keep 'k' inside them",
     ):
         s[B].reorder("k", "i")
     assert str(s) == before

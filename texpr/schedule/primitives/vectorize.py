@@ -6,21 +6,26 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from texpr.errors import IllegalScheduleError, ScheduleError
+from texpr.errors import ScheduleError
 from texpr.ir.expr import int_value
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import LoopKind
+from texpr.schedule.primitives import split
 from texpr.schedule.primitives.unroll import mark_checked
 from texpr.schedule.state import State
 
 
-def apply(state: State, stage: str, var: IterVar) -> tuple[State, tuple[IterVar, ...]]:
+def apply(
+    state: State, stage: str, var: IterVar, lanes: int | None = None
+) -> tuple[State, tuple[IterVar, ...]]:
     """Mark a loop to be vectorized; see :meth:`texpr.schedule.stage.Stage.vectorize`."""
-    if var.is_reduce:
-        raise IllegalScheduleError(
-            f"vectorize: loop {var.name!r} reduces, and its iterations all update the same cells; "
-            f"vectorize a loop over data: {_data_loops(state, stage)}"
-        )
+    if lanes is not None:
+        if isinstance(lanes, bool) or not isinstance(lanes, int) or lanes < 1:
+            raise ScheduleError(
+                f"vectorize: lanes={lanes!r} of loop {var.name!r} is no number of lanes; "
+                f"pass an integer of at least 1"
+            )
+        state, (_, var) = split.apply(state, stage, var, factor=lanes)
     mark_checked(state, "vectorize", stage, var, LoopKind.VECTORIZED)
     for node in state.path(stage):
         if node.kind is LoopKind.VECTORIZED and node.axis is not var:
@@ -31,14 +36,10 @@ def apply(state: State, stage: str, var: IterVar) -> tuple[State, tuple[IterVar,
     return state.edit(var, lambda loop: replace(loop, kind=LoopKind.VECTORIZED)), ()
 
 
-def _data_loops(state: State, stage: str) -> str:
-    return ", ".join(axis.name for axis in state.leaves(stage) if not axis.is_reduce) or "none here"
-
-
 def sample(
     state: State, stage: str, random: Random
 ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-    """Vectorize a data loop of known extent where none is vectorized yet."""
+    """Vectorize a loop of known extent where none is vectorized yet."""
     path = state.path(stage)
     if any(node.kind is LoopKind.VECTORIZED for node in path):
         return None
@@ -46,7 +47,6 @@ def sample(
         node.axis
         for node in path
         if node.kind is LoopKind.SERIAL
-        and not node.axis.is_reduce
         and int_value(state.extent(node.axis)) is not None
     ]
     return ((random.choice(loops),), {}) if loops else None
