@@ -170,7 +170,9 @@ def test_6_lanes_nearer_than_the_dependence() -> None:
 
 
 def test_7_a_read_outside_the_array() -> None:
-    with pytest.raises(BoundsError, match=r"with N=1, at i=0 it reads A\[i \+ 1\], which is A\[1\]"):
+    with pytest.raises(
+        BoundsError, match=r"with N=1, at i=0 it reads A\[i \+ 1\], which is A\[1\]"
+    ):
         texpr.build(texpr.create_schedule(too_far))
 
 

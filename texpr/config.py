@@ -38,14 +38,25 @@ DEBUG = Variable(
     "5 also isl's sets",
 )
 DUMP = Variable("TEXPR_DUMP", "", "directory into which each stage of a build is written")
+VERIFY = Variable(
+    "TEXPR_VERIFY",
+    "0",
+    "what a kernel checks beyond the usual: 2 compares each call with the reference interpreter "
+    "where the schedule assumes something, 3 always",
+)
 TARGET = Variable("TEXPR_TARGET", "llvm", "what code is made for unless a call says otherwise")
 
-VARIABLES = (DEBUG, DUMP, TARGET)
+VARIABLES = (DEBUG, DUMP, VERIFY, TARGET)
 
 
 def debug_level() -> int:
     """Return how much a build says about itself, 0 (nothing) to 5."""
     return _level(DEBUG, 5)
+
+
+def verify_level() -> int:
+    """Return how much a kernel checks itself, 0 (nothing beyond the usual) to 3."""
+    return _level(VERIFY, 3)
 
 
 def dump_dir() -> Path | None:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from texpr import config
 from texpr.bind import bind_arguments
 from texpr.debug import CODE, ENDS, SETS, BuildLog
 from texpr.errors import DTypeError, LoweringError, shown
@@ -26,6 +27,7 @@ from texpr.target.llvm.compile import compile_program
 from texpr.target.passes import PASSES, Pass
 from texpr.target.signature import Signature
 from texpr.target.target import Target
+from texpr.verify import ASSUMPTIONS, EVERYTHING, verified
 
 
 def lower(
@@ -117,7 +119,7 @@ def build(
     compiled = log.timed("compile", partial(compile_program, lowered, machine))
     log.show("llvm", CODE, lambda: compiled.code.llvm)
     log.show("asm", CODE, lambda: compiled.code.asm)
-    return make_kernel(
+    kernel = make_kernel(
         program=lowered,
         signature=Signature.of(lowered),
         code=compiled.code,
@@ -126,6 +128,10 @@ def build(
         sites=compiled.sites,
         compile_strided=compiled.compile_strided,
     )
+    level = ASSUMPTIONS if schedule.state.assumed else EVERYTHING
+    if machine.is_host and config.verify_level() >= level:
+        return verified(kernel, bind_arguments(schedule.declared, lowered.args, log.name))
+    return kernel
 
 
 def _checked_log(what: str, schedule: object, name: object) -> BuildLog:

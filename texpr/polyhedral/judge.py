@@ -17,13 +17,14 @@ at one time, unless all lanes update the same cell, where machine code folds the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Literal, TypeAlias
 
 import islpy as isl
 
+from texpr.ir.buffer import Buffer
 from texpr.ir.expr import free_vars
 from texpr.ir.program import Loop, LoopKind, Program
 from texpr.ir.simplify import simplify
@@ -63,16 +64,18 @@ class Judge:
         self.scop = Scop.of(declared)
         self.dependences = Dependences(self.scop)
 
-    def first_fault(self, proposed: Program) -> Finding | None:
+    def first_fault(self, proposed: Program, assumed: Collection[Buffer] = ()) -> Finding | None:
         """Return a dependence that ``proposed`` breaks, None where it keeps them all.
 
-        A certain fault is preferred to one that isl or the subscripts leave open.
+        A certain fault is preferred to one that isl or the subscripts leave open; the latter do
+        not count of the arrays in ``assumed``.
         """
         open_question: Finding | None = None
         for finding in self.faults(proposed):
             if finding.is_certain:
                 return finding
-            open_question = open_question or finding
+            if finding.dependence.buffer not in assumed:
+                open_question = open_question or finding
         return open_question
 
     def faults(self, proposed: Program) -> Iterator[Finding]:

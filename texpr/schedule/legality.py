@@ -43,7 +43,7 @@ def alternatives(
     for text, others in islice(_candidates(state, primitive, stage, loops), MAX_TRIED):
         try:
             changed, _ = PRIMITIVES[primitive].apply(state, stage, *others, **values)
-            is_legal = judge.first_fault(realise(changed)) is None
+            is_legal = judge.first_fault(realise(changed), changed.assumed) is None
         except ScheduleError:
             continue
         if is_legal:

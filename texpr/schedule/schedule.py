@@ -178,7 +178,7 @@ class Schedule:
             program = realise(state)
         except ScheduleError as error:  # loops cannot nest like that
             raise ScheduleError(f"{primitive}: {error}") from None
-        finding = judge_of(state).first_fault(program)
+        finding = judge_of(state).first_fault(program, state.assumed)
         if finding is not None:
             legal = alternatives(self.state, primitive, stage, loops, values)
             verdict = verdict_on(judge_of(state), finding, str(step), legal)
@@ -186,6 +186,34 @@ class Schedule:
         self._realised = (state, program)
         self._history = (*self._history, state)
         return tuple(made)
+
+    def assume(self, array: str) -> None:
+        """Take the responsibility for what cannot be decided about an array.
+
+        Where a subscript is data, as in ``H[idx[i]]``, two instances may touch one cell or not.
+        This says that they do not, or that it does not matter. With ``TEXPR_VERIFY=2`` every
+        call of a kernel built from such a schedule is compared with the reference interpreter.
+
+        Parameters
+        ----------
+        array : str
+            The name of the array.
+
+        Raises
+        ------
+        ScheduleError
+            No statement touches an array of that name.
+        """
+        for name, stage in self.state.declared.stages.items():
+            accesses = (*stage.block.writes, *stage.block.reads)
+            if any(access.buffer.name == array for access in accesses):
+                self.stage(name).assume(array)
+                return
+        known = [buffer.name for buffer in (*self.declared.buffers, *self.state.declared.homes)]
+        raise ScheduleError(
+            f"assume: no array {array!r}{did_you_mean(array, known)}; "
+            f"the arrays are {', '.join(known)}"
+        )
 
     def report(self) -> Report:
         """Return which reductions are computed in another order, and what that may cost.

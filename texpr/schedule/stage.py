@@ -221,6 +221,10 @@ class Stage:
         """
         self._apply("parallel", (var,))
 
+    def assume(self, array: str) -> None:
+        """Take the responsibility for an array; as :meth:`Schedule.assume`."""
+        self._apply("assume", (), {"array": array})
+
     def why_not(self, name: str, *loops: IterVar | str, **values: Any) -> Verdict | None:
         """Return why the primitive called ``name`` would be refused, None where it would not.
 

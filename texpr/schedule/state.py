@@ -132,6 +132,8 @@ class State:
     tree: tuple[Tree, ...]
     relations: tuple[Relation, ...] = ()
     inlined: frozenset[str] = frozenset()
+    assumed: frozenset[Buffer] = frozenset()
+    """Arrays of which the user says that no undecided dependence is one."""
     trace: tuple[Step, ...] = ()
     names: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """The names of loops used up so far, by stage."""

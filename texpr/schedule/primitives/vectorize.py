@@ -46,7 +46,6 @@ def sample(
     loops = [
         node.axis
         for node in path
-        if node.kind is LoopKind.SERIAL
-        and int_value(state.extent(node.axis)) is not None
+        if node.kind is LoopKind.SERIAL and int_value(state.extent(node.axis)) is not None
     ]
     return ((random.choice(loops),), {}) if loops else None
