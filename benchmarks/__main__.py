@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import call_overhead, compile_latency
+from benchmarks import call_overhead, compile_latency, verdict_latency
 
 
 def main() -> None:
@@ -11,6 +11,8 @@ def main() -> None:
     call_overhead.main()
     print("From nothing to a kernel")
     compile_latency.main()
+    print("What the judge takes")
+    verdict_latency.main()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import linecache
 import re
 from pathlib import Path
 from typing import Any
@@ -21,15 +22,18 @@ def blocks(language: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def names() -> dict[str, Any]:
-    """The names that the README's first example defines."""
-    (example,) = blocks("python")
+    """The names that the README's examples define."""
     found: dict[str, Any] = {}
-    exec(compile(example, "README.md", "exec"), found)
+    for number, example in enumerate(blocks("python")):
+        name = f"README.md example {number}" if number else "README.md"
+        # A loop kernel reads its source, and looks for it here.
+        linecache.cache[name] = (len(example), None, example.splitlines(keepends=True), name)
+        exec(compile(example, name, "exec"), found)
     return found
 
 
 def test_the_example_is_short():
-    (example,) = blocks("python")
+    example = blocks("python")[0]
     assert len([line for line in example.splitlines() if line]) <= 12
 
 

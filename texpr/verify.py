@@ -31,6 +31,7 @@ def verified(kernel: Kernel, declared: Program) -> Kernel:
     """
 
     def call(self: Kernel, *args: Any, **named: Any) -> Any:
+        assert self._calls is not None  # it is for this machine
         checked = self._calls.checked(args, named)
         arguments = [np.asarray(v).copy() if np.ndim(v) else v for v in checked.values]
         result = kernel(*args, **named)

@@ -65,9 +65,9 @@ def check(kernel: LoopKernel, *args: Any, rtol: float = 0.0) -> None:
         "call": arrays_after(lambda own: kernel(*own), args),
     }
     for reader, arrays in found.items():
-        loose = max(rtol, 1e-3 if expected and expected[0].itemsize < 8 else 1e-9)
-        allowed = loose if reader == "call" else rtol
         for mine, theirs in zip(arrays, expected, strict=True):
+            loose = max(rtol, 1e-9 if theirs.itemsize == 8 else 1e-3)
+            allowed = loose if reader == "call" else rtol
             assert mine.dtype == theirs.dtype
             np.testing.assert_allclose(
                 mine, theirs, rtol=allowed, atol=allowed, equal_nan=True,

@@ -324,7 +324,7 @@ def test_other_source():
 
 @pytest.mark.parametrize("thing", [3, "f", np.exp, f64, kernel.__class__])
 def test_no_function(thing):
-    with pytest.raises(DTypeError, match="is no Python function; write @texpr.kernel right above"):
+    with pytest.raises(DTypeError, match=r"is no Python function; write @texpr.kernel right"):
         kernel(thing)
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501, ISC004 - a row of a table is a line
 """The loop tree that a kernel becomes."""
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ def translated(body):
 
 def loops_of(body):
     """The loop tree of a body as text, without the head."""
-    return "\n".join(line[4:] for line in str(translated(body)).splitlines()[1:])
+    return str(translated(body).program.body)
 
 
 def shown(text):
@@ -43,7 +44,7 @@ def test_a_block_for_each_assignment():
     i, j = second.iters
     assert first.iters[0] is i  # a loop that statements share is one axis
     (n,) = kernel.program.sizes
-    assert (str(i.lower), str(i.upper)) == ("1", "N - 1 + 1" if False else "N")
+    assert (str(i.lower), str(i.upper)) == ("1", "N")
     assert j.lower is i.var
     assert str(j.upper) == "N - 1"
     loops = [stmt for stmt in stmts(kernel.program.body) if isinstance(stmt, Loop)]
@@ -155,7 +156,7 @@ def test_known_branches_are_taken():
     ("2, n", "range(2, n)", "i"),
     ("2, n, 3", "range((n - 2 + 2)//3)", "i*3 + 2"),
     ("n - 1, -1, -1", "range(n)", "n - i - 1"),
-    ("9, 0, -2", "range(5)", "i*-2 + 9"),
+    ("9, 0, -2", "range(5)", "9 - i*2"),
     ("0, n, 2", "range((n + 1)//2)", "i*2"),
 ])  # fmt: skip
 def test_steps_are_taken_apart(bounds, line, index):
@@ -205,7 +206,7 @@ def test_index_arithmetic_is_no_statement():
     """) == shown("""
         for i in range(N):
             if i*2 + 1 < n:
-                A[i*2 if i*2 > 2 else 0] = B[i*2 + 1]
+                A[i*2 if i > 1 else 0] = B[i*2 + 1]
     """)
 
 
@@ -357,7 +358,8 @@ def test_an_array_of_a_branch_may_be_too_small_where_the_branch_does_not_run():
     ("A[i] = min(A[i], B[i], 0.5)", "min"),
     ("A[i] = np.maximum(A[i], B[i])", "max"),
     ("C[i] |= 3", "bitor"),
-    ("C[C[i]] += 1", None),
+    ("C[C[i]] += 1", "add"),
+        ("A[i] = A[i] + B[i] + 1", None),
     ("s += A[i]", "add"),
     ("s = max(s, A[i])", "max"),
 ])  # fmt: skip

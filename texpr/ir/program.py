@@ -90,9 +90,11 @@ class Loop(Stmt):
     """``body`` for ``var`` = ``lower``, ``lower + step``, … below ``upper``.
 
     ``step`` is at least 1; where ``upper <= lower`` nothing runs. The bounds are evaluated once.
+
     A vectorized loop runs its lanes together, statement by statement; within one statement all
     reads come before all writes, and two lanes may not write different values to one cell, but
-    where all lanes update one cell (:mod:`texpr.ir.update`) their terms fold into it. Each lane has its own variables and allocations; where lanes disagree, a condition or the end of an
+    where all lanes update one cell (:mod:`texpr.ir.update`) their terms fold into it. Each lane
+    has its own variables and allocations; where lanes disagree, a condition or the end of an
     inner loop lets some of them wait. The iterations of a parallel loop run in any order or at
     once: where one writes a cell no other may touch it.
     """
@@ -234,6 +236,12 @@ class Block(Stmt):
     def writes(self) -> tuple[Store, ...]:
         """Every element that the statement writes, in terms of ``iters``."""
         return self.stores
+
+    @property
+    def buffers(self) -> tuple[Buffer, ...]:
+        """Every buffer that the statement touches, once."""
+        touched = [store.buffer for store in self.stores] + [load.buffer for load in self.reads]
+        return tuple(dict.fromkeys(touched))
 
     @property
     def is_reduction(self) -> bool:

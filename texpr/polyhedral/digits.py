@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import islpy as isl
 
@@ -91,8 +91,8 @@ class DigitFinder(Rewriter):
         base = yield product.children[1]
         small = yield sum_expr(Sum(low, whole if left == 0 else 0), INT64)
         more = yield sum_expr(Sum(rest, 0 if left == 0 else total.constant), INT64)
-        number = self.put_together(high, base, small).number
-        return number * factor + more
+        number: Expr = self.put_together(high, base, small).number * factor
+        return number + cast(Expr, more)
 
     def taken_apart(self, number: Expr, base: Expr) -> Digits:
         """Return the digits of a number that is there."""

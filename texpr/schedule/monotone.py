@@ -36,6 +36,6 @@ def direction(expr: Expr, var: Var) -> int | None:
 
 
 def _together(a: int, b: int) -> int | None:
-    if a == 0 or b == 0 or a == b:
+    if a == 0 or b in (0, a):
         return a or b
     return None

@@ -166,7 +166,7 @@ class _Nest:
         return self.hull(axis, lower, scope, -1), self.hull(axis, upper, scope, 1)
 
     def hull(self, axis: IterVar, bound: Expr, scope: _Scope, side: int) -> Expr:
-        """Return the greatest value of ``bound`` at ``scope``, or the least where ``side`` is -1."""
+        """Return the greatest value of ``bound`` at ``scope``, the least where ``side`` is -1."""
         found = self.at(bound, scope)
         while True:
             unknown = self.unknown(found, scope)

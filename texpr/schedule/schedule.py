@@ -205,8 +205,7 @@ class Schedule:
             No statement touches an array of that name.
         """
         for name, stage in self.state.declared.stages.items():
-            accesses = (*stage.block.writes, *stage.block.reads)
-            if any(access.buffer.name == array for access in accesses):
+            if any(buffer.name == array for buffer in stage.block.buffers):
                 self.stage(name).assume(array)
                 return
         known = [buffer.name for buffer in (*self.declared.buffers, *self.state.declared.homes)]

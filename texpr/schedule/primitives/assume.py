@@ -14,7 +14,7 @@ from texpr.schedule.state import State
 def apply(state: State, stage: str, array: str) -> tuple[State, tuple[IterVar, ...]]:
     """Assume that no order matters; see :meth:`texpr.schedule.schedule.Schedule.assume`."""
     block = state.declared.stages[stage].block
-    touched = {access.buffer.name: access.buffer for access in (*block.reads, *block.writes)}
+    touched = {buffer.name: buffer for buffer in block.buffers}
     if array not in touched:
         raise ScheduleError(
             f"assume: {stage!r} touches no array {array!r}{did_you_mean(array, touched)}; "

@@ -20,11 +20,6 @@ def apply(
 ) -> tuple[State, tuple[IterVar, ...]]:
     """Mark a loop to be vectorized; see :meth:`texpr.schedule.stage.Stage.vectorize`."""
     if lanes is not None:
-        if isinstance(lanes, bool) or not isinstance(lanes, int) or lanes < 1:
-            raise ScheduleError(
-                f"vectorize: lanes={lanes!r} of loop {var.name!r} is no number of lanes; "
-                f"pass an integer of at least 1"
-            )
         state, (_, var) = split.apply(state, stage, var, factor=lanes)
     mark_checked(state, "vectorize", stage, var, LoopKind.VECTORIZED)
     for node in state.path(stage):
