@@ -135,7 +135,7 @@ def numpy_reading(
 ) -> dict[Any, np.ndarray]:
     """Return every tensor that ``outputs`` depend on, computed with NumPy from ``arrays``."""
     known = dict(arrays)
-    env: dict[Var, Any] = {var: np.int64(value) for var, value in sizes.items()}
+    env: dict[Var, Any] = {var: var.dtype.numpy.type(value) for var, value in sizes.items()}
     with np.errstate(all="ignore"):
         for op in operations([tensor.op for tensor in outputs]):
             if isinstance(op, te.ComputeOp):

@@ -108,6 +108,7 @@ def table(environ: Mapping[str, str] | None = None) -> list[tuple[str, str, str]
     ...     print(row[:2])
     ('TEXPR_DEBUG', '2')
     ('TEXPR_DUMP', '')
+    ('TEXPR_VERIFY', '0')
     ('TEXPR_TARGET', 'llvm')
     """
     return [(variable.name, variable.text(environ), variable.meaning) for variable in VARIABLES]

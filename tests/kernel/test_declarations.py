@@ -1,3 +1,4 @@
+# ruff: noqa: SIM300 - sizes have capital letters and are no constants
 """Arguments, sizes, names from outside, requirements, local arrays."""
 
 from __future__ import annotations
@@ -215,7 +216,7 @@ def test_unpacked_shapes():
 @kernel
 def guarded(A: f64[N], B: f64[M], k: i64):
     """Copies a part."""
-    require(N + k <= M, k >= 0)
+    require(M >= N + k, k >= 0)
     require(N % 2 == 0)
     for i in range(N):
         B[i + k] = A[i]

@@ -208,12 +208,19 @@ class Expressions(Names):
     # ------------------------------------------------------------ operators
 
     def _binary(self, node: ast.BinOp) -> Value:
-        op = OPERATORS.get(type(node.op))
-        if op is None:
-            raise self.refusal(node, "@ multiplies whole arrays", "write the loops")
-        a, b = self.value(node.left), self.value(node.right)
-        with self.source.at(node):
-            return binary(op, a, b)
+        # A sum of a thousand terms nests to the left; Python's stack is not that deep.
+        spine = [node]
+        while isinstance(spine[-1].left, ast.BinOp):
+            spine.append(spine[-1].left)
+        for part in spine:
+            if type(part.op) not in OPERATORS:
+                raise self.refusal(part, "@ multiplies whole arrays", "write the loops")
+        value = self.value(spine[-1].left)
+        for part in reversed(spine):
+            right = self.value(part.right)
+            with self.source.at(part):
+                value = binary(OPERATORS[type(part.op)], value, right)
+        return value
 
     def _unary(self, node: ast.UnaryOp) -> Value:
         if isinstance(node.op, ast.Not):
@@ -226,14 +233,14 @@ class Expressions(Names):
             return unary("neg" if isinstance(node.op, ast.USub) else "invert", value)
 
     def _logic(self, node: ast.BoolOp) -> Value:
+        word = "and" if isinstance(node.op, ast.And) else "or"
         values = [self.value(operand) for operand in node.values]
         for operand, value in zip(node.values, values, strict=True):
             if not dtype_of(value).is_bool:
-                word = "and" if isinstance(node.op, ast.And) else "or"
                 text = text_of(value)
                 what = f"{word} chooses one of its operands, and {text} is {dtype_of(value)}"
                 raise self.refusal(operand, what, "compare it, x != 0, or write a if c else b")
-        test = self.condition(node)
+        test = combined(word, [truth(value) for value in values])
         if isinstance(test, bool):
             return test
         return Weak(test) if all(map(is_weak, values)) else test

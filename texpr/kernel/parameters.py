@@ -63,7 +63,7 @@ class Parameters:
             for extent in kind.shape if isinstance(kind, ArrayType) else ():
                 if isinstance(extent, ExprOperators):
                     for var in free_vars(as_expr(extent)):
-                        if var.name not in self.named:
+                        if var.name not in self.named and not var.is_axis:
                             self.sizes.setdefault(var.name, var)
         for node in nodes:
             kind = kinds[node.arg]

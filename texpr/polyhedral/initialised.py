@@ -30,12 +30,16 @@ def check_initialised(judge: Judge) -> None:
 
 
 def _check(judge: Judge, touch: Touch) -> None:
-    analysis, bare, doubt = judge.scop.analysis, touch.cells.over.domain(), touch.cells.missing
+    # Instances with the cells that they read: where a subscript is data, an instance may read
+    # several, and one of them being written says nothing of the others.
+    analysis, cells, doubt = judge.scop.analysis, touch.cells.over, touch.cells.missing
     for dependence in judge.dependences:
         if dependence.kind == "flow" and dependence.sink is touch:
             doubt = doubt or dependence.source.cells.missing
             if dependence.source.cells.is_exact:
-                bare = bare.subtract(dependence.pairs.range())
+                written = dependence.pairs.reverse().apply_range(dependence.source.cells.over)
+                cells = cells.subtract(written)
+    bare = cells.domain()
     if bare.is_empty():
         return
     block = touch.statement.block

@@ -30,7 +30,7 @@ from texpr.ir.program import Loop, LoopKind, Program
 from texpr.ir.simplify import simplify
 from texpr.ir.update import update_of
 from texpr.ir.visitor import substitute
-from texpr.polyhedral.context import IN, OUT, SET, Unknown
+from texpr.polyhedral.context import IN, OUT, SET, Analysis, Unknown
 from texpr.polyhedral.dependences import Dependence, Dependences
 from texpr.polyhedral.digits import COLUMNS, compare_alike
 from texpr.polyhedral.scop import Scop, Statement
@@ -40,15 +40,15 @@ Fault: TypeAlias = Literal["order", "parallel", "vectorized", "storage"]
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """A dependence that a proposed program does not keep.
+    """A dependence that a proposed program does not keep; None where none could be computed.
 
     ``pairs`` are the instances concerned, declared source to declared sink; ``loop`` is the one
     that a race is in. ``missing`` says why it is not certain, None where it is.
     """
 
     fault: Fault
-    dependence: Dependence
-    pairs: isl.Map | None
+    dependence: Dependence | None
+    pairs: isl.Map | None = None
     loop: Loop | None = None
     missing: str | None = None
 
@@ -60,8 +60,8 @@ class Finding:
 class Judge:
     """Knows a declared program, and judges programs that run its statements in another order."""
 
-    def __init__(self, declared: Program) -> None:
-        self.scop = Scop.of(declared)
+    def __init__(self, declared: Program, analysis: Analysis | None = None) -> None:
+        self.scop = Scop(declared, analysis)
         self.dependences = Dependences(self.scop)
 
     def first_fault(self, proposed: Program, assumed: Collection[Buffer] = ()) -> Finding | None:
@@ -74,15 +74,19 @@ class Judge:
         for finding in self.faults(proposed):
             if finding.is_certain:
                 return finding
-            if finding.dependence.buffer not in assumed:
+            if finding.dependence is None or finding.dependence.buffer not in assumed:
                 open_question = open_question or finding
         return open_question
 
     def faults(self, proposed: Program) -> Iterator[Finding]:
         """Yield every dependence that ``proposed`` breaks or may break."""
+        known = self.scop.analysis.ask(lambda: self.dependences.all)
+        if isinstance(known, Unknown):
+            yield Finding("order", None, missing=str(known))
+            return
         scop = Scop(proposed, self.scop.analysis)
         statements = {statement.label: statement for statement in scop.statements}
-        for dependence in self.dependences:
+        for dependence in known:
             source = statements[dependence.source.statement.label]
             sink = statements[dependence.sink.statement.label]
             yield from self._kept(dependence, source, sink)
@@ -105,7 +109,11 @@ class Judge:
         shared = _shared_columns(source, sink)
         if _is_before(source, sink, shared):
             return
-        moved, ask = _Moved(dependence, source, sink), self.scop.analysis.ask
+        ask = self.scop.analysis.ask
+        moved = ask(lambda: _Moved(dependence, source, sink))
+        if isinstance(moved, Unknown):
+            yield Finding("order", dependence, missing=str(moved))
+            return
         for fault, loop, wrong in _questions(dependence, source, sink, shared):
             answer = ask(partial(moved.pairs_at, wrong))
             if isinstance(answer, Unknown):

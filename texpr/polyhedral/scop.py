@@ -82,12 +82,14 @@ class Statement:
         if digits:
             domain = _affine_part(domain, frame)
         region = domain.region(frame) & frame.all_of(self.scop.facts)
+        # What is given makes its digits, and may show that other sums have some.
+        for one in digits.values():
+            if one.is_given:
+                region = region & frame.region(one.is_digit)
         for one in digits.values():
             is_digit = frame.region(one.is_digit)
-            if one.is_given:
-                region = region & is_digit
-            elif not is_digit.is_exact or not region.over.is_subset(is_digit.under):
-                problem = NotAffine(one.number, f"not two digits of base {one.base}")
+            if not (one.is_given or is_digit.is_exact and region.over.is_subset(is_digit.under)):
+                problem = NotAffine(one.high * one.base, "a product of sizes or loops")
                 region = Region(region.over, region.under, region.missing or problem)
         return frame, region
 
@@ -183,7 +185,12 @@ class Statement:
         found = []
         for access in accesses(self.block):
             where = self.region & self.frame.region(access.guard)
-            cells = self.image([*self.home(access.buffer), *access.indices], where)
+            home = self.home(access.buffer)
+            cells = self.image([*home, *access.indices], where)
+            if not cells.is_exact:
+                extents = self.image([*home, *access.buffer.shape], where)
+                inside = extents.over.apply_range(_below(extents.over, len(home)))
+                cells = replace(cells, over=cells.over.intersect(inside))
             found.append(Touch(self, access, cells))
         return tuple(found)
 
@@ -260,6 +267,15 @@ class Scop:
                 cells = touch.cells.over.gist_params(known)
                 lines.append(f"    {verb} {touch.access.buffer.name}  {cells}{may}")
         return "\n".join(lines)
+
+
+def _below(extents: isl.Map, start: int) -> isl.Map:
+    """Return the map from extents to the cells inside, but for the columns before ``start``."""
+    inside = isl.Map.universe(extents.range().get_space().map_from_set())
+    zero = isl.Val.zero(extents.get_ctx())
+    for column in range(start, extents.dim(OUT)):
+        inside = inside.order_lt(OUT, column, IN, column).lower_bound_val(OUT, column, zero)
+    return inside
 
 
 def _affine_part(domain: Domain, frame: Frame) -> Domain:

@@ -118,11 +118,17 @@ def verdict_on(judge: Judge, finding: Finding, what: str, legal: Sequence[str] =
     kind = "illegal" if finding.is_certain else "unknown"
     loop = None if finding.loop is None else finding.loop.var.name
     dependence = finding.dependence
+    dependence_kind = None if dependence is None else dependence.kind
     base = Verdict(
-        what, kind, finding.fault, dependence.kind, loop=loop, reason=finding.missing,
+        what,
+        kind,
+        finding.fault,
+        dependence_kind,
+        loop=loop,
+        reason=finding.missing,
         legal=tuple(legal),
-    )  # fmt: skip
-    if finding.pairs is None:
+    )
+    if finding.pairs is None or dependence is None:
         return base
     found = _smallest_pair(judge, dependence, finding.pairs)
     if found is None:

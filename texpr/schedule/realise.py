@@ -125,6 +125,12 @@ class _Nest:
     def __init__(self, state: State) -> None:
         self.state = state
         self.stages, self.inline = inlined_stages(state)
+        self.dependent = {
+            axis: loop
+            for axis, loop in state.declared.loop_of.items()
+            if any(var in state.declared.axis_of for var in free_vars(loop.lower, loop.upper))
+        }
+        """The declared loops whose bounds depend on others."""
 
     def build(self, node: Tree, scope: _Scope) -> list[Stmt]:
         """Return the statements of ``node``: none where all its stages are inlined."""
@@ -210,6 +216,8 @@ class _Nest:
         if var is not None:
             return var
         relation = self.state.relation_from(axis)
+        if relation is None:
+            return None
         lower = self.at(self.state.lower(axis), scope)
         if isinstance(relation, Split):
             outer, inner = self.value(relation.outer, scope), self.value(relation.inner, scope)
@@ -241,7 +249,7 @@ class _Nest:
                 if self.can_tell(parent, end, inside) and not self.can_tell(parent, end, outside):
                     yield self.known_value(parent, inside) < self.at(end, inside)
         # A declared loop whose bounds depend on others, put outside of them, runs too far.
-        for axis, loop in self.state.declared.loop_of.items():
+        for axis, loop in self.dependent.items():
             if self.value(axis, outside) is not None:
                 for bound, op in ((loop.upper, "lt"), (loop.lower, "ge")):
                     is_late = self.unknown(self.at(bound, outside), outside)

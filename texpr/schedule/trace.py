@@ -172,7 +172,8 @@ class _PythonNames:
         return self._stages[stage]
 
     def loop(self, stage: str, loop: str) -> str:
-        return self._loops[stage, loop]
+        # The parts that vectorize(loop, lanes) made are known by their names only.
+        return self._loops.get((stage, loop), repr(loop))
 
     def value(self, stage: str, value: Any) -> str:
         if isinstance(value, LoopName):

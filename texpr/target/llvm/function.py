@@ -321,6 +321,8 @@ class _Function(Visitor[None], over=STMT_NODES):
             if lanes is not None:
                 self.exprs.private.add(node.buffer)
             yield node.body
+            # The same body may be emitted again without lanes, for what is left of a loop.
+            self.exprs.private.discard(node.buffer)
 
     @contextmanager
     def scratch(self, buffer: Buffer, lanes: int) -> Iterator[ir.Value]:
