@@ -71,7 +71,9 @@ class TestArguments:
 
         C = te.compute((4,), rule, name="C")
         s = te.create_schedule(C.op)
-        with pytest.raises(LoweringError, match=r"C: the argument 'L' is missing, which the program"):
+        with pytest.raises(
+            LoweringError, match=r"C: the argument 'L' is missing, which the program"
+        ):
             texpr.build(s, [A, C])
         kernel = texpr.build(s)
         lengths = np.array([0, 8, 3, 1], "int32")
@@ -108,34 +110,50 @@ class TestArguments:
             r"C: the argument 'C' is missing, which the program writes; pass it, \[A, C\]",
         ),
         "all are missing": (
-            lambda A, B, C: [], LoweringError, r"C: the argument 'A' is missing.*pass it, \[A\]"
+            lambda A, B, C: [],
+            LoweringError,
+            r"C: the argument 'A' is missing.*pass it, \[A\]",
         ),
         "one is given twice": (
-            lambda A, B, C: [A, C, A], LoweringError, r"C: 'A' is given twice; pass it once"
+            lambda A, B, C: [A, C, A],
+            LoweringError,
+            r"C: 'A' is given twice; pass it once",
         ),
         "one is computed elsewhere": (
             lambda A, B, C: [A, C, te.compute((8,), lambda i: i, name="X")],
             LoweringError,
-            r"C: <tensor X: int64\[8\]> is not computed by this program, whose arrays are A, C; "
-            r"leave it out, or make the schedule from its operation and do not inline it",
+            (
+                r"C: <tensor X: int64\[8\]> is not computed by this program, whose arrays are A, C; "
+                r"leave it out, or make the schedule from its operation and do not inline it"
+            ),
         ),
         "an operation": (
             lambda A, B, C: [A.op, C],
             DTypeError,
-            r"C: argument 0 is <PlaceholderOp A>; pass the tensors and te.vars that the kernel "
-            r"takes, such as \[A, B, C\]",
+            (
+                r"C: argument 0 is <PlaceholderOp A>; pass the tensors and te.vars that the kernel "
+                r"takes, such as \[A, B, C\]"
+            ),
         ),
         "an array": (
-            lambda A, B, C: [A, np.zeros(8)], DTypeError, r"C: argument 1 is array\(\[0., 0."
+            lambda A, B, C: [A, np.zeros(8)],
+            DTypeError,
+            r"C: argument 1 is array\(\[0., 0.",
         ),
         "an element": (
-            lambda A, B, C: [A[0, 0], C], DTypeError, r"C: argument 0 is <float32 A\[0, 0\]>"
+            lambda A, B, C: [A[0, 0], C],
+            DTypeError,
+            r"C: argument 0 is <float32 A\[0, 0\]>",
         ),
         "an axis": (
-            lambda A, B, C: [A, C, C.op.axis[0]], DTypeError, r"argument 2 is <axis i in \[0, 8\)>"
+            lambda A, B, C: [A, C, C.op.axis[0]],
+            DTypeError,
+            r"argument 2 is <axis i in \[0, 8\)>",
         ),
         "the variable of an axis": (
-            lambda A, B, C: [C.op.axis[0].var, A, C], DTypeError, r"C: argument 0 is <int64 i>"
+            lambda A, B, C: [C.op.axis[0].var, A, C],
+            DTypeError,
+            r"C: argument 0 is <int64 i>",
         ),
         "a tensor for a list": (
             lambda A, B, C: A,
@@ -144,7 +162,7 @@ class TestArguments:
         ),
         "text": (lambda A, B, C: "AC", DTypeError, r"C: the arguments are 'AC'; pass a list"),
         "a number": (lambda A, B, C: 3, DTypeError, r"C: the arguments are 3; pass a list"),
-    }  # fmt: skip
+    }
 
     @pytest.mark.parametrize("case", WRONG)
     @pytest.mark.parametrize("function", [texpr.lower, texpr.build])
@@ -311,7 +329,7 @@ class TestTargets:
         assert foreign.asm
         with pytest.raises(TargetError, match=r"does not run on this machine; read its .asm, or"):
             foreign(filled(8, 4))
-        wide = texpr.Target("llvm -mcpu=x86-64-v3 -num-cores=4")
+        wide = texpr.Target.of("llvm -mcpu=x86-64-v3 -num-cores=4")
         assert texpr.build(s, [A, C], target=wide).target is wide
 
     @pytest.mark.parametrize(

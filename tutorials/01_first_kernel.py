@@ -122,12 +122,12 @@ print(sum("fmadd" in line or "fmla" in line for line in tiled.asm.splitlines()))
 # %% [markdown]
 # ## Errors that help
 #
-# A step that cannot be taken is refused where you take it, and the schedule stays as it was. Lanes
-# that all add to the same sum would race:
+# A step that cannot be taken is refused where you take it, and the schedule stays as it was. The
+# iterations over `k` all add to the same sum, and would race:
 
 # %%
 try:
-    s[C].vectorize(k)
+    s[C].parallel(k)
 except texpr.ScheduleError as error:
     print(error)
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.kernel.written import executed
+from texpr import te
 from texpr.errors import BoundsError, DTypeError, KernelError, ShapeError, TexprError
 from texpr.kernel import f64, kernel, require, size
 
@@ -157,6 +158,23 @@ EXPRESSIONS = [
     ("~alpha", None, "~ alpha has operands of float32"),
     ("C[0] << 0.5", None, "has operands of float64"),
     ("te.clz(alpha)", None, "clz takes an integer"),
+    ("WEIGHTS(1)", None, "WEIGHTS is not a function that kernels know"),
+    ("KERNEL(A)", None, "KERNEL is a kernel, and a kernel calls no other; call one after the other"),
+    ("TENSOR", None, "TENSOR is a tensor of te; pass an array as an argument"),
+    ("TENSOR[0]", "TENSOR", "TENSOR is a tensor of te"),
+    ("SYMBOL", None, "SYMBOL: SYMBOL[0] reads an array"),
+    ("math.pi[0]", "math.pi", "math.pi is no array; subscripts stand on an argument"),
+    ("helper.data[0]", "helper.data", "helper.data is no array"),
+    ("(A)(0)", "A", "A is no function; index an array with [ ]"),
+    ("(n + 1)(0)", "n + 1", "n + 1 is no function; call a function by its name"),
+    ("int(1e400)", None, "int: inf is no integer"),
+    ("C[1 << 70]", "1 << 70", "does not fit int64"),
+    ("(-8) ** 0.5", None, "is a complex number, which no array holds"),
+    ("~0.5", None, "~: 0.5 is a float; cast to an integer first"),
+    ("'a' + 1", "'a'", "'a' is no number"),
+    ("n.astype(texpr.f33)", "texpr.f33", "texpr.f33 is no type"),
+    ("A[n:]", "n:", "a slice stands where one element is wanted"),
+    ("1.0 if nothing else 2.0", "nothing", "nothing is not defined"),
     ("i", None, "the loop variable i has no value outside its loop"),
     ("late", None, "late is read before anything was assigned to it"),
     ("inner", None, "the local array inner is not known here"),
@@ -174,8 +192,14 @@ A[1] = late
 
 @pytest.mark.parametrize(("expression", "marked", "text"), EXPRESSIONS)
 def test_expressions(expression, marked, text):
-    outside = {"helper": lambda x: x, "WEIGHTS": np.ones(3), "TABLE": [1, 2]}
-    # late would be a variable that lives in memory for all the others
+    outside = {
+        "helper": lambda x: x,
+        "WEIGHTS": np.ones(3),
+        "TABLE": [1, 2],
+        "KERNEL": executed("@kernel\ndef f(A: f64[N]):\n    pass\n")["f"],
+        "TENSOR": te.placeholder((4,), "float64", name="TENSOR"),
+        "SYMBOL": te.placeholder((4,), "float64", name="SYMBOL")[0],
+    }
     body = AFTER if expression in ("i", "late", "inner") else "A[0] = {}"
     error, caret = body_refusal(body.format(expression), **outside)
     assert text in str(error)
@@ -220,6 +244,13 @@ TYPES = [
     ("t = texpr.empty(3)\nt[3] = 0", "3", "the subscript 3 is outside dimension 0, which has extent 3"),
     ("texpr.require(A[0] > 0)", "A[0] > 0", "a requirement is on sizes and scalar arguments"),
     ("texpr.require(1 > 2)", "1 > 2", "never holds"),
+    ("if UNSET:\n    s = 1.0\nA[0] = s", "s", "s is read before anything was assigned to it"),
+    ("if math:\n    A[0] = 1.0", "math", "math is a module"),
+    ("t = texpr.empty(nothing)", "nothing", "nothing is not defined"),
+    ("t = texpr.empty(1 << 70)", "1 << 70", "does not fit int64"),
+    ("for i in range(0, N, 1 << 70):\n    A[i] = 0", "1 << 70", "does not fit int64"),
+    ("k = 1 << 70", "1 << 70", "does not fit int64"),
+    ("s = A[0]\ns = alpha\ns = C[0]", "s", "s is float64 in line 3 and float32 in line 4"),
     ("s = s + 1", "s", "s is read before anything was assigned to it"),
     ("texpr.require(Q > 1)", "Q", "Q: Q follows from no argument; use it in the shape of an array"),
 ]  # fmt: skip
@@ -227,7 +258,7 @@ TYPES = [
 
 @pytest.mark.parametrize(("body", "marked", "text"), TYPES)
 def test_types_and_names(body, marked, text):
-    error, caret = body_refusal(body, Q=size("Q"))
+    error, caret = body_refusal(body, Q=size("Q"), UNSET=False)
     assert text in str(error)
     assert caret == marked
 
@@ -250,6 +281,10 @@ HEADS = [
     ("def f(A: f64['f(N)']):", "f64['f(N)']", "is no extent"),
     ("def f(A: f64['W']):", "f64['W']", "'W' names a size, and outside the kernel W is 5"),
     ("def f(A: f64['A']):", None, ""),
+    ("def f(A: f64[4], B: f64['A']):", "f64['A']", "A is an array; name a size"),
+    ("def f(A: f64[SYMBOL]):", "f64[SYMBOL]", "reads an array; use sizes and scalar arguments"),
+    ("def f(A: f64[AXIS]):", "f64[AXIS]", "k follows from no argument"),
+    ("def f(A: 'f64[texpr.size(3)]'):", "'f64[texpr.size(3)]'", "the name 3 is no string"),
     ("def f(alpha: f32, A: f64['alpha']):", "f64['alpha']", "not an integer"),
     ("def f(A: 'f64[Z]'):", "'f64[Z]'", "name 'Z' is not defined; declare Z = texpr.size(\"Z\")"),
     ("def f(A: 'f64[N'):", "'f64[N'", "'f64[N' is no type"),
@@ -259,7 +294,9 @@ HEADS = [
 
 @pytest.mark.parametrize(("head", "marked", "text"), [head for head in HEADS if head[1]])
 def test_arguments(head, marked, text):
-    error, caret = refusal(f"@texpr.kernel\n{head}\n    pass\n", W=5)
+    symbol = te.placeholder((4,), "int64", name="SYMBOL")[0]
+    axis = te.reduce_axis((0, 4), name="k").var
+    error, caret = refusal(f"@texpr.kernel\n{head}\n    pass\n", W=5, SYMBOL=symbol, AXIS=axis)
     assert text in str(error)
     assert caret == marked
 

@@ -67,7 +67,8 @@ DOUBLES = [
     "np.where(x[i] > 0, x[i], y[i])", "np.clip(x[i], -1, 1)", "np.maximum(x[i], 0)",
     "math.fabs(p[i])", "bool(p[i]) + 1.0", "math.isnan(x[i]) + 0.0", "1e300 * x[i]",
     "HALF * x[i]", "STRONG * y[i]", "x[-i + N - 1]", "x[(n - 1 - i) % N]", "x[len(x) - 1 - i]",
-    "x[x.shape[-1] - 1 - i]", "x.size + x.ndim + x.shape[0]", "k * x[i]", "alpha + i", "x[(True + i) % N]",
+    "x[x.shape[-1] - 1 - i]", "math.sqrt(True)", "np.where(True, x[i], 1)",
+    "1.0 if True else x[9]", "x[i] if 1 > 2 else 2", "x.size + x.ndim + x.shape[0]", "k * x[i]", "alpha + i", "x[(True + i) % N]",
 ]  # fmt: skip
 
 
@@ -93,7 +94,7 @@ INTEGERS = [
     "p[i] + 1", "p[i] * i", "p[i] // 3", "p[i] % 3", "p[i] // -3", "p[i] % -3", "i // 2 - 3 * i % 2",
     "q[i] + 100", "q[i] * 2", "-q[i]", "r[i] + 100", "r[i] * 3", "r[i] - 50", "q[i] + p[i]",
     "p[i] & 3", "p[i] | i", "p[i] ^ -1", "~p[i]", "p[i] << 2", "p[i] >> 1", "1 << i", "b[i] * 2 + 0",
-    "int(b[i])", "True + True", "True + i", "-(i < 3)", "~3", "k // 2", "k % 2", "abs(k)", "N - n",
+    "int(b[i])", "(i < 2) + (i > 0)", "(i < 3) + True", "math.floor(p[i])", "True + True", "True + i", "-(i < 3)", "~3", "k // 2", "k % 2", "abs(k)", "N - n",
     "p[i] if b[i] else q[i]", "p[i] if p[i] else 7", "int(x[i]) % 3", "len(x) * 2", "OFFSET + i",
     "STRONG_INT + i", "p[i] ** 2", "min(p[i], i)", "np.int64(p[i]) << 20", "r[i] // 2", "7 // 2 * -1",
     "p[i] - (i < 2)", "int(True)", "2 ** 10", "10 ** i if i < 0 else 1",
@@ -188,6 +189,11 @@ def test_te_choices():
         )
         expected = [eval(pythons, {**names, "i": i}) for i in range(6)]
         np.testing.assert_array_equal(args[-1], expected, err_msg=ours)
+
+
+def test_long_and_deep_expressions():
+    agree(" + ".join(f"x[i] * {k}" for k in range(1500)))
+    agree("x[i] > 0 and (" * 40 + "i > 1" + ")" * 40, "bool")
 
 
 # ---------------------------------------------------------------- where it is not Python's

@@ -43,22 +43,32 @@ def test_inlined():
 
 
 LOOPS = {
-    "an unknown name": ("kk", r"stage 'C' has no loop 'kk'; did you mean 'k'\?; its loops are i, k"),
-    "a number": (0, r"0 is no loop; pass an axis such as s\[C\].op.axis\[0\], or the name of a loop "
-                    r"of 'C': i, k"),
+    "an unknown name": (
+        "kk",
+        r"stage 'C' has no loop 'kk'; did you mean 'k'\?; its loops are i, k",
+    ),
+    "a number": (
+        0,
+        (
+            r"0 is no loop; pass an axis such as s\[C\].op.axis\[0\], or the name of a loop "
+            r"of 'C': i, k"
+        ),
+    ),
     "nothing": (None, r"None is no loop; pass an axis"),
     "a variable": (lambda B, C: C.op.axis[0].var, r"<int64 i> is no loop; pass an axis"),
     "all of them at once": (
-        lambda B, C: C.op.axis, r"the loops are given as a tuple; pass them one by one, \w+\(i\)"
+        lambda B, C: C.op.axis,
+        r"the loops are given as a tuple; pass them one by one, \w+\(i\)",
     ),
     "a loop of another stage": (
-        lambda B, C: B.op.axis[1], r"'j' is a loop of stage 'B', not of 'C'; its loops are i, k"
+        lambda B, C: B.op.axis[1],
+        r"'j' is a loop of stage 'B', not of 'C'; its loops are i, k",
     ),
     "a loop of another program": (
         te.reduce_axis((0, 4), name="r"),
         r"'r' is no loop of this schedule, not of 'C'; its loops are i, k",
     ),
-}  # fmt: skip
+}
 
 CALLS = {
     "split": lambda stage, loop: stage.split(loop, factor=2),
@@ -115,7 +125,9 @@ def test_an_axis_that_was_taken_back():
 
 def test_loop_by_name():
     s, _, _, C, _ = program()
-    with pytest.raises(ScheduleError, match=r"loop: stage 'C' has no loop 'zz'; its loops are i, k"):
+    with pytest.raises(
+        ScheduleError, match=r"loop: stage 'C' has no loop 'zz'; its loops are i, k"
+    ):
         s[C].loop("zz")
     with pytest.raises(ScheduleError, match=r"loop: 0 is no loop; pass an axis"):
         s[C].loop(0)
@@ -137,7 +149,9 @@ def test_a_stage_without_loops():
     B = te.compute((), lambda: A() + 1, name="B")
     s = te.create_schedule(B.op)
     assert s[B].loops == ()
-    with pytest.raises(ScheduleError, match=r"split: stage 'B' has no loop 'i'; its loops are none"):
+    with pytest.raises(
+        ScheduleError, match=r"split: stage 'B' has no loop 'i'; its loops are none"
+    ):
         s[B].split("i", factor=2)
 
 

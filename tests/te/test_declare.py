@@ -47,7 +47,9 @@ class TestPlaceholder:
         A = te.placeholder((2 * n + 1, m, n * m), name="A")
         assert repr(A) == "<tensor A: float32[2*n + 1, int64(m), n*int64(m)]>"
 
-    @pytest.mark.parametrize("dtype", ["float32", np.float32, np.dtype("float32"), te.const(1.0, "float32").dtype])
+    @pytest.mark.parametrize(
+        "dtype", ["float32", np.float32, np.dtype("float32"), te.const(1.0, "float32").dtype]
+    )
     def test_ways_to_name_a_type(self, dtype):
         assert te.placeholder((3,), dtype).dtype == "float32"
 
@@ -70,8 +72,10 @@ class TestPlaceholder:
             (
                 (te.placeholder((4,), "int32", name="L")[0],),
                 ShapeError,
-                r"A: extent 0 of the shape depends on L\[0\], which is data; "
-                r"declare it as a te.var and pass that to the kernel",
+                (
+                    r"A: extent 0 of the shape depends on L\[0\], which is data; "
+                    r"declare it as a te.var and pass that to the kernel"
+                ),
             ),
         ],
     )
@@ -177,8 +181,14 @@ class TestReduceAxis:
     @pytest.mark.parametrize(
         ("dom", "error", "message"),
         [
-            ((5, 0), ShapeError, r"reduce_axis: the range \(5, 0\) of 'k' runs backwards; "
-                                 r"write \(0, 5\), or \(5, 5\) for an empty one"),
+            (
+                (5, 0),
+                ShapeError,
+                (
+                    r"reduce_axis: the range \(5, 0\) of 'k' runs backwards; "
+                    r"write \(0, 5\), or \(5, 5\) for an empty one"
+                ),
+            ),
             (8, ShapeError, r"reduce_axis: the range 8 of 'k' is no pair; write \(0, n\)"),
             ((0,), ShapeError, r"reduce_axis: the range \(0,\) of 'k' is no pair"),
             ((0, 4, 2), ShapeError, r"reduce_axis: the range \(0, 4, 2\) of 'k' is no pair"),
@@ -186,7 +196,7 @@ class TestReduceAxis:
             ((0, 2.5), DTypeError, r"reduce_axis: the upper end of 'k': 2.5 is no integer"),
             (("a", 4), DTypeError, r"reduce_axis: the lower end of 'k': 'a' is no integer"),
         ],
-    )  # fmt: skip
+    )
     def test_bad_ranges(self, dom, error, message):
         with pytest.raises(error, match=message):
             te.reduce_axis(dom, name="k")
@@ -223,7 +233,10 @@ class TestCompute:
         A = te.placeholder((n, n, n), "int32", name="A")
         B = te.compute((n, n, n), lambda i, j, k: A[k, i, j] + 1, name="B")
         check_readings(
-            te.create_schedule(B.op), [B], {A: filled(size, size, size, dtype="int32")}, sizes={n: size}
+            te.create_schedule(B.op),
+            [B],
+            {A: filled(size, size, size, dtype="int32")},
+            sizes={n: size},
         )
 
     def test_rank_0(self):
@@ -326,12 +339,18 @@ K = te.reduce_axis((0, 8), name="k")
 L = te.reduce_axis((0, 8), name="l")
 
 BAD_RULES = {
-    "no function": (3, DTypeError, r"compute: the rule of 'C' is 3; pass a function of the indices"),
+    "no function": (
+        3,
+        DTypeError,
+        r"compute: the rule of 'C' is 3; pass a function of the indices",
+    ),
     "too many axes": (
         lambda i, j: V[i],
         ShapeError,
-        r"compute: the rule of 'C' takes 2 indices \(i, j\) but the shape has 1 dimensions; "
-        r"give one index for each",
+        (
+            r"compute: the rule of 'C' takes 2 indices \(i, j\) but the shape has 1 dimensions; "
+            r"give one index for each"
+        ),
     ),
     "no axis": (lambda: 1, ShapeError, r"compute: the rule of 'C' takes 0 indices \(\) but"),
     "a keyword": (
@@ -345,10 +364,14 @@ BAD_RULES = {
         r"compute: <class 'int'>, the rule of 'C', does not tell what it takes; wrap it, lambda i",
     ),
     "nothing returned": (
-        lambda i: None, DTypeError, r"compute: the rule of 'C' returns None; return an expression"
+        lambda i: None,
+        DTypeError,
+        r"compute: the rule of 'C' returns None; return an expression",
     ),
     "an empty tuple": (
-        lambda i: (), DTypeError, r"compute: the rule of 'C' returns nothing; return an expression"
+        lambda i: (),
+        DTypeError,
+        r"compute: the rule of 'C' returns nothing; return an expression",
     ),
     "None in a tuple": (lambda i: (V[i], None), DTypeError, r"the rule of 'C' returns None"),
     "text": (lambda i: "V[i]", DTypeError, r"'V\[i\]' \(str\) is neither a number nor an express"),
@@ -360,20 +383,26 @@ BAD_RULES = {
     "reductions beside elements": (
         lambda i: (te.sum(A[K, 0], axis=K), V[i]),
         TexprError,
-        r"compute: the rule of 'C' returns reductions and plain elements; "
-        r"give each kind a te.compute of its own",
+        (
+            r"compute: the rule of 'C' returns reductions and plain elements; "
+            r"give each kind a te.compute of its own"
+        ),
     ),
     "reductions over different axes": (
         lambda i: (te.sum(V[K], axis=K), te.max(V[L], axis=L)),
         TexprError,
-        r"compute: the reductions of 'C' run over different axes or conditions; "
-        r"give each a te.compute of its own",
+        (
+            r"compute: the reductions of 'C' run over different axes or conditions; "
+            r"give each a te.compute of its own"
+        ),
     ),
     "a reduction axis outside a reduction": (
         lambda i: V[K],
         TexprError,
-        r"compute: axis 'k' has no value in 'C' \(axes i\); reduce over it, te.sum\(…, axis=k\), "
-        r"or use an axis of 'C'",
+        (
+            r"compute: axis 'k' has no value in 'C' \(axes i\); reduce over it, te.sum\(…, axis=k\), "
+            r"or use an axis of 'C'"
+        ),
     ),
     "a second reduction axis": (
         lambda i: te.sum(V[K] * V[L], axis=K),
@@ -385,7 +414,7 @@ BAD_RULES = {
         TexprError,
         r"compute: axis 'z' has no value in 'C' \(axes i\)",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", BAD_RULES)

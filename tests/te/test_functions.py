@@ -49,11 +49,15 @@ def test_of_an_element_and_of_a_whole_tensor(name):
 @pytest.mark.parametrize(
     ("a", "b", "dtype"),
     [
-        (B, I, "int32"), (I, F, "float32"), (F, D, "float64"), (U, I, "int32"),
-        (I, te.placeholder((8,), "int64"), "int64"), (I, te.placeholder((8,), "uint32"), "uint32"),
+        (B, I, "int32"),
+        (I, F, "float32"),
+        (F, D, "float64"),
+        (U, I, "int32"),
+        (I, te.placeholder((8,), "int64"), "int64"),
+        (I, te.placeholder((8,), "uint32"), "uint32"),
         (te.placeholder((8,), "int64"), F, "float32"),
     ],
-)  # fmt: skip
+)
 def test_types_meet_as_in_tvm(a, b, dtype):
     assert (a[0] + b[0]).dtype == dtype
     assert te.multiply(b[0], a[0]).dtype == dtype
@@ -62,10 +66,15 @@ def test_types_meet_as_in_tvm(a, b, dtype):
 @pytest.mark.parametrize(
     ("element", "number", "dtype"),
     [
-        (F[0], 1, "float32"), (F[0], 1.5, "float32"), (D[0], 1.5, "float64"), (I[0], 1, "int32"),
-        (I[0], 1.5, "float32"), (U[0], 255, "uint8"), (B[0], 1, "int64"),
+        (F[0], 1, "float32"),
+        (F[0], 1.5, "float32"),
+        (D[0], 1.5, "float64"),
+        (I[0], 1, "int32"),
+        (I[0], 1.5, "float32"),
+        (U[0], 255, "uint8"),
+        (B[0], 1, "int64"),
     ],
-)  # fmt: skip
+)
 def test_python_numbers_are_weak(element, number, dtype):
     assert (element + number).dtype == dtype
     assert (number + element).dtype == dtype
@@ -80,7 +89,9 @@ EXPRESSIONS = {
     "round": lambda i: te.round(F[i] / 2) + te.nearbyint(F[i] / 2) + te.trunc(F[i] / 2),
     "select": lambda i: te.select(I[i] > 0, F[i], D[i]),
     "lazy": lambda i: te.if_then_else(i > 0, F[i - 1], 0.0),
-    "limits": lambda i: te.max(te.min_value("int32") + I[i] * 0, te.max_value("int8").astype("int32")),
+    "limits": lambda i: te.max(
+        te.min_value("int32") + I[i] * 0, te.max_value("int8").astype("int32")
+    ),
     "bits": lambda i: (U[i] << 2) | (U[i] >> 1) & ~U[i],
     "bools": lambda i: te.all(B[i], I[i] > 0, F[i] >= 0) | te.any(~B[i], I[i] != 2),
     "many": lambda i: te.max(I[i], 0, 2) + te.min(I[i], 1) + te.sum(I[i], 2, 3) * te.prod(I[i], 2),
@@ -106,14 +117,18 @@ def test_values(case, vectorized):
 REFUSED = {
     "int / int": (
         lambda: I[0] / 2,
-        r"/: I\[0\] / 2 has operands of int32; ambiguous division of integers: write // or "
-        r"te.truncdiv for an integer result, or cast to a float first",
+        (
+            r"/: I\[0\] / 2 has operands of int32; ambiguous division of integers: write // or "
+            r"te.truncdiv for an integer result, or cast to a float first"
+        ),
     ),
     "te.div of ints": (lambda: te.div(I[0], I[1]), r"ambiguous division of integers"),
     "bool + bool": (
         lambda: B[0] + B[1],
-        r"\+: B\[0\] \+ B\[1\] has operands of bool; cast the bools to a number first, or combine "
-        r"them with &, \| and ~",
+        (
+            r"\+: B\[0\] \+ B\[1\] has operands of bool; cast the bools to a number first, or combine "
+            r"them with &, \| and ~"
+        ),
     ),
     "- bool": (lambda: -B[0], r"-: - B\[0\] has operands of bool; cast"),
     "~ float": (lambda: ~F[0], r"~: ~ F\[0\] has operands of float32; cast to an integer first"),
@@ -127,14 +142,18 @@ REFUSED = {
     "int ** int": (lambda: I[0] ** I[1], r"\*\*: .* has operands of int32; cast to a float first"),
     "int ** 9": (lambda: I[0] ** 9, r"use an exponent from 0 to 8"),
     "exp of an int": (
-        lambda: te.exp(I[0]), r"exp: I\[0\] is int32 and exp takes a float; cast first"
+        lambda: te.exp(I[0]),
+        r"exp: I\[0\] is int32 and exp takes a float; cast first",
     ),
     "popcount of a float": (lambda: te.popcount(F[0]), r"popcount takes an integer; cast first"),
     "a choice by a number": (
         lambda: te.if_then_else(I[0], 1, 2),
         r"if_then_else: the condition I\[0\] is int32; write I\[0\] != 0 to make it a bool",
     ),
-    "select by a number": (lambda: te.select(F[0], 1, 2), r"select: the condition F\[0\] is float32"),
+    "select by a number": (
+        lambda: te.select(F[0], 1, 2),
+        r"select: the condition F\[0\] is float32",
+    ),
     "all of numbers": (lambda: te.all(I[0], B[0]), r"all: the condition I\[0\] is int32"),
     "text": (lambda: F[0] + "x", r"expression: 'x' \(str\) is neither a number nor an expression"),
     "None": (lambda: F[0] * None, r"expression: None \(NoneType\) is neither a number"),
@@ -143,7 +162,7 @@ REFUSED = {
     "float(…)": (lambda: float(F[0]), r"F\[0\] is an expression and has no value yet"),
     "a list's subscript": (lambda: [1, 2][I[0]], r"integer: I\[0\] is an expression"),
     "an unknown type": (lambda: F[0].astype("half"), r"dtype: 'half' is not a type of texpr"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", REFUSED)

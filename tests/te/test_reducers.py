@@ -48,11 +48,17 @@ def test_bools(name):
 @pytest.mark.parametrize(
     ("name", "dtype", "neutral"),
     [
-        ("sum", "int32", 0), ("prod", "float32", 1), ("max", "float32", -np.inf),
-        ("min", "float64", np.inf), ("max", "int8", -128), ("min", "uint8", 255),
-        ("max", "uint8", 0), ("any", "bool", False), ("all", "bool", True),
+        ("sum", "int32", 0),
+        ("prod", "float32", 1),
+        ("max", "float32", -np.inf),
+        ("min", "float64", np.inf),
+        ("max", "int8", -128),
+        ("min", "uint8", 255),
+        ("max", "uint8", 0),
+        ("any", "bool", False),
+        ("all", "bool", True),
     ],
-)  # fmt: skip
+)
 def test_of_nothing(name, dtype, neutral):
     A, R = reduced(getattr(te, name), dtype, 2, 0)
     expected = [np.full(2, neutral, dtype)]
@@ -62,7 +68,9 @@ def test_of_nothing(name, dtype, neutral):
 def test_nan_wins():
     A, R = reduced(te.max, "float32", 2, 3)
     a = np.array([[1, np.nan, 2], [3, 1, 2]], "float32")
-    check_readings(te.create_schedule(R.op), [R], {A: a}, expected=[np.array([np.nan, 3], "float32")])
+    check_readings(
+        te.create_schedule(R.op), [R], {A: a}, expected=[np.array([np.nan, 3], "float32")]
+    )
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
@@ -109,7 +117,10 @@ def test_sums_stay_in_the_type_of_their_terms():
     a = np.full((1, 8), 100, "uint8")
     for tensor, total in ((narrow, 800 % 256), (wide, 800)):
         check_readings(
-            te.create_schedule(tensor.op), [tensor], {A: a}, expected=[np.array([total], tensor.dtype.numpy)]
+            te.create_schedule(tensor.op),
+            [tensor],
+            {A: a},
+            expected=[np.array([total], tensor.dtype.numpy)],
         )
 
 
@@ -195,7 +206,9 @@ class TestOneAxisInSeveralStages:
 
 class TestOfOnesOwn:
     def test_in_the_shape_that_tvm_has(self):
-        product = te.comm_reducer(lambda x, y: x * y, lambda t: te.const(1, dtype=t), name="product")
+        product = te.comm_reducer(
+            lambda x, y: x * y, lambda t: te.const(1, dtype=t), name="product"
+        )
         assert product.__name__ == "product"
         for dtype in ("int32", "float64"):
             A, R = reduced(product, dtype, 4, 5)
@@ -232,24 +245,48 @@ class TestOfOnesOwn:
     @pytest.mark.parametrize(
         ("combine", "identity", "error", "message"),
         [
-            (lambda x: x, lambda t: 0, TexprError,
-             r"mine: fcombine takes \(x\), not 2 arguments; give it 2"),
+            (
+                lambda x: x,
+                lambda t: 0,
+                TexprError,
+                r"mine: fcombine takes \(x\), not 2 arguments; give it 2",
+            ),
             (3, lambda t: 0, DTypeError, r"mine: fcombine is 3; pass a function"),
             (lambda x, y: x + y, 0, DTypeError, r"mine: fidentity is 0; pass a function"),
-            (lambda x, y: x + y, lambda s, t: (0, 0), TexprError,
-             r"mine: fidentity takes \(s, t\), not 1 arguments; give it 1"),
-            (lambda x, y: x + y, lambda t: (0, 0), TexprError,
-             r"mine: the identity has 2 components for 1 values; return one for each"),
-            (lambda x, y: (x, y), lambda t: 0, TexprError,
-             r"mine: the combination returns 2 components of 1; return one for each"),
+            (
+                lambda x, y: x + y,
+                lambda s, t: (0, 0),
+                TexprError,
+                r"mine: fidentity takes \(s, t\), not 1 arguments; give it 1",
+            ),
+            (
+                lambda x, y: x + y,
+                lambda t: (0, 0),
+                TexprError,
+                r"mine: the identity has 2 components for 1 values; return one for each",
+            ),
+            (
+                lambda x, y: (x, y),
+                lambda t: 0,
+                TexprError,
+                r"mine: the combination returns 2 components of 1; return one for each",
+            ),
             (lambda x, y: x / 2 + y, lambda t: 0, DTypeError, r"ambiguous division of integers"),
-            (lambda x, y: x * 0.5 + y, lambda t: 0, DTypeError,
-             r"mine: the combination turns int32 into float32; cast its result back, "
-             r".astype\('int32'\)"),
-            (lambda x, y: x if x > y else y, lambda t: 0, DTypeError, r"truth value: x > y is an"),
+            (
+                lambda x, y: x * 0.5 + y,
+                lambda t: 0,
+                DTypeError,
+                (
+                    r"mine: the combination turns int32 into float32; cast its result back, "
+                    r".astype\('int32'\)"
+                ),
+            ),
+            (lambda x, y: max(y, x), lambda t: 0, DTypeError, r"truth value: x > y is an"),
         ],
-    )  # fmt: skip
-    def test_what_is_wrong_with_it_is_said_where_it_is_used(self, combine, identity, error, message):
+    )
+    def test_what_is_wrong_with_it_is_said_where_it_is_used(
+        self, combine, identity, error, message
+    ):
         A, k = te.placeholder((4,), "int32", name="A"), te.reduce_axis((0, 4), name="k")
         with pytest.raises(error, match=message):
             te.comm_reducer(combine, identity, name="mine")(A[k], axis=k)
@@ -271,16 +308,26 @@ WRONG = {
         TexprError,
         r"sum: axis=i is no reduction axis; declare k = te.reduce_axis\(\(0, n\)\) and pass axis=k",
     ),
-    "a number": (lambda i: te.max(A[i, 0], axis=0), TexprError, r"max: axis=0 is no reduction axis"),
+    "a number": (
+        lambda i: te.max(A[i, 0], axis=0),
+        TexprError,
+        r"max: axis=0 is no reduction axis",
+    ),
     "a name": (lambda i: te.prod(A[i, 0], axis="k"), TexprError, r"prod: axis=k is no reduction"),
-    "a te.var": (lambda i: te.sum(A[i, 0], axis=te.var("v")), TexprError, r"axis=v is no reduction"),
+    "a te.var": (
+        lambda i: te.sum(A[i, 0], axis=te.var("v")),
+        TexprError,
+        r"axis=v is no reduction",
+    ),
     "no axes": (
         lambda i: te.sum(A[i, K], axis=()),
         ShapeError,
         r"sum: axis=\(\) names no axis; pass the axes to reduce over",
     ),
     "an axis twice": (
-        lambda i: te.sum(A[i, K], axis=[K, K]), TexprError, r"sum: an axis is given twice; pass each"
+        lambda i: te.sum(A[i, K], axis=[K, K]),
+        TexprError,
+        r"sum: an axis is given twice; pass each",
     ),
     "an axis without its name": (
         lambda i: te.sum(A[i, K], K),
@@ -292,14 +339,20 @@ WRONG = {
         TexprError,
         r"min: an axis stands among the values; name it, te.min\(…, axis=\[k, l\]\)",
     ),
-    "nothing": (lambda i: te.sum(), TexprError, r"sum: nothing given; pass expressions, or one and"),
+    "nothing": (
+        lambda i: te.sum(),
+        TexprError,
+        r"sum: nothing given; pass expressions, or one and",
+    ),
     "two expressions": (
         lambda i: te.sum(A[i, K], A[K, i], axis=K),
         TexprError,
         r"sum: 2 expressions with axis=; pass the one to reduce",
     ),
     "a whole tensor": (
-        lambda i: te.sum(A, axis=K), DTypeError, r"A: a whole tensor of 2 dimensions stands where"
+        lambda i: te.sum(A, axis=K),
+        DTypeError,
+        r"A: a whole tensor of 2 dimensions stands where",
     ),
     "a whole tensor and no axis": (
         lambda i: te.sum(A),
@@ -319,8 +372,10 @@ WRONG = {
     "init over the axis": (
         lambda i: te.sum(A[i, K], axis=K, init=A[K, K]),
         TexprError,
-        r"compute: init= of 'C' depends on the reduction axis 'k', which has no value before the "
-        r"reduction starts; use the axes of 'C' only",
+        (
+            r"compute: init= of 'C' depends on the reduction axis 'k', which has no value before the "
+            r"reduction starts; use the axes of 'C' only"
+        ),
     ),
     "init of two": (
         lambda i: te.sum(A[i, K], axis=K, init=(0, 1)),
@@ -328,7 +383,9 @@ WRONG = {
         r"sum: init= has 2 components for 1 values; pass one for each",
     ),
     "bools": (
-        lambda i: te.sum(BOOLS[K], axis=K), DTypeError, r"sum: BOOLS\[k\] is bool; cast it to a number"
+        lambda i: te.sum(BOOLS[K], axis=K),
+        DTypeError,
+        r"sum: BOOLS\[k\] is bool; cast it to a number",
     ),
     "any of numbers": (
         lambda i: te.any(A[i, K], axis=K),
@@ -350,7 +407,7 @@ WRONG = {
         TexprError,
         r"argmax: 3 components; pass a value or \(index, value\)",
     ),
-}  # fmt: skip
+}
 
 NESTED = {
     "in a sum": lambda i: te.sum(A[i, K], axis=K) + 1,

@@ -100,13 +100,14 @@ WRONG = {
     "no operations": ([], r"create_schedule: no operation given; pass C.op"),
     "a name": ("C", r"create_schedule: 'C' is neither a tensor nor an operation"),
     "an element": (
-        te.placeholder((4,), name="A")[0], r"create_schedule: <float32 A\[0\]> is neither a tensor"
+        te.placeholder((4,), name="A")[0],
+        r"create_schedule: <float32 A\[0\]> is neither a tensor",
     ),
     "an input": (
         te.placeholder((4,), name="A").op,
         r"create_schedule: 'A' is an input and computes nothing; pass the operation of a te.compute",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", WRONG)

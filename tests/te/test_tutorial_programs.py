@@ -175,7 +175,9 @@ def test_matmul_with_a_packed_operand():
     bigN, _, littleN = s[packedB].op.axis
     s[packedB].vectorize(littleN)
     f = texpr.build(s, [A, B, C], name="mmult")
-    np.testing.assert_allclose(f(random(M, K), random(K, N)), random(M, K) @ random(K, N), rtol=1e-4)
+    np.testing.assert_allclose(
+        f(random(M, K), random(K, N)), random(M, K) @ random(K, N), rtol=1e-4
+    )
 
 
 # ---------------------------------------------------------------- conv2d

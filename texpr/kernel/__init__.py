@@ -1,6 +1,23 @@
 """Loop kernels: Python functions of loops over arrays, turned into Programs.
 
-``@kernel`` reads the source of a function; what it takes and leaves out is said there.
+``@kernel`` reads the source of a function: ``for … in range(…)``, assignments (also ``+=`` and
+its kin, tuples and chains), ``if``/``elif``/``else``, arithmetic, comparisons, ``and``/``or``/
+``not``, ``a if c else b``, casts, ``max``/``min``/``abs`` and the functions of te, math and NumPy
+that have a counterpart in ``texpr.ir.intrinsics``; ``A.shape[0]``, ``len(A)``, ``A.ndim``; local
+scalars, and local arrays made by ``empty``. Everything else is refused with the line, a caret and
+what to write instead. ``kernel`` says where the meaning is not Python's.
+
+The way of a function::
+
+    source ── syntax ─► statements ── scalars ─► lives ── statements ─► Program ── LoopKernel
+    text, lines         Assign, For,             of local   (names, expressions,
+    and carets          Branch, …                scalars     values, functions)
+
+Each assignment is a Block, S0, S1, … in textual order. An ``if`` is a predicate of its Blocks;
+where they may change what it tests, a Block ``test0``, ``test1``, … evaluates it once before. A
+scalar is a buffer of rank 0, allocated in the innermost loop body in which nothing is carried;
+an integer or bool that is made of loop variables and sizes and assigned once is no Block, but put
+where it is used. A loop with a step other than 1 counts its iterations from 0.
 """
 
 from texpr.kernel.declare import (

@@ -72,10 +72,6 @@ class ArrayType:
         self.element = element
         self.shape = shape
 
-    @property
-    def ndim(self) -> int:
-        return len(self.shape)
-
     def __repr__(self) -> str:
         inside = ", ".join(_extent_text(extent) for extent in self.shape) or "()"
         return f"{_SHORT[self.element.name]}[{inside}]"

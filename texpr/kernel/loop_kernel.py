@@ -148,6 +148,22 @@ def kernel(function: Callable[..., Any]) -> LoopKernel:
     integer by 0 gives 0; a scalar has one type; types meet as te's do
     (:mod:`texpr.ir.dtypes`); numbers from outside have the values that they had when the kernel
     was made.
+
+    >>> import numpy as np
+    >>> from texpr.kernel import f64, size
+    >>> N = size("N")
+    >>> @kernel
+    ... def prefix_sum(A: f64[N]):
+    ...     for i in range(1, N):
+    ...         A[i] += A[i - 1]
+    >>> print(prefix_sum)
+    def prefix_sum(A: out float64[N]):
+        for i in range(1, N):
+            A[i] += A[i - 1]
+    >>> ones = np.ones(4)
+    >>> prefix_sum(ones)
+    >>> ones
+    array([1., 2., 3., 4.])
     """
     if not isinstance(function, FunctionType):
         raise DTypeError(

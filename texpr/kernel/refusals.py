@@ -111,11 +111,14 @@ def call_refusal(called: Any, text: str) -> tuple[str, str]:
     loops: tuple[object, ...] = (
         builtins.sum, builtins.any, builtins.all, builtins.sorted, builtins.map, builtins.filter,
     )  # fmt: skip
+    ranges: tuple[object, ...] = (
+        builtins.range, builtins.enumerate, builtins.zip, builtins.reversed,
+    )  # fmt: skip
     if called is builtins.print:
         return "print has no meaning in a kernel", "write into an array and print that afterwards"
     if any(called is loop for loop in loops):
         return f"{text} runs over an object", "write the loop"
-    if called in (builtins.range, builtins.enumerate, builtins.zip, builtins.reversed):
+    if any(called is maker for maker in ranges):
         return f"{text} makes an object", "use range(…) in a for loop alone"
     if hasattr(called, "with_requirements"):
         return f"{text} is a kernel, and a kernel calls no other", "call one after the other"

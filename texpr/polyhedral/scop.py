@@ -88,7 +88,7 @@ class Statement:
                 region = region & frame.region(one.is_digit)
         for one in digits.values():
             is_digit = frame.region(one.is_digit)
-            if not (one.is_given or is_digit.is_exact and region.over.is_subset(is_digit.under)):
+            if not (one.is_given or _is_sure(region, is_digit)):
                 problem = NotAffine(one.high * one.base, "a product of sizes or loops")
                 region = Region(region.over, region.under, region.missing or problem)
         return frame, region
@@ -267,6 +267,10 @@ class Scop:
                 cells = touch.cells.over.gist_params(known)
                 lines.append(f"    {verb} {touch.access.buffer.name}  {cells}{may}")
         return "\n".join(lines)
+
+
+def _is_sure(known: Region, claim: Region) -> bool:
+    return claim.is_exact and bool(known.over.is_subset(claim.under))
 
 
 def _below(extents: isl.Map, start: int) -> isl.Map:

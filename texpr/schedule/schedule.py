@@ -283,7 +283,7 @@ class Schedule:
             No primitive was applied.
         """
         if len(self._history) == 1:
-            raise ScheduleError("undo: no primitive was applied yet")
+            raise ScheduleError("undo: no primitive was applied yet; apply one first")
         self._history = self._history[:-1]
         return self
 

@@ -66,7 +66,10 @@ class TeSchedule(Schedule):
                 f"that depends on it"
             )
         if name not in self.state.declared.stages:
-            raise ScheduleError(f"schedule: {op.name!r} is an input and has no loops to schedule")
+            raise ScheduleError(
+                f"schedule: {op.name!r} is an input and has no loops to schedule; "
+                f"the stages are {', '.join(self.state.declared.stages)}"
+            )
         return name
 
 

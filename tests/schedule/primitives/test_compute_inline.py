@@ -68,7 +68,9 @@ def test_into_a_condition_and_a_subscript():
     s = te.create_schedule(B.op)
     s[J].compute_inline()
     assert "J[" not in str(s)
-    check_readings(s, [B], {A: filled(8, dtype="int32"), I: np.arange(8, dtype="int32")[::-1].copy()})
+    check_readings(
+        s, [B], {A: filled(8, dtype="int32"), I: np.arange(8, dtype="int32")[::-1].copy()}
+    )
 
 
 def test_into_the_bound_of_a_loop():

@@ -138,14 +138,24 @@ REFUSALS = {
     ),
     "factor 0": ({"factor": 0}, r"split: factor 0 of loop 'i' \(extent 8\) must be at least 1"),
     "negative": ({"nparts": -3}, r"split: nparts -3 of loop 'i' \(extent 8\) must be at least 1"),
-    "huge": ({"factor": 1 << 70}, r"split: factor 1180591620717411303424 of loop 'i' .* is more "
-             r"than any loop runs; pass at most 2147483648"),
-    "float": ({"factor": 2.0}, r"split: factor 2.0 of loop 'i' .* is no number that is known now; "
-              r"pass an int"),
+    "huge": (
+        {"factor": 1 << 70},
+        (
+            r"split: factor 1180591620717411303424 of loop 'i' .* is more "
+            r"than any loop runs; pass at most 2147483648"
+        ),
+    ),
+    "float": (
+        {"factor": 2.0},
+        (
+            r"split: factor 2.0 of loop 'i' .* is no number that is known now; "
+            r"pass an int"
+        ),
+    ),
     "text": ({"factor": "2"}, r"split: factor '2' of loop 'i' .* is no number"),
     "bool": ({"factor": True}, r"split: factor True of loop 'i' .* is no number"),
     "symbolic": ({"factor": te.var("t")}, r"split: factor <int64 t> of loop 'i' .* is no number"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", REFUSALS)

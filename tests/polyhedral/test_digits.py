@@ -1,0 +1,136 @@
+"""Loops fused over symbolic extents, and split into a number of parts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import texpr
+
+N, M = texpr.size("N"), texpr.size("M")
+
+
+@texpr.kernel
+def down(A: texpr.f64[N + 1, M]):
+    for i in range(N):
+        for j in range(M):
+            A[i + 1, j] = A[i, j] * 2
+
+
+@texpr.kernel
+def down_wide(A: texpr.f64[N + 1, M]):
+    texpr.require(M >= 4)
+    for i in range(N):
+        for j in range(M):
+            A[i + 1, j] = A[i, j] * 2
+
+
+@texpr.kernel
+def along(A: texpr.f64[N, M + 1]):
+    for i in range(N):
+        for j in range(M):
+            A[i, j + 1] = A[i, j] * 2
+
+
+@texpr.kernel
+def apart(A: texpr.f64[N, M], B: texpr.f64[N, M]):
+    for i in range(N):
+        for j in range(M):
+            B[i, j] = A[i, j] * 2
+
+
+def fused(kernel):
+    s = texpr.create_schedule(kernel)
+    return s["S0"], s["S0"].fuse("i", "j")
+
+
+@pytest.mark.parametrize("kernel", [down, along])
+def test_parallel_over_a_fused_loop_that_carries(kernel):
+    stage, loop = fused(kernel)
+    verdict = stage.why_not("parallel", loop)
+    assert (verdict.kind, verdict.fault, verdict.loop) == ("illegal", "parallel", "i_j")
+
+
+def test_a_fused_loop_keeps_the_order_that_it_was_made_of():
+    for kernel in (down, along, apart):
+        stage, _ = fused(kernel)  # fuse itself was judged
+        assert [axis.name for axis in stage.loops] == ["i_j"]
+
+
+def test_parallel_over_a_fused_loop_of_independent_work():
+    stage, loop = fused(apart)
+    stage.parallel(loop)
+    assert "parallel" in str(stage._schedule.program)
+
+
+def test_lanes_that_cross_the_rows():
+    # A chunk of 4 may hold several rows of fewer than 4 columns ...
+    stage, loop = fused(down)
+    verdict = stage.why_not("vectorize", loop, lanes=4)
+    assert verdict is not None
+    assert verdict.sizes == {"N": 2, "M": 1}
+    assert "number" not in str(verdict)
+    # ... and none of at least 4.
+    stage, loop = fused(down_wide)
+    assert stage.why_not("vectorize", loop, lanes=4) is None
+    verdict = stage.why_not("vectorize", loop, lanes=8)
+    assert verdict is not None and verdict.sizes["M"] < 8
+
+
+def test_lanes_that_cross_rows_run_right():
+    s = texpr.create_schedule(down_wide)
+    s["S0"].vectorize(s["S0"].fuse("i", "j"), lanes=4)
+    kernel = texpr.build(s)
+    for n, m in [(0, 4), (1, 4), (3, 5), (4, 7)]:
+        a = np.random.default_rng(0).integers(-9, 9, (n + 1, m)).astype(float)
+        wanted = a.copy()
+        down_wide.interpret(wanted)
+        kernel(a)
+        np.testing.assert_array_equal(a, wanted)
+
+
+def test_three_loops_fused():
+    @texpr.kernel
+    def deep(A: texpr.f64[N + 1, M, 5]):
+        for i in range(N):
+            for j in range(M):
+                for k in range(5):
+                    A[i + 1, j, k] = A[i, j, k] * 2
+
+    s = texpr.create_schedule(deep)
+    loop = s["S0"].fuse("i", "j", "k")
+    assert s["S0"].why_not("parallel", loop).kind == "illegal"
+    assert s["S0"].why_not("vectorize", loop, lanes=4) is None
+    verdict = s["S0"].why_not("vectorize", loop, lanes=8)
+    assert (verdict.kind, verdict.sizes) == ("illegal", {"N": 2, "M": 1})
+
+
+def test_parts_of_a_symbolic_loop():
+    s = texpr.create_schedule(along)
+    outer, inner = s["S0"].split("j", nparts=4)
+    verdict = s["S0"].why_not("parallel", outer)
+    assert (verdict.kind, verdict.sizes) == ("illegal", {"N": 1, "M": 2})
+    assert verdict.legal == ("parallel(i)",)
+    assert s["S0"].why_not("reorder", inner, outer).kind == "illegal"
+
+    s = texpr.create_schedule(down)
+    outer, inner = s["S0"].split("j", nparts=4)
+    assert s["S0"].why_not("reorder", inner, outer, "i") is None
+    s["S0"].parallel(outer)
+
+
+def test_parts_of_parts():
+    s = texpr.create_schedule(along)
+    outer, inner = s["S0"].split("j", nparts=4)
+    within, innermost = s["S0"].split(inner, nparts=2)  # in order still, and known to be
+    assert s["S0"].why_not("reorder", innermost, within, outer) is not None
+
+    s = texpr.create_schedule(down)
+    outer, inner = s["S0"].split("j", nparts=4)
+    within, innermost = s["S0"].split(inner, nparts=2)
+    s["S0"].reorder(innermost, within, outer)
+    a = np.random.default_rng(0).integers(-9, 9, (4, 11)).astype(float)
+    wanted = a.copy()
+    down.interpret(wanted)
+    texpr.build(s)(a)
+    np.testing.assert_array_equal(a, wanted)
