@@ -67,7 +67,7 @@ def eight_primitives(s: te.TeSchedule, C: te.Tensor) -> None:
     i_o, j_o, i_i, j_i = stage.tile(*C.op.axis, 6, 64)
     k_o, k_i = stage.split(C.op.reduce_axis[0], factor=256)
     stage.reorder(j_o, k_o, i_o, k_i, i_i, j_i)
-    _, k_ii = stage.split(k_i, factor=2)
+    stage.split(k_i, factor=2)
     j_oo, j_oi = stage.split(j_o, factor=2)
     stage.reorder(j_oo, k_o, i_o, j_oi)
     stage.vectorize(j_i)

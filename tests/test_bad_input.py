@@ -79,6 +79,9 @@ def read_only(*shape: int) -> np.ndarray:
     return made
 
 
+SHARED = array(8, 4)
+
+
 def huge(p: Program) -> Any:
     T = te.compute((1 << 20,), lambda i: i, name="T")
     s = te.create_schedule(T.op)
@@ -456,7 +459,7 @@ CALLING = {
         r"C is read-only, and the kernel",
     ),
     "an output that is also an input": (
-        lambda p: (lambda a: p.kernel(a, a.reshape(-1)[:8]))(array(8, 4)),
+        lambda p: p.kernel(SHARED, SHARED.reshape(-1)[:8]),
         TexprError,
         r"overlaps A",
     ),

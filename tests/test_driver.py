@@ -19,6 +19,73 @@ def program(n=8):
     return te.create_schedule(C.op), A, B, C
 
 
+WRONG_ARGUMENTS = {
+    "an input is missing": (
+        lambda A, B, C: [C],
+        LoweringError,
+        r"C: the argument 'A' is missing, which the program reads; pass it, \[C, A\]",
+    ),
+    "the output is missing": (
+        lambda A, B, C: [A],
+        LoweringError,
+        r"C: the argument 'C' is missing, which the program writes; pass it, \[A, C\]",
+    ),
+    "all are missing": (
+        lambda A, B, C: [],
+        LoweringError,
+        r"C: the argument 'A' is missing.*pass it, \[A\]",
+    ),
+    "one is given twice": (
+        lambda A, B, C: [A, C, A],
+        LoweringError,
+        r"C: 'A' is given twice; pass it once",
+    ),
+    "one is computed elsewhere": (
+        lambda A, B, C: [A, C, te.compute((8,), lambda i: i, name="X")],
+        LoweringError,
+        (
+            r"C: <tensor X: int64\[8\]> is not computed by this program, whose arrays are A, C; "
+            r"leave it out, or make the schedule from its operation and do not inline it"
+        ),
+    ),
+    "an operation": (
+        lambda A, B, C: [A.op, C],
+        DTypeError,
+        (
+            r"C: argument 0 is <PlaceholderOp A>; pass the tensors and te.vars that the kernel "
+            r"takes, such as \[A, B, C\]"
+        ),
+    ),
+    "an array": (
+        lambda A, B, C: [A, np.zeros(8)],
+        DTypeError,
+        r"C: argument 1 is array\(\[0., 0.",
+    ),
+    "an element": (
+        lambda A, B, C: [A[0, 0], C],
+        DTypeError,
+        r"C: argument 0 is <float32 A\[0, 0\]>",
+    ),
+    "an axis": (
+        lambda A, B, C: [A, C, C.op.axis[0]],
+        DTypeError,
+        r"argument 2 is <axis i in \[0, 8\)>",
+    ),
+    "the variable of an axis": (
+        lambda A, B, C: [C.op.axis[0].var, A, C],
+        DTypeError,
+        r"C: argument 0 is <int64 i>",
+    ),
+    "a tensor for a list": (
+        lambda A, B, C: A,
+        DTypeError,
+        r"C: the arguments are <tensor A: float32\[8, 4\]>; pass a list of the tensors",
+    ),
+    "text": (lambda A, B, C: "AC", DTypeError, r"C: the arguments are 'AC'; pass a list"),
+    "a number": (lambda A, B, C: 3, DTypeError, r"C: the arguments are 3; pass a list"),
+}
+
+
 class TestArguments:
     def test_golden(self, golden):
         n = te.size_var("n")
@@ -98,76 +165,10 @@ class TestArguments:
         one, other = filled(3), filled(3, seed=1)
         np.testing.assert_array_equal(kernel(A_1=other, A=one), one - 2 * other)
 
-    WRONG = {
-        "an input is missing": (
-            lambda A, B, C: [C],
-            LoweringError,
-            r"C: the argument 'A' is missing, which the program reads; pass it, \[C, A\]",
-        ),
-        "the output is missing": (
-            lambda A, B, C: [A],
-            LoweringError,
-            r"C: the argument 'C' is missing, which the program writes; pass it, \[A, C\]",
-        ),
-        "all are missing": (
-            lambda A, B, C: [],
-            LoweringError,
-            r"C: the argument 'A' is missing.*pass it, \[A\]",
-        ),
-        "one is given twice": (
-            lambda A, B, C: [A, C, A],
-            LoweringError,
-            r"C: 'A' is given twice; pass it once",
-        ),
-        "one is computed elsewhere": (
-            lambda A, B, C: [A, C, te.compute((8,), lambda i: i, name="X")],
-            LoweringError,
-            (
-                r"C: <tensor X: int64\[8\]> is not computed by this program, whose arrays are A, C; "
-                r"leave it out, or make the schedule from its operation and do not inline it"
-            ),
-        ),
-        "an operation": (
-            lambda A, B, C: [A.op, C],
-            DTypeError,
-            (
-                r"C: argument 0 is <PlaceholderOp A>; pass the tensors and te.vars that the kernel "
-                r"takes, such as \[A, B, C\]"
-            ),
-        ),
-        "an array": (
-            lambda A, B, C: [A, np.zeros(8)],
-            DTypeError,
-            r"C: argument 1 is array\(\[0., 0.",
-        ),
-        "an element": (
-            lambda A, B, C: [A[0, 0], C],
-            DTypeError,
-            r"C: argument 0 is <float32 A\[0, 0\]>",
-        ),
-        "an axis": (
-            lambda A, B, C: [A, C, C.op.axis[0]],
-            DTypeError,
-            r"argument 2 is <axis i in \[0, 8\)>",
-        ),
-        "the variable of an axis": (
-            lambda A, B, C: [C.op.axis[0].var, A, C],
-            DTypeError,
-            r"C: argument 0 is <int64 i>",
-        ),
-        "a tensor for a list": (
-            lambda A, B, C: A,
-            DTypeError,
-            r"C: the arguments are <tensor A: float32\[8, 4\]>; pass a list of the tensors",
-        ),
-        "text": (lambda A, B, C: "AC", DTypeError, r"C: the arguments are 'AC'; pass a list"),
-        "a number": (lambda A, B, C: 3, DTypeError, r"C: the arguments are 3; pass a list"),
-    }
-
-    @pytest.mark.parametrize("case", WRONG)
+    @pytest.mark.parametrize("case", WRONG_ARGUMENTS)
     @pytest.mark.parametrize("function", [texpr.lower, texpr.build])
     def test_wrong(self, case, function):
-        args, error, message = self.WRONG[case]
+        args, error, message = WRONG_ARGUMENTS[case]
         s, A, B, C = program()
         with pytest.raises(error, match=message):
             function(s, args(A, B, C))
@@ -313,8 +314,8 @@ class TestLower:
             with pytest.raises(
                 BoundsError,
                 match=r"bounds: B\[i\] = A\[i \+ 1\] \(test_driver.py:\d+\): at i=7 it reads "
-                r"A\[i \+ 1\], which is A\[8\], but dimension 0 of A runs over 0..7; shorten the loops such that i \+ 1 < 8, or "
-                r"guard the read",
+                r"A\[i \+ 1\], which is A\[8\], but dimension 0 of A runs over 0..7; shorten the "
+                r"loops such that i \+ 1 < 8, or guard the read",
             ):
                 function(s, [A, B])
 

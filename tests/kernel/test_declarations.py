@@ -13,7 +13,7 @@ import texpr
 from tests.kernel.oracle import check
 from tests.kernel.written import NAMES, executed, kernel_of
 from texpr import te
-from texpr.errors import DTypeError, LoweringError, ShapeError
+from texpr.errors import DTypeError, KernelError, LoweringError, ShapeError
 from texpr.ir.dtypes import ALL_DTYPES
 from texpr.kernel import b1, bool_, empty, f32, f64, i64, kernel, require, size
 from texpr.kernel.declare import ELEMENT_TYPES
@@ -146,6 +146,15 @@ def test_annotations_name_what_is_around_the_function():
         "f = make(3)\n"
     )
     assert str(made.signature) == "f(A: float32[own, 3] in place)"
+
+
+def test_a_function_from_elsewhere():
+    names = executed(
+        "from __future__ import annotations\n"
+        "def make(width):\n    def f(A: f64[width]):\n        A[0] = 1.0\n    return f\n"
+    )
+    with pytest.raises(KernelError, match="name 'width' is not defined"):
+        kernel(names["make"](3))
 
 
 def test_a_broken_annotation_shows_a_caret():

@@ -246,7 +246,7 @@ TYPES = [
     ("texpr.require(1 > 2)", "1 > 2", "never holds"),
     ("if UNSET:\n    s = 1.0\nA[0] = s", "s", "s is read before anything was assigned to it"),
     ("if math:\n    A[0] = 1.0", "math", "math is a module"),
-    ("t = texpr.empty(nothing)", "nothing", "nothing is not defined"),
+    ("s = A[0]\nt = texpr.empty(nothing)\nt[0] = s", "nothing", "nothing is not defined"),
     ("t = texpr.empty(1 << 70)", "1 << 70", "does not fit int64"),
     ("for i in range(0, N, 1 << 70):\n    A[i] = 0", "1 << 70", "does not fit int64"),
     ("k = 1 << 70", "1 << 70", "does not fit int64"),
@@ -368,6 +368,13 @@ def test_no_function(thing):
 def test_a_lambda():
     with pytest.raises(KernelError, match="a lambda has no loops; write a def"):
         kernel(lambda A: None)
+
+
+def test_recursion_of_a_local_kernel():
+    source = "def make():\n    @kernel\n    def f(A: f64[3]):\n        A[0] = f(A)\nmake()\n"
+    error, caret = refusal(source)
+    assert "f: f calls itself; write a loop" in str(error)
+    assert caret == "f(A)"
 
 
 # ---------------------------------------------------------------- declarations

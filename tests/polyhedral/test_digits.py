@@ -74,7 +74,8 @@ def test_lanes_that_cross_the_rows():
     stage, loop = fused(down_wide)
     assert stage.why_not("vectorize", loop, lanes=4) is None
     verdict = stage.why_not("vectorize", loop, lanes=8)
-    assert verdict is not None and verdict.sizes["M"] < 8
+    assert verdict is not None
+    assert verdict.sizes["M"] < 8
 
 
 def test_lanes_that_cross_rows_run_right():

@@ -24,7 +24,7 @@ def matmul(A: texpr.f64[N, N], B: texpr.f64[N, N], C: texpr.f64[N, N]):
 
 @texpr.kernel
 def seidel(T: texpr.size, A: texpr.f64[N, N]):
-    for t in range(T):
+    for t in range(T):  # noqa: B007 - a time loop
         for i in range(1, N - 1):
             for j in range(1, N - 1):
                 A[i, j] = (A[i - 1, j] + A[i + 1, j] + A[i, j - 1] + A[i, j + 1]) / 4.0
@@ -58,10 +58,15 @@ def test_parallel_over_a_reduction():
     assert lines == [
         "s[S0].parallel(k) would change the result",
         "    C[i, j] += A[i, k]*B[k, j]  test_verdict.py:LINE",
-        "  with N=2: instance (i=0, j=0, k=1) reads C[0, 0], which instance (i=0, j=0, k=0) "
-        "writes (flow dependence);",
-        "  the declared order runs (i=0, j=0, k=0) first; in parallel over k nothing says which "
-        "comes first.",
+        (
+            "  with N=2: instance (i=0, j=0, k=1) reads C[0, 0], which instance (i=0, j=0, k=0) "
+            "writes (flow dependence);"
+        ),
+        (
+            "  the declared order runs (i=0, j=0, k=0) first; in parallel over k nothing "
+            "says which "
+            "comes first."
+        ),
         "  legal here: parallel(i); parallel(j)",
     ]
     assert (verdict.what, verdict.kind) == ("s[S0].parallel(k)", "illegal")
@@ -76,12 +81,19 @@ def test_reorder_of_a_time_loop():
     verdict, lines = refusal(seidel, "S0", "reorder", "i", "t")
     assert lines == [
         "s[S0].reorder(i, t) would change the result",
-        "    A[i, j] = (A[i - 1, j] + A[i + 1, j] + A[i, j - 1] + A[i, j + 1])/4.0"
-        "  test_verdict.py:LINE",
-        "  with T=2, N=4: instance (t=1, i=1, j=1) reads A[2, 1], which instance (t=0, i=2, j=1) "
-        "writes (flow dependence);",
-        "  the declared order runs (t=0, i=2, j=1) first; the proposed order runs "
-        "(t=1, i=1, j=1) first.",
+        (
+            "    A[i, j] = (A[i - 1, j] + A[i + 1, j] + A[i, j - 1] + A[i, j + 1])/4.0"
+            "  test_verdict.py:LINE"
+        ),
+        (
+            "  with T=2, N=4: instance (t=1, i=1, j=1) reads A[2, 1], which instance (t=0, "
+            "i=2, j=1) "
+            "writes (flow dependence);"
+        ),
+        (
+            "  the declared order runs (t=0, i=2, j=1) first; the proposed order runs "
+            "(t=1, i=1, j=1) first."
+        ),
     ]
     assert (verdict.fault, verdict.loop, verdict.legal) == ("order", None, ())
     assert verdict.sizes == {"T": 2, "N": 4}
@@ -94,8 +106,10 @@ def test_two_statements():
         "    A[i] = B[i] + 1.0  test_verdict.py:LINE",
         "    C[i] = A[i - 1]*2.0  test_verdict.py:LINE",
         "  with N=3: instance S1(i=2) reads A[1], which instance S0(i=1) writes (flow dependence);",
-        "  the declared order runs S0(i=1) first; in parallel over i nothing says which comes "
-        "first.",
+        (
+            "  the declared order runs S0(i=1) first; in parallel over i nothing says which comes "
+            "first."
+        ),
     ]
     assert (verdict.source.label, verdict.sink.label) == ("S0", "S1")
     line = int(verdict.source.location.rpartition(":")[2])
@@ -146,7 +160,8 @@ def test_a_budget_that_does_not_suffice_is_unknown():
     assert judge.first_fault(s.program) is None
     judge.scop.analysis.max_operations = 5
     finding = judge.first_fault(s.program)
-    assert finding is not None and not finding.is_certain
+    assert finding is not None
+    assert not finding.is_certain
     verdict = verdict_on(judge, finding, "this")
     assert str(verdict).splitlines() == [
         "this may change the result",

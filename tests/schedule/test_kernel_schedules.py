@@ -127,7 +127,7 @@ def test_names_that_there_are_not():
         s.loop("x")
     with pytest.raises(ScheduleError, match="stage 'S0' has no loop 'k'; its loops are i, j"):
         s["S0"].loop("k")
-    with pytest.raises(ScheduleError, match="no stage 'S2'.*the stages are S0, S1"):
+    with pytest.raises(ScheduleError, match=r"no stage 'S2'.*the stages are S0, S1"):
         s["S2"]
 
 
@@ -235,3 +235,43 @@ def test_a_triangle_is_no_rectangle():
     s = texpr.create_schedule(upper)
     with pytest.raises(ScheduleError, match="the range of 'j' depends on loop 'i'"):
         s["S0"].fuse("i", "j")
+
+
+# ---------------------------------------------------------------- assumptions
+
+
+@texpr.kernel
+def scatter(A: texpr.f64[N], B: texpr.f64[N], idx: texpr.i32[N]):
+    for i in range(N):
+        A[idx[i]] = B[i]
+
+
+@texpr.kernel
+def running(A: texpr.f64[N]):
+    for i in range(1, N):
+        A[i] = A[i - 1] + A[i]
+
+
+def test_an_assumption_about_one_array():
+    s = texpr.create_schedule(scatter)
+    s.assume("B")
+    assert s["S0"].why_not("parallel", "i").kind == "unknown"
+    s.assume("A")
+    s["S0"].parallel("i")
+    again = texpr.create_schedule(scatter)
+    s.trace.replay(again)
+    assert str(again) == str(s)
+
+
+def test_no_assumption_makes_right_what_is_surely_wrong():
+    s = texpr.create_schedule(running)
+    s.assume("A")
+    assert s["S0"].why_not("parallel", "i").kind == "illegal"
+
+
+def test_an_assumption_taken_back():
+    s = texpr.create_schedule(scatter)
+    s.assume("A")
+    assert s["S0"].why_not("parallel", "i") is None
+    s.undo()
+    assert s["S0"].why_not("parallel", "i").kind == "unknown"

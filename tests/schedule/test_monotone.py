@@ -11,40 +11,40 @@ from texpr.ir.expr import Binary, Const, Var
 from texpr.ir.interpreter import evaluate
 from texpr.schedule.monotone import direction
 
-I, J = Var("i"), Var("j")
+K, J = Var("i"), Var("j")
 TWO, MINUS_TWO = Const(2, INT64), Const(-2, INT64)
 
 CASES = [
-    (I, 1),
+    (K, 1),
     (J, 0),
-    (I + J, 1),
-    (J - I, -1),
-    (I - I * 2, None),
-    (I * 3, 1),
-    (I * -3, -1),
-    (J * I, None),
-    ((I + 3) // 4, 1),
-    ((J - I) // 4, -1),
-    (Binary("floordiv", I, MINUS_TWO), None),
-    (I % 2, None),
-    (J // I, None),
-    (Binary("min", I, J), 1),
-    (Binary("max", J, I + 2), 1),
-    (Binary("max", J, 4 - I), -1),
-    (Binary("min", I, 4 - I), None),
-    (I + (4 - I), None),
-    (I - (4 - I), 1),
-    (J - (I // 2) * 2, -1),
+    (K + J, 1),
+    (J - K, -1),
+    (K - K * 2, None),
+    (K * 3, 1),
+    (K * -3, -1),
+    (J * K, None),
+    ((K + 3) // 4, 1),
+    ((J - K) // 4, -1),
+    (Binary("floordiv", K, MINUS_TWO), None),
+    (K % 2, None),
+    (J // K, None),
+    (Binary("min", K, J), 1),
+    (Binary("max", J, K + 2), 1),
+    (Binary("max", J, 4 - K), -1),
+    (Binary("min", K, 4 - K), None),
+    (K + (4 - K), None),
+    (K - (4 - K), 1),
+    (J - (K // 2) * 2, -1),
 ]
 
 
 @pytest.mark.parametrize(("expr", "wanted"), CASES, ids=[str(expr) for expr, _ in CASES])
 def test_direction(expr, wanted):
-    assert direction(expr, I) == wanted
+    assert direction(expr, K) == wanted
     if wanted is None:
         return
     for j in range(-3, 4):
-        values = [evaluate(expr, {I: i, J: j}).item() for i in range(-6, 7)]
+        values = [evaluate(expr, {K: i, J: j}).item() for i in range(-6, 7)]
         steps = [b - a for a, b in pairwise(values)]
         assert all(step * wanted >= 0 for step in steps)
         assert wanted != 0 or not any(steps)

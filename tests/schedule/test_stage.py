@@ -98,7 +98,8 @@ def test_a_loop_that_became_others():
     s[C].split(k, factor=2)
     with pytest.raises(
         ScheduleError,
-        match=r"unroll: loop 'k' of 'C' became k_o and k_i; use these \(its loops are i, k_o, k_i\)",
+        match=r"unroll: loop 'k' of 'C' became k_o and k_i; use these "
+        r"\(its loops are i, k_o, k_i\)",
     ):
         s[C].unroll(k)
     s[C].split("k_o", nparts=2)

@@ -25,6 +25,7 @@ from tests.target.handwritten import (
     waiting_for,
 )  # fmt: skip
 from texpr.errors import (
+    ArgumentError,
     BoundsError,
     DTypeError,
     InternalError,
@@ -35,7 +36,6 @@ from texpr.errors import (
 from texpr.ir.buffer import Buffer
 from texpr.ir.dtypes import BOOL, FLOAT32, FLOAT64, INT8, INT32, INT64, UINT8, UINT16
 from texpr.ir.expr import Const, Var, cast
-from texpr.errors import ArgumentError
 from texpr.target.kernel import Kernel, make_kernel
 from texpr.target.signature import OUT_OF_BOUNDS, OUT_OF_MEMORY, Signature
 

@@ -166,7 +166,7 @@ class TestReduceAxis:
 
     def test_a_comparison_is_an_expression(self):
         """Not Python's word on whether two axes are one, which would compute something else."""
-        k, l = te.reduce_axis((0, 4), name="k"), te.reduce_axis((0, 4), name="l")
+        k, l = te.reduce_axis((0, 4), name="k"), te.reduce_axis((0, 4), name="l")  # noqa: E741
         assert str(k == 0) == "k == 0"
         assert str(k != l) == "k != l"
         A = te.placeholder((4, 4), "int32", name="A")
@@ -258,7 +258,7 @@ class TestCompute:
         A = te.placeholder((2, 3, 4), name="A")
         B = te.compute(A.shape, lambda *at: A[at] + 1, name="B")
         assert [axis.name for axis in B.op.axis] == ["i0", "i1", "i2"]
-        C = te.compute(A.shape, lambda i, *rest: A(i, *rest), name="C")
+        C = te.compute(A.shape, lambda i, *rest: A[i][rest], name="C")
         assert [axis.name for axis in C.op.axis] == ["i", "i1", "i2"]
         D = te.compute(A.shape, lambda *at: A[at], name="D", varargs_names=["x", "y.z", "w"])
         assert [axis.name for axis in D.op.axis] == ["x", "y_z", "w"]
@@ -305,7 +305,7 @@ class TestCompute:
     def test_a_range_that_depends_on_another_reduction_axis(self):
         A = te.placeholder((5, 5), "int32", name="A")
         k = te.reduce_axis((0, 5), name="k")
-        l = te.reduce_axis((k, 5), name="l")
+        l = te.reduce_axis((k, 5), name="l")  # noqa: E741
         S = te.compute((), lambda: te.sum(A[k, l], axis=[k, l]), name="S")
         a = filled(5, 5, dtype="int32")
         check_readings(
@@ -400,8 +400,8 @@ BAD_RULES = {
         lambda i: V[K],
         TexprError,
         (
-            r"compute: axis 'k' has no value in 'C' \(axes i\); reduce over it, te.sum\(…, axis=k\), "
-            r"or use an axis of 'C'"
+            r"compute: axis 'k' has no value in 'C' \(axes i\); reduce over it, "
+            r"te.sum\(…, axis=k\), or use an axis of 'C'"
         ),
     ),
     "a second reduction axis": (

@@ -126,8 +126,8 @@ REFUSED = {
     "bool + bool": (
         lambda: B[0] + B[1],
         (
-            r"\+: B\[0\] \+ B\[1\] has operands of bool; cast the bools to a number first, or combine "
-            r"them with &, \| and ~"
+            r"\+: B\[0\] \+ B\[1\] has operands of bool; cast the bools to a number first, or "
+            r"combine them with &, \| and ~"
         ),
     ),
     "- bool": (lambda: -B[0], r"-: - B\[0\] has operands of bool; cast"),

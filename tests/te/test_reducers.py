@@ -77,7 +77,7 @@ def test_nan_wins():
 def test_several_axes(order):
     A = te.placeholder((4, 5, 6), "int32", name="A")
     axes = te.reduce_axis((0, 5), name="k"), te.reduce_axis((1, 6), name="l")
-    k, l = axes
+    k, l = axes  # noqa: E741
     R = te.compute((4,), lambda i: te.sum(A[i, k, l], axis=[axes[at] for at in order]), name="R")
     assert [axis.name for axis in R.op.reduce_axis] == ["kl"[at] for at in order]
     a = filled(4, 5, 6, dtype="int32")
@@ -149,7 +149,7 @@ def test_arg_of_nan_is_the_first():
 
 def test_arg_over_several_axes_with_an_index_of_ones_own():
     A = te.placeholder((3, 4), "int32", name="A")
-    k, l = te.reduce_axis((0, 3), name="k"), te.reduce_axis((0, 4), name="l")
+    k, l = te.reduce_axis((0, 3), name="k"), te.reduce_axis((0, 4), name="l")  # noqa: E741
     index, value = te.compute((), lambda: te.argmin((k * 4 + l, A[k, l]), axis=[k, l]), name="R")
     a = filled(3, 4, dtype="int32")
     expected = [np.array(a.argmin()), np.array(a.min())]
@@ -194,7 +194,7 @@ class TestOneAxisInSeveralStages:
     def test_with_ranges_that_depend_on_it(self):
         A = te.placeholder((5, 5), "int32", name="A")
         k = te.reduce_axis((0, 5), name="k")
-        l = te.reduce_axis((0, k + 1), name="l")
+        l = te.reduce_axis((0, k + 1), name="l")  # noqa: E741
         S = te.compute((), lambda: te.sum(A[k, l], axis=[k, l]), name="S")
         T = te.compute((), lambda: te.sum(A[l, k] * S(), axis=[k, l], where=k > l), name="T")
         s = te.create_schedule(T.op)
@@ -373,8 +373,8 @@ WRONG = {
         lambda i: te.sum(A[i, K], axis=K, init=A[K, K]),
         TexprError,
         (
-            r"compute: init= of 'C' depends on the reduction axis 'k', which has no value before the "
-            r"reduction starts; use the axes of 'C' only"
+            r"compute: init= of 'C' depends on the reduction axis 'k', which has no value before "
+            r"the reduction starts; use the axes of 'C' only"
         ),
     ),
     "init of two": (

@@ -105,7 +105,7 @@ WRONG = {
     ),
     "an input": (
         te.placeholder((4,), name="A").op,
-        r"create_schedule: 'A' is an input and computes nothing; pass the operation of a te.compute",
+        r"create_schedule: 'A' is an input and computes nothing; pass the operation of a te",
     ),
 }
 

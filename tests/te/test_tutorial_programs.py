@@ -1,4 +1,5 @@
-"""The programs of TVM's te tutorials, as their readers would type them, with ``from texpr import te``.
+# ruff: noqa: RUF059 - a tutorial names every loop that a primitive returns
+"""The programs of TVM's te tutorials, typed as their readers would, with ``from texpr import te``.
 
 Each is written in the usual shape, with TVM's argument names and orders, and run; what is missing
 of the originals are primitives that texpr does not have yet.

@@ -80,10 +80,9 @@ def _intrinsic(name: str, *, is_strong: bool = False) -> Function:
 
     def apply(*values: Value) -> Value:
         operands, weak = together(values)
-        is_float = function.kinds == {"float"} and not function.identity_on_integers
-        if is_float and not operands[0].dtype.is_float:
-            operands = [cast(operand, FLOAT64) for operand in operands]
-        if function.kinds == {"float"} and operands[0].dtype.is_bool:
+        dtype = operands[0].dtype
+        is_fine = dtype.kind in function.kinds or function.is_identity_on(dtype)
+        if function.kinds == {"float"} and not is_fine:
             operands = [cast(operand, FLOAT64) for operand in operands]
         if all(map(is_number, values)):
             return _known(operands, function.numpy, is_strong, name)

@@ -14,17 +14,7 @@ import texpr
 from texpr.errors import BoundsError, DTypeError, ShapeError, shown
 from texpr.ir.buffer import Buffer
 from texpr.ir.dtypes import INT64, DType
-from texpr.ir.expr import (
-    Const,
-    Expr,
-    ExprOperators,
-    Load,
-    as_index,
-    binary,
-    int_value,
-    is_const,
-    postorder,
-)
+from texpr.ir.expr import Const, Expr, ExprOperators, Load, as_index, binary, int_value, is_const
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import ONE, ZERO, Location
 from texpr.te.reduction import Reduce
@@ -297,8 +287,13 @@ class ComputeOp(Operation):
     @property
     def input_tensors(self) -> tuple[Tensor, ...]:
         found: dict[int, Tensor] = {}
-        for root in self.expressions:
-            for node in postorder(root):
+        seen: set[int] = set()
+        stack: list[Expr] = [*reversed(self.expressions)]
+        while stack:
+            node = stack.pop()
+            if id(node) not in seen:
+                seen.add(id(node))
+                stack.extend(reversed(node.children))
                 if isinstance(node, Load) and isinstance(node.buffer, Tensor):
                     found.setdefault(id(node.buffer), node.buffer)
         return tuple(found.values())

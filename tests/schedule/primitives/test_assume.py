@@ -1,4 +1,4 @@
-"""``assume``: the user takes the responsibility for an array; where it matters is in tests/kernel."""
+"""``assume``: the user takes the responsibility for an array (see also tests/kernel)."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def test_many_at_once():
 
 def test_ranges_that_begin_elsewhere():
     A = te.placeholder((9, 9), "int32", name="A")
-    k, l = te.reduce_axis((2, 5), name="k"), te.reduce_axis((4, 9), name="l")
+    k, l = te.reduce_axis((2, 5), name="k"), te.reduce_axis((4, 9), name="l")  # noqa: E741
     B = te.compute((3,), lambda i: te.sum(A[k + i, l], axis=[k, l]), name="B")
     s = te.create_schedule(B.op)
     s[B].split(s[B].fuse(k, l), factor=4)

@@ -47,7 +47,7 @@ def test_accumulators_stay_in_registers_over_the_reduction() -> None:
     args, s = tiled_matmul()
     asm = texpr.build(s, args, target=SKYLAKE).asm
     # The innermost loop: from a label to the jump back to it, with the multiply-adds between.
-    loops = re.findall(r"^(\.LBB\S+):((?:(?!^\.LBB).)*?)j\w+\t\1$", asm, re.S | re.M)
+    loops = re.findall(r"^(\.LBB\S+):((?:(?!^\.LBB).)*?)j\w+\t\1$", asm, re.DOTALL | re.MULTILINE)
     inner = [body for _, body in loops if "vfmadd" in body]
     assert inner
     for body in inner:
