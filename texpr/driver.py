@@ -121,7 +121,7 @@ def build(
     log.show("asm", CODE, lambda: compiled.code.asm)
     kernel = make_kernel(
         program=lowered,
-        signature=Signature.of(lowered),
+        signature=Signature.of(lowered, fresh=schedule.fresh_outputs),
         code=compiled.code,
         target=machine,
         trace=schedule.trace,

@@ -110,6 +110,8 @@ class Analysis:
             # islpy has one class for all errors.
             if "maximal number of operations" in str(error):
                 return Unknown(f"isl gave up after {self.max_operations} operations")
+            if "unbounded optimum" in str(error):
+                return Unknown("there is no smallest example")
             raise InternalError("polyhedral: isl refused a question") from error
         finally:
             self.context.set_max_operations(0)

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from itertools import product
+
+import islpy as isl
+
 from texpr.errors import UninitializedError
+from texpr.ir.expr import Binary, Const, Expr, Unary, postorder
 from texpr.ir.printer import stmt_text
+from texpr.ir.program import TRUE
 from texpr.polyhedral.affine import Frame
 from texpr.polyhedral.context import Unknown
 from texpr.polyhedral.counterexample import instance_text, smallest_point
@@ -33,12 +41,18 @@ def _check(judge: Judge, touch: Touch) -> None:
     # Instances with the cells that they read: where a subscript is data, an instance may read
     # several, and one of them being written says nothing of the others.
     analysis, cells, doubt = judge.scop.analysis, touch.cells.over, touch.cells.missing
+    perhaps: list[tuple[Expr, isl.Map]] = []
     for dependence in judge.dependences:
         if dependence.kind == "flow" and dependence.sink is touch:
             doubt = doubt or dependence.source.cells.missing
+            written = dependence.pairs.reverse().apply_range(dependence.source.cells.over)
             if dependence.source.cells.is_exact:
-                written = dependence.pairs.reverse().apply_range(dependence.source.cells.over)
                 cells = cells.subtract(written)
+            elif dependence.source.has_affine_subscripts:
+                perhaps.append((dependence.source.statement.block.predicate, written))
+    own_guard = touch.statement.block.predicate
+    if perhaps and is_certain_of_one([predicate for predicate, _ in perhaps], own_guard):
+        cells = cells.subtract(reduce(isl.Map.intersect, (written for _, written in perhaps)))
     bare = cells.domain()
     if bare.is_empty():
         return
@@ -62,3 +76,49 @@ def _check(judge: Judge, touch: Touch) -> None:
         f"{' ' + where if where else ''}, and {verb}; "
         f"give {touch.access.buffer.name!r} a value first"
     )
+
+
+# A truth table has a row for every choice of its atoms; this many rows are still nothing.
+MAX_ATOMS = 8
+
+
+def is_certain_of_one(conditions: Sequence[Expr], given: Expr = TRUE) -> bool:
+    """Whether one of ``conditions`` holds wherever ``given`` does, whatever is compared in them.
+
+    >>> from texpr.ir.dtypes import BOOL
+    >>> from texpr.ir.expr import Var
+    >>> a, b = Var("a", BOOL), Var("b", BOOL)
+    >>> neither = Binary("and", Unary("not", a), Unary("not", b))
+    >>> is_certain_of_one([a, b, neither]), is_certain_of_one([a, b])
+    (True, False)
+    """
+    atoms: dict[Expr, None] = {}
+    for condition in (*conditions, given):
+        for node in postorder(condition):
+            if not node.dtype.is_bool or isinstance(node, Const) or _parts(node):
+                continue
+            atoms[node] = None
+    if len(atoms) > MAX_ATOMS:
+        return False
+    for row in product((False, True), repeat=len(atoms)):
+        world = dict(zip(atoms, row, strict=True))
+        if _holds(given, world) and not any(_holds(one, world) for one in conditions):
+            return False
+    return True
+
+
+def _parts(node: Expr) -> tuple[Expr, ...]:
+    """Return the operands of ``and``, ``or`` and ``not``."""
+    is_logical = isinstance(node, (Binary, Unary)) and node.op in ("and", "or", "not")
+    return node.children if is_logical else ()
+
+
+def _holds(condition: Expr, atoms: Mapping[Expr, bool]) -> bool:
+    if isinstance(condition, Const):
+        return bool(condition.value)
+    parts = [_holds(part, atoms) for part in _parts(condition)]
+    if isinstance(condition, Unary) and parts:
+        return not parts[0]
+    if isinstance(condition, Binary) and parts:
+        return all(parts) if condition.op == "and" else any(parts)
+    return atoms[condition]

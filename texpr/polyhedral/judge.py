@@ -17,20 +17,22 @@ at one time, unless all lanes update the same cell, where machine code folds the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Literal, TypeAlias
 
 import islpy as isl
 
 from texpr.ir.buffer import Buffer
-from texpr.ir.expr import free_vars
+from texpr.ir.expr import Binary, Const, Expr, Var, free_vars
 from texpr.ir.program import Loop, LoopKind, Program
 from texpr.ir.simplify import simplify
 from texpr.ir.update import update_of
 from texpr.ir.visitor import substitute
+from texpr.polyhedral.affine import Frame
 from texpr.polyhedral.context import IN, OUT, SET, Analysis, Unknown
+from texpr.polyhedral.counterexample import Point, smallest_point
 from texpr.polyhedral.dependences import Dependence, Dependences
 from texpr.polyhedral.digits import COLUMNS, compare_alike
 from texpr.polyhedral.scop import Scop, Statement
@@ -51,10 +53,22 @@ class Finding:
     pairs: isl.Map | None = None
     loop: Loop | None = None
     missing: str | None = None
+    by_digits: bool = False
+    """Whether numbers in a symbolic base took part, whose comparison allows a little too much."""
+    confirmed: Confirmed | None = None
 
     @property
     def is_certain(self) -> bool:
         return self.missing is None
+
+
+@dataclass(frozen=True, eq=False)
+class Confirmed:
+    """The same fault found at fixed ``sizes``, where nothing is symbolic."""
+
+    judge: Judge
+    finding: Finding
+    sizes: Mapping[Var, int]
 
 
 class Judge:
@@ -71,12 +85,28 @@ class Judge:
         not count of the arrays in ``assumed``.
         """
         open_question: Finding | None = None
-        for finding in self.faults(proposed):
+        for found in self.faults(proposed):
+            finding = self.confirmed(found, proposed) if found.by_digits else found
             if finding.is_certain:
                 return finding
             if finding.dependence is None or finding.dependence.buffer not in assumed:
                 open_question = open_question or finding
         return open_question
+
+    def confirmed(self, finding: Finding, proposed: Program) -> Finding:
+        """Return ``finding`` with a pair found at fixed sizes, or as an open question."""
+        pairs = finding.pairs
+        if pairs is None or not finding.is_certain:
+            return finding
+        frame = Frame(self.scop.analysis, (), self.scop.params)
+        sizes = pairs.params().from_params().align_params(frame.space)
+        point = self.scop.analysis.ask(lambda: smallest_point(frame, sizes))
+        if isinstance(point, Point):
+            judge = Judge(_at(self.scop.program, point.params))
+            again = judge.first_fault(_at(proposed, point.params))
+            if again is not None and again.is_certain:
+                return replace(finding, confirmed=Confirmed(judge, again, point.params))
+        return replace(finding, missing="the sizes are the base of a loop's number")
 
     def faults(self, proposed: Program) -> Iterator[Finding]:
         """Yield every dependence that ``proposed`` breaks or may break."""
@@ -87,9 +117,10 @@ class Judge:
         scop = Scop(proposed, self.scop.analysis)
         statements = {statement.label: statement for statement in scop.statements}
         for dependence in known:
-            source = statements[dependence.source.statement.label]
-            sink = statements[dependence.sink.statement.label]
-            yield from self._kept(dependence, source, sink)
+            source = statements.get(dependence.source.statement.label)
+            sink = statements.get(dependence.sink.statement.label)
+            if source is not None and sink is not None:  # else it never runs
+                yield from self._kept(dependence, source, sink)
 
     def reordered_chains(self, proposed: Program) -> list[Dependence]:
         """Return the reductions whose terms ``proposed`` adds in another order, or in lanes."""
@@ -119,7 +150,16 @@ class Judge:
             if isinstance(answer, Unknown):
                 yield Finding(fault, dependence, None, loop, str(answer))
             elif answer is not None:
-                yield Finding(fault, dependence, answer, loop, moved.missing)
+                by_digits = moved.digits > 0
+                yield Finding(fault, dependence, answer, loop, moved.missing, by_digits)
+
+
+def _at(program: Program, sizes: Mapping[Var, int]) -> Program:
+    """Return ``program`` with sizes put in, and as requirements for what its axes say of them."""
+    values: dict[Var, Expr] = {var: Const(value, var.dtype) for var, value in sizes.items()}
+    fixed = (Binary("eq", var, value) for var, value in values.items())
+    body = simplify(substitute(program.body, values))
+    return replace(program, body=body, requirements=(*program.requirements, *fixed))
 
 
 class _Moved:

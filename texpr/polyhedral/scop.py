@@ -48,6 +48,12 @@ class Touch:
     access: Access
     cells: Relation
 
+    @property
+    def has_affine_subscripts(self) -> bool:
+        """Whether it is known which cell an instance touches, if it does."""
+        frame = self.statement.frame
+        return not any(isinstance(frame.value(i), NotAffine) for i in self.access.indices)
+
 
 class Statement:
     """A Block at its place in a program.

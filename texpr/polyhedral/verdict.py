@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import islpy as isl
 
@@ -115,6 +115,11 @@ def _statements(source: Instance, sink: Instance) -> list[str]:
 
 def verdict_on(judge: Judge, finding: Finding, what: str, legal: Sequence[str] = ()) -> Verdict:
     """Return the verdict that ``finding`` amounts to; ``what`` names the schedule that it is on."""
+    if finding.confirmed is not None:
+        confirmed = finding.confirmed
+        plain = verdict_on(confirmed.judge, confirmed.finding, what, legal)
+        sizes = {var.name: value for var, value in confirmed.sizes.items()}
+        return replace(plain, sizes=sizes)
     kind = "illegal" if finding.is_certain else "unknown"
     loop = None if finding.loop is None else finding.loop.var.name
     dependence = finding.dependence

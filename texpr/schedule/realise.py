@@ -250,12 +250,12 @@ class _Nest:
                     yield self.known_value(parent, inside) < self.at(end, inside)
         # A declared loop whose bounds depend on others, put outside of them, runs too far.
         for axis, loop in self.dependent.items():
-            if self.value(axis, outside) is not None:
-                for bound, op in ((loop.upper, "lt"), (loop.lower, "ge")):
-                    is_late = self.unknown(self.at(bound, outside), outside)
-                    if is_late and self.can_tell(axis, bound, inside):
-                        value = self.known_value(axis, inside)
-                        yield Binary(op, value, self.at(bound, inside))
+            if isinstance(self.state.relation_from(axis), Split):
+                continue  # that has a guard already
+            for bound, op in ((loop.upper, "lt"), (loop.lower, "ge")):
+                is_late = self.unknown(self.at(bound, outside), outside)
+                if is_late and self.can_tell(axis, bound, inside):
+                    yield Binary(op, self.known_value(axis, inside), self.at(bound, inside))
 
     def can_tell(self, axis: IterVar, bound: Expr, scope: _Scope) -> bool:
         """Whether the value of ``axis`` and a bound of it are known at ``scope``."""

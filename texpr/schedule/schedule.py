@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from texpr.errors import IllegalScheduleError, ScheduleError, did_you_mean
+from texpr.ir.buffer import Buffer
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import Program
 from texpr.polyhedral.initialised import check_initialised
@@ -47,6 +48,11 @@ class Schedule:
     def default_args(self) -> tuple[Any, ...] | None:
         """What a kernel takes unless it is told: what was declared. None leaves it to the build."""
         return self.declared.args
+
+    @property
+    def fresh_outputs(self) -> Collection[Buffer] | None:
+        """The outputs that a call may leave out: none here, for loops may not fill an array."""
+        return ()
 
     @property
     def sizes_may_decide(self) -> bool:

@@ -39,6 +39,11 @@ class TeSchedule(Schedule):
         raise ScheduleError(f"schedule: no operation has the name {name!r}")
 
     @property
+    def fresh_outputs(self) -> None:
+        """Every output that no statement reads first: a tensor is computed whole."""
+        return
+
+    @property
     def sizes_may_decide(self) -> bool:
         """Tensors have no requirements of their own, so their subscripts are checked if need be."""
         return True

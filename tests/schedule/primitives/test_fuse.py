@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from tests.readings import check_readings, filled, story
@@ -154,3 +155,22 @@ def test_loops_that_form_no_rectangle():
         r"leave them apart",
     ):
         s[B].fuse("i", "k")
+
+
+@pytest.mark.parametrize("size", [0, 1, 3, 5])
+def test_a_triangle_turned_round_keeps_its_guard(size):
+    A = te.placeholder((size, size), "int32", name="A")
+
+    def rule(i):
+        k = te.reduce_axis((0, i + 1), name="k")
+        return te.sum(A[i, k], axis=k)
+
+    B = te.compute((size,), rule, name="B")
+    a = filled(size, size, dtype="int32")
+    expected = [np.tril(a).sum(1, dtype="int32")]
+    s = te.create_schedule(B.op)
+    s[B].reorder("k", "i")
+    fused = s[B].fuse("k", "i")
+    check_readings(s, [B], {A: a}, expected=expected)
+    s[B].split(fused, factor=4)
+    check_readings(s, [B], {A: a}, expected=expected)
