@@ -49,8 +49,13 @@ def test_no_budget_is_no_limit():
 
 def test_other_errors_of_isl_are_bugs_of_ours():
     analysis = Analysis()
-    unbounded = isl.Set("{[i]: i < 5}", analysis.context)
+    line, plane = (isl.Set(text, analysis.context) for text in ("{[i]}", "{[i, j]}"))
     with pytest.raises(InternalError, match="isl refused a question; this is a bug") as info:
-        analysis.ask(unbounded.lexmin)
-    assert "isl_set" not in str(info.value)
-    assert analysis.ask(unbounded.is_empty) is False
+        analysis.ask(lambda: line.intersect(plane))
+    assert isinstance(info.value.__cause__, isl.Error)
+
+
+def test_what_is_unbounded_has_no_smallest_example():
+    analysis = Analysis()
+    unbounded = isl.Set("{[i]: i < 5}", analysis.context)
+    assert analysis.ask(unbounded.lexmin) == Unknown("there is no smallest example")
