@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from texpr.ir.buffer import Buffer
-from texpr.ir.expr import Binary, Expr, Load, postorder
+from texpr.ir.expr import Binary, Expr, Load, Unary, postorder
 from texpr.ir.program import Block
 
 # x - e folds -e in, and so goes with additions.
@@ -52,9 +52,34 @@ def update_of(block: Block) -> Update | None:
         term = value.b
     elif value.b is own and value.op != "sub":
         term = value.a
+    elif not value.dtype.is_float:  # of integers, the simplifier writes x + (a + b) as x + a + b
+        return _spread_update(value, own, store.buffer)
     if term is None or _reads(term, store.buffer):
         return None
     return Update(value.op, term)
+
+
+def _spread_update(value: Binary, own: Load, buffer: Buffer) -> Update | None:
+    """Return the update where ``own`` is further down among the terms of ``value``."""
+    fold = FOLDS[value.op]
+    terms: list[tuple[Expr, bool]] = []
+    stack: list[tuple[Expr, bool]] = [(value, True)]
+    while stack:
+        node, is_added = stack.pop()
+        if isinstance(node, Binary) and FOLDS.get(node.op) == fold:
+            stack += [(node.b, is_added != (node.op == "sub")), (node.a, is_added)]
+        else:
+            terms.append((node, is_added))
+    others = [(term, is_added) for term, is_added in terms if term is not own or not is_added]
+    if len(others) != len(terms) - 1 or any(_reads(term, buffer) for term, _ in others):
+        return None
+    folded: Expr | None = None
+    for term, is_added in others:
+        if folded is None:
+            folded = term if is_added else Unary("neg", term)
+        else:
+            folded = Binary(fold if is_added else "sub", folded, term)
+    return None if folded is None else Update(fold, folded)
 
 
 def _reads(expr: Expr, buffer: Buffer) -> bool:

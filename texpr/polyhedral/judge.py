@@ -32,12 +32,17 @@ from texpr.ir.update import update_of
 from texpr.ir.visitor import substitute
 from texpr.polyhedral.affine import Frame
 from texpr.polyhedral.context import IN, OUT, SET, Analysis, Unknown
-from texpr.polyhedral.counterexample import Point, smallest_point
+from texpr.polyhedral.counterexample import smallest_point
 from texpr.polyhedral.dependences import Dependence, Dependences
 from texpr.polyhedral.digits import COLUMNS, compare_alike
 from texpr.polyhedral.scop import Scop, Statement
 
 Fault: TypeAlias = Literal["order", "parallel", "vectorized", "storage"]
+
+
+# Each size tried costs a verdict. Where a number's digits allow a pair that is none, the next
+# size or the one after it shows a real one, or there is none.
+MAX_SIZES = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,25 +92,38 @@ class Judge:
         open_question: Finding | None = None
         for found in self.faults(proposed):
             finding = self.confirmed(found, proposed) if found.by_digits else found
+            if finding is None:
+                continue
             if finding.is_certain:
                 return finding
             if finding.dependence is None or finding.dependence.buffer not in assumed:
                 open_question = open_question or finding
         return open_question
 
-    def confirmed(self, finding: Finding, proposed: Program) -> Finding:
-        """Return ``finding`` with a pair found at fixed sizes, or as an open question."""
-        pairs = finding.pairs
+    def confirmed(self, finding: Finding, proposed: Program) -> Finding | None:
+        """Return ``finding`` with a pair found at fixed sizes, or as an open question.
+
+        None where none of the sizes at which there may be such a pair has one.
+        """
+        pairs, analysis = finding.pairs, self.scop.analysis
         if pairs is None or not finding.is_certain:
             return finding
-        frame = Frame(self.scop.analysis, (), self.scop.params)
+        frame = Frame(analysis, (), self.scop.params)
         sizes = pairs.params().from_params().align_params(frame.space)
-        point = self.scop.analysis.ask(lambda: smallest_point(frame, sizes))
-        if isinstance(point, Point):
+        for _ in range(MAX_SIZES):
+            point = analysis.ask(partial(smallest_point, frame, sizes))
+            if point is None:
+                return None
+            if isinstance(point, Unknown):
+                break
             judge = Judge(_at(self.scop.program, point.params))
             again = judge.first_fault(_at(proposed, point.params))
             if again is not None and again.is_certain:
                 return replace(finding, confirmed=Confirmed(judge, again, point.params))
+            here = frame.all_of(
+                [Binary("eq", v, Const(n, v.dtype)) for v, n in point.values.items()]
+            )
+            sizes = sizes.subtract(here.over)
         return replace(finding, missing="the sizes are the base of a loop's number")
 
     def faults(self, proposed: Program) -> Iterator[Finding]:

@@ -252,9 +252,12 @@ class _Nest:
         for axis, loop in self.dependent.items():
             if isinstance(self.state.relation_from(axis), Split):
                 continue  # that has a guard already
-            for bound, op in ((loop.upper, "lt"), (loop.lower, "ge")):
-                is_late = self.unknown(self.at(bound, outside), outside)
-                if is_late and self.can_tell(axis, bound, inside):
+            ends = (("lt", loop.upper), ("ge", loop.lower))
+            late = [self.unknown(self.at(bound, outside), outside) for _, bound in ends]
+            for (op, bound), is_late in zip(ends, late, strict=True):
+                # A fused loop counts from the lower end, so that both ends hang on either.
+                hangs = any(late) if self.state.relation_from(axis) else is_late
+                if hangs and self.can_tell(axis, bound, inside):
                     yield Binary(op, self.known_value(axis, inside), self.at(bound, inside))
 
     def can_tell(self, axis: IterVar, bound: Expr, scope: _Scope) -> bool:

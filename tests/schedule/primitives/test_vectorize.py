@@ -167,3 +167,18 @@ def test_a_loop_that_is_marked_otherwise():
         ScheduleError, match=r"vectorize: loop 'i' is unrolled already; split it to mark a part"
     ):
         s[B].vectorize("i")
+
+
+@pytest.mark.parametrize("name", ["sum", "prod", "max"])
+def test_a_reduction_of_several_terms(name):
+    """Of integers the simplifier takes x + (a + b) apart; the lanes are folded all the same."""
+    A, k = te.placeholder((4, 8), "int32", name="A"), te.reduce_axis((0, 8), name="k")
+    three = {
+        "sum": lambda i: A[i, k] - A[i, 7 - k] + k.astype("int32"),
+        "prod": lambda i: A[i, k] * A[i, 7 - k] * 3,
+        "max": lambda i: te.max(A[i, k], -A[i, 7 - k], 2),
+    }[name]
+    B = te.compute((4,), lambda i: getattr(te, name)(three(i), axis=k), name="B")
+    s = te.create_schedule(B.op)
+    s[B].vectorize(k)
+    check_readings(s, [B], {A: filled(4, 8, dtype="int32")})
