@@ -156,3 +156,29 @@ def test_a_may_write_is_uncertain_and_ends_no_flow():
             A[idx[i]] = A[i]
 
     assert {str(one.missing) for one in dependences(scatter)} == {"idx[i] is read from memory"}
+
+
+@texpr.kernel
+def twice(A: texpr.f64[8], B: texpr.f64[8]):
+    for i in range(8):
+        A[i] = A[i] + 1
+    for i in range(8):
+        A[i] = A[i] * 2
+    for i in range(8):
+        B[i] = A[i]
+
+
+def test_value_flow_comes_from_the_last_write():
+    found = Dependences(Scop.of(twice.program)).value_flow
+    pairs = {(d.source.statement.label, d.sink.statement.label): d.pairs for d in found}
+    assert set(pairs) == {("S0", "S1"), ("S1", "S2")}  # not S0 to S2: S1 writes in between
+    same = isl.Map("{ S1[i] -> S2[i] : 0 <= i < 8 }", pairs["S1", "S2"].get_ctx())
+    assert pairs["S1", "S2"] == same
+
+
+def test_what_is_live_at_the_ends():
+    dependences = Dependences(Scop.of(twice.program))
+    live_in = [(t.statement.label, t.access.buffer.name) for t, _ in dependences.live_in]
+    live_out = [(t.statement.label, t.access.buffer.name) for t, _ in dependences.live_out]
+    assert live_in == [("S0", "A")]
+    assert live_out == [("S1", "A"), ("S2", "B")]

@@ -12,7 +12,7 @@ program's float policy goes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final, Literal, TypeAlias
@@ -75,20 +75,53 @@ class Dependences:
                             dependence = self._between(source, sink)
                             if dependence is not None:
                                 found.append(dependence)
-        found = [self._by_value(dependence, found) for dependence in found]
+        # Scratch with a home may get other cells, where only what flows in value depends.
+        found = [
+            self._by_value(one, found)
+            if one.kind == "flow" and one.source.statement.homes.get(one.buffer)
+            else one
+            for one in found
+        ]
         found.sort(key=lambda dependence: _KINDS.index(dependence.kind))
         return tuple(found)
 
-    def _by_value(self, dependence: Dependence, known: list[Dependence]) -> Dependence:
-        """Return a flow through scratch that has a home without pairs that another write ends.
+    @cached_property
+    def value_flow(self) -> tuple[Dependence, ...]:
+        """The flow dependences without pairs between which another write surely comes.
 
-        Only such scratch may get other cells, where what does not depend in value does not depend
-        at all.
+        What is left is who computes the value that is read.
         """
-        if dependence.kind != "flow" or not dependence.source.statement.homes.get(
-            dependence.buffer
-        ):
-            return dependence
+        flows = (self._by_value(one, self.all) for one in self.all if one.kind == "flow")
+        return tuple(one for one in flows if not one.pairs.is_empty())
+
+    @cached_property
+    def live_in(self) -> tuple[tuple[Touch, isl.Set], ...]:
+        """The reads of what the caller passes: instances before which nothing surely wrote."""
+        return self._left("flow", lambda one: (one.sink, one.pairs.range()), is_write=False)
+
+    @cached_property
+    def live_out(self) -> tuple[tuple[Touch, isl.Set], ...]:
+        """The writes that the caller sees: instances after which nothing surely writes again."""
+        return self._left("output", lambda one: (one.source, one.pairs.domain()), is_write=True)
+
+    def _left(
+        self, kind: Kind, side: Callable[[Dependence], tuple[Touch, isl.Set]], *, is_write: bool
+    ) -> tuple[tuple[Touch, isl.Set], ...]:
+        """Return the accesses of arguments that are on no such side of a dependence."""
+        arguments = set(self.scop.program.buffers)
+        found = []
+        for touch in (t for s in self.scop.statements for t in s.touches):
+            if touch.access.is_write is is_write and touch.access.buffer in arguments:
+                left = touch.cells.over.domain()
+                for one in self.all:
+                    if one.kind == kind and one.missing is None and side(one)[0] is touch:
+                        left = left.subtract(side(one)[1])
+                if not left.is_empty():
+                    found.append((touch, left))
+        return tuple(found)
+
+    def _by_value(self, dependence: Dependence, known: Sequence[Dependence]) -> Dependence:
+        """Return a flow without the pairs between which another write surely comes."""
         pairs = dependence.pairs
         for first in known:
             if first.kind == "output" and first.source is dependence.source:

@@ -108,6 +108,8 @@ class Judge:
         pairs, analysis = finding.pairs, self.scop.analysis
         if pairs is None or not finding.is_certain:
             return finding
+        if not self.scop.params:  # there is nothing more to fix
+            return replace(finding, missing="the value of one loop is the base of another's number")
         frame = Frame(analysis, (), self.scop.params)
         sizes = pairs.params().from_params().align_params(frame.space)
         for _ in range(MAX_SIZES):
