@@ -1,0 +1,231 @@
+"""Random schedules of programs that the random programs of tests/te_programs.py do not reach.
+
+Ranges that depend on other loops and on data, axes that two stages share, several outputs, bools
+and narrow integers, gathers, stages over other shapes than their readers'. What each computes is
+written out with NumPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.readings import check_readings
+from tests.te_programs import SIZES, schedule_at_random
+from texpr import te
+
+Parts = tuple[list[te.Tensor], dict[te.Tensor, np.ndarray], list[np.ndarray]]
+"""Outputs, values of the inputs, and what the outputs should be."""
+
+PROGRAMS: dict[str, Callable[[np.random.Generator, Any, int, int], Parts]] = {}
+
+
+def program(make: Callable[..., Parts]) -> Callable[..., Parts]:
+    PROGRAMS[make.__name__] = make
+    return make
+
+
+def ints(rng: np.random.Generator, *shape: int, dtype: str = "int32") -> np.ndarray:
+    low, high = (0, 255) if dtype == "uint8" else (-9, 10)
+    return rng.integers(low, high, shape).astype(dtype)
+
+
+@program
+def triangle(rng, size, n, m):
+    A = te.placeholder((size(n), size(n)), "int32", name="A")
+
+    def rule(i):
+        k = te.reduce_axis((0, i + 1), name="k")
+        return te.sum(A[i, k], axis=k)
+
+    B = te.compute(A.shape[:1], rule, name="B")
+    a = ints(rng, n, n)
+    return [B], {A: a}, [np.tril(a).sum(1, dtype="int32")]
+
+
+@program
+def upper_triangle(rng, size, n, m):
+    A = te.placeholder((size(n), size(n)), "int32", name="A")
+
+    def rule(i):
+        k = te.reduce_axis((i, A.shape[1]), name="k")
+        return te.sum(A[i, k], axis=k)
+
+    B = te.compute(A.shape[:1], rule, name="B")
+    a = ints(rng, n, n)
+    return [B], {A: a}, [np.triu(a).sum(1, dtype="int32")]
+
+
+@program
+def trapezoid(rng, size, n, m):
+    """Two reductions, the inner one's range depending on the outer one's and on both data axes."""
+    A = te.placeholder((n, 60), "int32", name="A")
+
+    def rule(i, j):
+        k = te.reduce_axis((i - j, i + 2), name="k")
+        r = te.reduce_axis((k, k + j + 1), name="r")
+        return te.sum(A[i, (k + 60) % 60] + (r * j).astype("int32"), axis=[k, r])
+
+    B = te.compute((n, m), rule, name="B")
+    C = te.compute((n, m), lambda i, j: B[i, j] * 2, name="C")
+    a, b = ints(rng, n, 60), np.zeros((n, m), "int32")
+    for i in range(n):
+        for j in range(m):
+            for k in range(i - j, i + 2):
+                b[i, j] += sum(a[i, k % 60] + r * j for r in range(k, k + j + 1))
+    return [C], {A: a}, [b * 2]
+
+
+@program
+def ragged(rng, size, n, m):
+    A = te.placeholder((n, m), "int32", name="A")
+    L = te.placeholder((n,), "int32", name="L")
+    M = te.compute((n,), lambda i: L[i] + 1, name="M")
+
+    def rule(i):
+        k = te.reduce_axis((0, M[i]), name="k")
+        return te.sum(A[i, k], axis=k)
+
+    B = te.compute((n,), rule, name="B")
+    a, lengths = ints(rng, n, m), rng.integers(-3, m, n).astype("int32")
+    rows = [a[i, : max(0, lengths[i] + 1)].sum(dtype="int32") for i in range(n)]
+    return [B], {A: a, L: lengths}, [np.array(rows, "int32")]
+
+
+@program
+def one_axis_for_two_stages(rng, size, n, m):
+    A = te.placeholder((size(n), size(m)), "int32", name="A")
+    k = te.reduce_axis((0, A.shape[1]), name="k")
+    S = te.compute(A.shape[:1], lambda i: te.sum(A[i, k], axis=k), name="S")
+    B = te.compute(A.shape[:1], lambda i: te.max(A[i, k] - S[i], axis=k), name="B")
+    a = ints(rng, n, m)
+    rest = a - a.sum(1, keepdims=True, dtype="int32")
+    least = np.full((n, 1), np.iinfo("int32").min, "int32")
+    return [S, B], {A: a}, [a.sum(1, dtype="int32"), np.concatenate([rest, least], 1).max(1)]
+
+
+@program
+def bools(rng, size, n, m):
+    A = te.placeholder((n, size(m)), "bool", name="A")
+    k, r = (te.reduce_axis((0, A.shape[1])) for _ in range(2))
+    C = te.compute((n,), lambda i: te.any(A[i, k], axis=k), name="C")
+    D = te.compute((n,), lambda i: te.all(A[i, r], axis=r), name="D")
+    E = te.compute((n,), lambda i: (C[i] & D[i], C[i] ^ ~D[i]), name="E")
+    a = rng.integers(0, 2, (n, m)).astype(bool)
+    some, every = a.any(1), a.all(1)
+    return list(E), {A: a}, [some & every, some ^ ~every]
+
+
+@program
+def stencil(rng, size, n, m):
+    A = te.placeholder((n + 2, m + 2), "uint8", name="A")
+    B = te.compute((n + 2, m), lambda i, j: A[i, j] + A[i, j + 1] * A[i, j + 2], name="B")
+    C = te.compute((n, m), lambda i, j: te.max(B[i, j], B[i + 1, j]) - B[i + 2, j], name="C")
+    D = te.compute((m, n), lambda i, j: C[j, i] * 3, name="D")
+    a = ints(rng, n + 2, m + 2, dtype="uint8")
+    b = a[:, :-2] + a[:, 1:-1] * a[:, 2:]
+    return [D], {A: a}, [((np.maximum(b[:-2], b[1:-1]) - b[2:]) * np.uint8(3)).T.copy()]
+
+
+@program
+def gather(rng, size, n, m):
+    A = te.placeholder((size(n), size(m)), "int8", name="A")
+    I = te.placeholder((size(m),), "int32", name="I")  # noqa: E741 - short as the others
+    rows, columns = A.shape
+    B = te.compute(
+        (columns, rows), lambda i, j: A[j, I[i]] + A[(i * 7 + j) % rows, i] * I[i], name="B"
+    )
+    a, index = ints(rng, n, m, dtype="int8"), rng.integers(0, max(m, 1), m).astype("int32")
+    at, to = np.meshgrid(np.arange(m), np.arange(n), indexing="ij")
+    other = a[(at * 7 + to) % max(n, 1), at].astype("int32") if a.size else a.T.astype("int32")
+    return [B], {A: a, I: index}, [a[:, index].T + other * index[:, None]]
+
+
+@program
+def matrix_product(rng, size, n, m):
+    A = te.placeholder((size(n), size(m)), "uint8", name="A")
+    B = te.placeholder((A.shape[1], size(n)), "uint8", name="B")
+    k = te.reduce_axis((0, A.shape[1]), name="k")
+    last = B.shape[1] - 1
+    C = te.compute(
+        (A.shape[0], B.shape[1]), lambda i, j: te.sum(A[i, k] * B[k, j], axis=k), name="C"
+    )
+    D = te.compute(C.shape, lambda i, j: C[i, j] * 2 + C[i, last - j], name="D")
+    a, b = ints(rng, n, m, dtype="uint8"), ints(rng, m, n, dtype="uint8")
+    c = a @ b
+    return [D], {A: a, B: b}, [c * np.uint8(2) + c[:, ::-1]]
+
+
+@program
+def with_conditions(rng, size, n, m):
+    """A reduction that does not begin at 0, over elements that a condition picks."""
+    A = te.placeholder((40,), "int8", name="A")
+    k, r = te.reduce_axis((5, 5 + 4 * m), name="k"), te.reduce_axis((2, 5), name="r")
+    B = te.compute(
+        (n,),
+        lambda i: te.sum(A[k] * (i + r).astype("int8"), axis=[k, r], where=(k + i) % 3 != 0),
+        name="B",
+    )
+    a, b = ints(rng, 40, dtype="int8"), np.zeros(n, "int64")
+    for i in range(n):
+        picked = [int(a[k]) for k in range(5, 5 + 4 * m) if (k + i) % 3]
+        b[i] = sum(picked) * sum(i + r for r in range(2, 5))
+    return [B], {A: a}, [b.astype("int8")]
+
+
+@program
+def pairs(rng, size, n, m):
+    A = te.placeholder((size(n), size(m)), "int32", name="A")
+    k = te.reduce_axis((0, A.shape[1]), name="k")
+    where, most = te.compute(A.shape[:1], lambda i: te.argmax(A[i, k], axis=k), name="M")
+    total, least = te.compute(
+        A.shape[:1], lambda i: (te.sum(A[i, k] * 2, axis=k), te.min(A[i, k], axis=k)), name="T"
+    )
+    a = ints(rng, n, m)
+    if m:
+        expected = [a.argmax(1), a.max(1), a.sum(1, dtype="int32") * 2, a.min(1)]
+    else:
+        ends = np.iinfo("int64").max, np.iinfo("int32").min, 0, np.iinfo("int32").max
+        expected = [np.full(n, end) for end in ends]
+    tensors = [where, most, total, least]
+    return (
+        tensors,
+        {A: a},
+        [e.astype(t.dtype.numpy) for e, t in zip(expected, tensors, strict=True)],
+    )
+
+
+@program
+def of_rank_0(rng, size, n, m):
+    A = te.placeholder((size(n),), "int64", name="A")
+    k = te.reduce_axis((0, A.shape[0]), name="k")
+    S = te.compute((), lambda: te.sum(A[k], axis=k), name="S")
+    T = te.compute((), lambda: S() * 2 + S, name="T")
+    a = ints(rng, n, dtype="int64")
+    return [T], {A: a}, [np.array(a.sum() * 3)]
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+@given(
+    n=st.sampled_from(SIZES),
+    m=st.sampled_from(SIZES),
+    is_symbolic=st.booleans(),
+    seed=st.integers(0, 1 << 16),
+    count=st.integers(0, 9),
+)
+@settings(max_examples=20)
+def test_every_schedule_computes_the_same(name, n, m, is_symbolic, seed, count):
+    sizes: dict[int, Any] = {}
+
+    def size(value: int) -> Any:
+        return sizes.setdefault(value, te.size_var(f"n{value}")) if is_symbolic else value
+
+    outputs, arrays, expected = PROGRAMS[name](np.random.default_rng(seed), size, n, m)
+    s = te.create_schedule([tensor.op for tensor in outputs], fp="exact", contract=False)
+    schedule_at_random(s, seed, count)
+    check_readings(s, outputs, arrays, expected=expected)
