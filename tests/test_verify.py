@@ -98,3 +98,19 @@ def test_orders_of_a_sum_may_differ_a_little(monkeypatch):
     a = np.random.default_rng(0).normal(size=1000).astype("float32")
     result = texpr.build(s, [A, S])(a)
     np.testing.assert_allclose(result, a.sum(), rtol=1e-4)
+
+
+@texpr.kernel
+def count(C: texpr.i64[()], A: texpr.i64[N]):
+    for i in range(N):
+        C[()] += A[i]
+
+
+def test_an_array_of_rank_0_is_compared_and_written_once(monkeypatch):
+    monkeypatch.setenv("TEXPR_VERIFY", "3")
+    compared = []
+    monkeypatch.setattr(verify, "_compare", lambda _, found, wanted: compared.append(found.ndim))
+    total = np.array(10, "int64")
+    texpr.build(texpr.create_schedule(count))(total, np.arange(4))
+    assert total == 16
+    assert compared == [0, 1]

@@ -9,7 +9,7 @@ import numpy as np
 from texpr.errors import IllegalScheduleError
 from texpr.ir.interpreter import interpret
 from texpr.ir.program import Program
-from texpr.target.kernel import Kernel
+from texpr.target.kernel import Kernel, returned
 
 # The levels of TEXPR_VERIFY from which a kernel is compared.
 ASSUMPTIONS, EVERYTHING = 2, 3
@@ -33,17 +33,19 @@ def verified(kernel: Kernel, declared: Program) -> Kernel:
     def call(self: Kernel, *args: Any, **named: Any) -> Any:
         assert self._calls is not None  # it is for this machine
         checked = self._calls.checked(args, named)
-        arguments = [np.asarray(v).copy() if np.ndim(v) else v for v in checked.values]
-        result = kernel(*args, **named)
-        made = result if isinstance(result, tuple) else (result,)
+        arrays = [
+            (at, np.array(value))
+            for at, value in enumerate(checked.values)
+            if self.signature.parameters[at].is_array
+        ]
+        arguments = list(checked.values)
+        for at, copied in arrays:
+            arguments[at] = copied
+        kernel(*checked.values)
         interpret(declared, *arguments)
-        outputs = iter(made)
-        fresh = {id(value) for value in checked.made}
-        for value, wanted in zip(checked.values, arguments, strict=True):
-            if np.ndim(value):
-                found = next(outputs) if id(value) in fresh else value
-                _compare(self.name, np.asarray(found), np.asarray(wanted))
-        return result
+        for at, wanted in arrays:
+            _compare(self.name, np.asarray(checked.values[at]), wanted)
+        return returned(checked.made)
 
     own = type("Kernel", (type(kernel),), {"__call__": call, "__module__": Kernel.__module__})
     new: Kernel = own()

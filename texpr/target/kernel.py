@@ -266,7 +266,7 @@ class _Calls:
             made = self.filled(values)
             if made is not None:
                 self.fast(*values)
-                return _result(made)
+                return returned(made)
         elif self.strided is not None:
             return self.strided[0](*args)
         return self.explained(*args, **named)
@@ -301,7 +301,7 @@ class _Calls:
             self.dense(*checked.values)
         else:
             self.strided_code()[1](*checked.values)
-        return _result(checked.made)
+        return returned(checked.made)
 
     def checked(self, args: Sequence[Any], named: dict[str, Any]) -> Checked:
         return check(self.signature, bind(self.signature, args, named))
@@ -367,7 +367,8 @@ def _recipes(signature: Signature) -> list[_Recipe]:
     return recipes
 
 
-def _result(made: Sequence[Array]) -> Any:
+def returned(made: Sequence[Array]) -> Any:
+    """Return what a call returns that made these outputs: None, an array, or a tuple of them."""
     if not made:
         return None
     return made[0] if len(made) == 1 else tuple(made)
