@@ -9,9 +9,8 @@ from typing import Any
 from texpr.errors import DTypeError, LoweringError, shown
 from texpr.ir.buffer import Buffer
 from texpr.ir.expr import Expr, Var, free_vars
-from texpr.ir.program import Alloc, Block, Loop, Program, stmts
+from texpr.ir.program import Alloc, Block, Loop, Program, buffers_in, stmts
 from texpr.ir.visitor import Rewriter, Visit
-from texpr.schedule.realise import buffers_in
 
 
 def bind_arguments(

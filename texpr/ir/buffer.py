@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from texpr.ir.dtypes import INT64, DType
-from texpr.ir.expr import Binary, Const, Expr
+from texpr.ir.dtypes import DType
+from texpr.ir.expr import Expr
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,10 +31,6 @@ class Buffer:
         """Whether some operation makes it; a plain buffer is given."""
         return False
 
-    def dense_strides(self) -> tuple[Expr, ...]:
-        """The strides in elements, those of C order where none are given."""
-        return self.strides if self.strides is not None else c_strides(self.shape)
-
     def __repr__(self) -> str:
         return f"<buffer {self.name}: {self.dtype}[{', '.join(map(str, self.shape))}]>"
 
@@ -44,20 +39,3 @@ class Buffer:
 
     def __deepcopy__(self, memo: Any) -> Buffer:
         return self
-
-
-def c_strides(shape: Sequence[Expr]) -> tuple[Expr, ...]:
-    """Elements from one index to the next along each dimension of a dense C-order array."""
-    strides: list[Expr] = []
-    step: Expr = Const(1, INT64)
-    for extent in reversed(shape):
-        strides.append(step)
-        if isinstance(step, Const) and isinstance(extent, Const):
-            step = Const(int(step.value) * int(extent.value), INT64)
-        else:
-            step = (
-                extent
-                if isinstance(step, Const) and step.value == 1
-                else Binary("mul", step, extent)
-            )
-    return tuple(reversed(strides))

@@ -53,9 +53,6 @@ class Operator:
     """Python's, greater binds tighter."""
     kinds: frozenset[str]
     is_comparison: bool = False
-    is_commutative: bool = False
-    is_associative: bool = False
-    """On integers and bools; on floats only as the float policy allows."""
 
     @property
     def is_function(self) -> bool:
@@ -71,30 +68,30 @@ CALL: Final = 20
 BINARY: Final = {
     operator.name: operator
     for operator in (
-        Operator("or", "or", 1, BOOLS, is_associative=True),
-        Operator("and", "and", 2, BOOLS, is_associative=True),
-        Operator("eq", "==", 4, ANY, is_comparison=True, is_commutative=True),
-        Operator("ne", "!=", 4, ANY, is_comparison=True, is_commutative=True),
+        Operator("or", "or", 1, BOOLS),
+        Operator("and", "and", 2, BOOLS),
+        Operator("eq", "==", 4, ANY, is_comparison=True),
+        Operator("ne", "!=", 4, ANY, is_comparison=True),
         Operator("lt", "<", 4, NUMBERS, is_comparison=True),
         Operator("le", "<=", 4, NUMBERS, is_comparison=True),
         Operator("gt", ">", 4, NUMBERS, is_comparison=True),
         Operator("ge", ">=", 4, NUMBERS, is_comparison=True),
-        Operator("bitor", "|", 5, BITS, is_commutative=True, is_associative=True),
-        Operator("bitxor", "^", 6, BITS, is_commutative=True, is_associative=True),
-        Operator("bitand", "&", 7, BITS, is_commutative=True, is_associative=True),
+        Operator("bitor", "|", 5, BITS),
+        Operator("bitxor", "^", 6, BITS),
+        Operator("bitand", "&", 7, BITS),
         Operator("shl", "<<", 8, INTEGERS),
         Operator("shr", ">>", 8, INTEGERS),
-        Operator("add", "+", 9, NUMBERS, is_commutative=True, is_associative=True),
+        Operator("add", "+", 9, NUMBERS),
         Operator("sub", "-", 9, NUMBERS),
-        Operator("mul", "*", 10, NUMBERS, is_commutative=True, is_associative=True),
+        Operator("mul", "*", 10, NUMBERS),
         Operator("div", "/", 10, frozenset({"float"})),
         Operator("floordiv", "//", 10, NUMBERS),
         Operator("floormod", "%", 10, NUMBERS),
         Operator("pow", "**", 12, frozenset({"float"})),
         Operator("truncdiv", "truncdiv", CALL, NUMBERS),
         Operator("truncmod", "truncmod", CALL, NUMBERS),
-        Operator("min", "min", CALL, NUMBERS, is_commutative=True, is_associative=True),
-        Operator("max", "max", CALL, NUMBERS, is_commutative=True, is_associative=True),
+        Operator("min", "min", CALL, NUMBERS),
+        Operator("max", "max", CALL, NUMBERS),
     )
 }
 

@@ -351,6 +351,20 @@ def blocks(root: Stmt) -> list[Block]:
     return [stmt for stmt in stmts(root) if isinstance(stmt, Block)]
 
 
+def buffers_in(body: Stmt) -> list[Buffer]:
+    """Every buffer that a statement or the bound of a loop reads or writes."""
+    found: dict[int, Buffer] = {}
+    for stmt in stmts(body):
+        if isinstance(stmt, Store):
+            found[id(stmt.buffer)] = stmt.buffer
+        for child in stmt.children:
+            if isinstance(child, Expr):
+                for node in postorder(child):
+                    if isinstance(node, Load):
+                        found[id(node.buffer)] = node.buffer
+    return list(found.values())
+
+
 def seq(*parts: Stmt) -> Stmt:
     """Return the statements as one, nested sequences flattened."""
     flat: list[Stmt] = []

@@ -8,9 +8,9 @@ is kept when it is done.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import islpy as isl
 
@@ -19,12 +19,7 @@ from texpr.ir.expr import Var
 
 T = TypeVar("T")
 
-IN, OUT, SET, PARAM = (
-    isl.dim_type.in_,
-    isl.dim_type.out,
-    isl.dim_type.set,
-    isl.dim_type.param,
-)
+IN, OUT, SET = isl.dim_type.in_, isl.dim_type.out, isl.dim_type.set
 
 MAX_OPERATIONS: Final = 1_000_000
 """isl's own count of what it does, 400 to 1,100 a millisecond; the same on every machine."""
@@ -120,3 +115,21 @@ class Analysis:
 def int_of(value: isl.Val) -> int:
     """Return an integer of isl's as Python's, of any size."""
     return int(str(value))
+
+
+Points = TypeVar("Points", isl.Set, isl.Map)
+
+
+def constrained(
+    points: Points, weights: Iterable[tuple[Any, int, int]], *, is_equality: bool
+) -> Points:
+    """Return the points whose weighted sum of columns is 0, or at least 0.
+
+    ``weights`` are kind of dimension, position and weight, which is small.
+    """
+    make = isl.Constraint.alloc_equality if is_equality else isl.Constraint.alloc_inequality
+    constraint = make(isl.LocalSpace.from_space(points.get_space()))
+    for kind, position, weight in weights:
+        number = isl.Val.int_from_si(points.get_ctx(), weight)
+        constraint = constraint.set_coefficient_val(kind, position, number)
+    return points.add_constraint(constraint)

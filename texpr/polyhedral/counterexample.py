@@ -13,7 +13,7 @@ import islpy as isl
 
 from texpr.ir.expr import Var
 from texpr.polyhedral.affine import Frame
-from texpr.polyhedral.context import int_of
+from texpr.polyhedral.context import constrained, int_of
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,12 @@ def smallest_point(frame: Frame, points: isl.Set) -> Point | None:
     for magnitude, k in enumerate(signed, start=last):
         weights[magnitude] = 1
         for sign in (1, -1):
-            moved = _constrain(frame, moved, {magnitude: 1, 1 + k: sign}, is_equality=False)
-    moved = _constrain(frame, moved, {0: -1, **weights}, is_equality=True)
+            moved = constrained(
+                moved, [(kind, magnitude, 1), (kind, 1 + k, sign)], is_equality=False
+            )
+    moved = constrained(
+        moved, [(kind, 0, -1), *((kind, k, w) for k, w in weights.items())], is_equality=True
+    )
     point = moved.lexmin().sample_point()
     values = [
         int_of(point.get_coordinate_val(kind, k)) for k in range(1, 1 + count + len(frame.dims))
@@ -66,19 +70,6 @@ def smallest_point(frame: Frame, points: isl.Set) -> Point | None:
         dict(zip(frame.params, values[:count], strict=True)),
         dict(zip(frame.dims, values[count:], strict=True)),
     )
-
-
-def _constrain(
-    frame: Frame, points: isl.Set, weights: Mapping[int, int], *, is_equality: bool
-) -> isl.Set:
-    """Return the points where the weighted sum of dimensions is 0, or at least 0."""
-    space = isl.LocalSpace.from_space(points.get_space())
-    make = isl.Constraint.alloc_equality if is_equality else isl.Constraint.alloc_inequality
-    constraint = make(space)
-    for position, weight in weights.items():
-        number = frame.analysis.number(weight)
-        constraint = constraint.set_coefficient_val(isl.dim_type.set, position, number)
-    return points.add_constraint(constraint)
 
 
 def instance_text(values: Mapping[Var, int], variables: Sequence[Var]) -> str:

@@ -23,7 +23,7 @@ from texpr.ir.buffer import Buffer
 from texpr.ir.program import FloatPolicy
 from texpr.ir.update import update_of
 from texpr.polyhedral.region import NotAffine
-from texpr.polyhedral.scop import Scop, Touch
+from texpr.polyhedral.scop import Scop, Touch, textual_order
 
 Kind: TypeAlias = Literal["flow", "anti", "output"]
 _KINDS: Final = ("flow", "anti", "output")
@@ -133,7 +133,7 @@ class Dependences:
 
     def _between(self, source: Touch, sink: Touch) -> Dependence | None:
         first, second = source.statement, sink.statement
-        order = _textual_order(first.columns, second.columns)
+        order = textual_order(first.columns, second.columns)
         if order == "never":
             return None
         meet = source.cells.over.apply_range(sink.cells.over.reverse())
@@ -151,17 +151,6 @@ class Dependences:
             chain = None
         missing = source.cells.missing or sink.cells.missing
         return Dependence(source, sink, kind, meet, missing, chain)
-
-
-def _textual_order(first: tuple[object, ...], second: tuple[object, ...]) -> str:
-    """Tell whether the first always, never or sometimes comes before the second, by position."""
-    for a, b in zip(first, second, strict=False):
-        if isinstance(a, int) and isinstance(b, int):
-            if a != b:
-                return "always" if a < b else "never"
-        else:
-            return "sometimes"
-    return "sometimes"
 
 
 def chain_operator(touch: Touch, policy: FloatPolicy) -> str | None:

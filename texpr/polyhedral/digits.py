@@ -8,9 +8,8 @@ judged exactly, on pairs of instances.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import islpy as isl
 
@@ -19,7 +18,7 @@ from texpr.ir.expr import Binary, Const, Expr, Var
 from texpr.ir.linear import Sum, is_sum, sum_expr, sum_of
 from texpr.ir.program import ZERO
 from texpr.ir.visitor import Rewriter, Visit
-from texpr.polyhedral.context import IN, OUT
+from texpr.polyhedral.context import IN, OUT, constrained
 
 DIGITS = 2
 COLUMNS = 4
@@ -121,7 +120,7 @@ def _is_product(expr: Expr) -> bool:
 
 def compare_alike(space: isl.Space, first: int) -> isl.Map:
     """Return the pairs that compare in the column ``first`` as in the two digits behind it."""
-    number, high, low, base = range(first, first + 4)
+    number, high, low, base = range(first, first + COLUMNS)
     everything = isl.Map.universe(space.map_from_set())
     equal = everything
     for column in (number, high, low):
@@ -132,22 +131,8 @@ def compare_alike(space: isl.Space, first: int) -> isl.Map:
         apart = less.order_lt(a, high, b, high)
         # One more in the high digit is at least a base more, but for the low digits.
         steps = [(b, number, 1), (a, number, -1), (a, base, -1), (b, low, -1), (a, low, 1)]
-        found = found.union(_constrained(apart, steps, is_equality=False))
+        found = found.union(constrained(apart, steps, is_equality=False))
         same = less.equate(IN, high, OUT, high).order_lt(a, low, b, low)
         steps = [(b, number, 1), (a, number, -1), (b, low, -1), (a, low, 1)]
-        found = found.union(_constrained(same, steps, is_equality=True))
+        found = found.union(constrained(same, steps, is_equality=True))
     return found
-
-
-def _constrained(
-    pairs: isl.Map, weights: Iterable[tuple[Any, int, int]], *, is_equality: bool
-) -> isl.Map:
-    """Return the pairs whose weighted sum of columns is 0, or at least 0."""
-    local = isl.LocalSpace.from_space(pairs.get_space())
-    make = isl.Constraint.alloc_equality if is_equality else isl.Constraint.alloc_inequality
-    constraint = make(local)
-    for kind, column, weight in weights:
-        constraint = constraint.set_coefficient_val(
-            kind, column, isl.Val.int_from_si(pairs.get_ctx(), weight)
-        )
-    return pairs.add_constraint(constraint)

@@ -35,7 +35,7 @@ from texpr.polyhedral.context import IN, OUT, SET, Analysis, Unknown
 from texpr.polyhedral.counterexample import smallest_point
 from texpr.polyhedral.dependences import Dependence, Dependences
 from texpr.polyhedral.digits import COLUMNS, compare_alike
-from texpr.polyhedral.scop import Scop, Statement
+from texpr.polyhedral.scop import Scop, Statement, textual_order
 
 Fault: TypeAlias = Literal["order", "parallel", "vectorized", "storage"]
 
@@ -157,9 +157,9 @@ class Judge:
     def _kept(
         self, dependence: Dependence, source: Statement, sink: Statement
     ) -> Iterator[Finding]:
-        shared = _shared_columns(source, sink)
-        if _is_before(source, sink, shared):
+        if textual_order(source.columns, sink.columns) == "always":
             return
+        shared = _shared_columns(source, sink)
         ask = self.scop.analysis.ask
         moved = ask(lambda: _Moved(dependence, source, sink))
         if isinstance(moved, Unknown):
@@ -299,14 +299,6 @@ def _shared_columns(source: Statement, sink: Statement) -> int:
             break
         count += 1
     return count
-
-
-def _is_before(source: Statement, sink: Statement, shared: int) -> bool:
-    """Whether all of ``source`` runs before all of ``sink``, by textual position alone."""
-    if any(isinstance(column, Loop) for column in source.columns[:shared]):
-        return False
-    a, b = source.columns[shared : shared + 1], sink.columns[shared : shared + 1]
-    return bool(a and b and isinstance(a[0], int) and isinstance(b[0], int) and a[0] < b[0])
 
 
 def _apart_at(position: int) -> Wrong:

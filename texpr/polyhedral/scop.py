@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import islpy as isl
 
@@ -22,7 +22,7 @@ from texpr.polyhedral.affine import Frame
 from texpr.polyhedral.context import IN, OUT, Analysis
 from texpr.polyhedral.digits import DigitFinder, Digits
 from texpr.polyhedral.domain import Around, Domain, facts_of, parameters, placed_domain
-from texpr.polyhedral.region import NotAffine, Region
+from texpr.polyhedral.region import NotAffine, Region, Value
 
 Column: TypeAlias = int | Loop
 """A component of time: a textual position, or the value of a loop's variable."""
@@ -132,27 +132,23 @@ class Statement:
         """The instances that its place runs; its predicate is a guard of each access."""
         return self._placed[1]
 
-    def image(self, expressions: Sequence[Expr | int | None], where: Region) -> Relation:
+    def image(self, expressions: Sequence[Expr | int], where: Region) -> Relation:
         """Return the map from instances in ``where`` to the values of ``expressions``.
 
-        None, and what is not affine, stands for any value.
+        What is not affine stands for any value.
         """
         frame, missing = self.frame, where.missing
         columns = isl.PwAffList.alloc(frame.analysis.context, len(expressions))
         unknown: list[int] = []
         for position, expression in enumerate(expressions):
-            value = frame.constant(0)
             if isinstance(expression, int):
-                value = frame.constant(expression)
-            elif expression is not None:
-                found = frame.value(expression)
-                if isinstance(found, NotAffine):
-                    missing = missing or found
-                    unknown.append(position)
-                else:
-                    value = found
+                value: Value | NotAffine = frame.constant(expression)
             else:
+                value = frame.value(expression)
+            if isinstance(value, NotAffine):
+                missing = missing or value
                 unknown.append(position)
+                value = frame.constant(0)
             columns = columns.add(value.pw_aff)
         space = frame.space.from_domain().add_dims(OUT, len(expressions))
         image = isl.Map.from_multi_pw_aff(isl.MultiPwAff.from_pw_aff_list(space, columns))
@@ -235,6 +231,7 @@ class Scop:
         self.statements: tuple[Statement, ...] = tuple(
             Statement(self, block, place, columns, homes) for block, place, columns, homes in found
         )
+        known = facts_of(program)
         params: dict[Var, None] = {}
         facts: dict[Expr, None] = {}
         for statement in self.statements:
@@ -244,7 +241,7 @@ class Scop:
                 for access in accesses(statement.block)
                 for part in (*access.indices, access.guard)
             ]
-            mine, true = parameters(domain, used, facts_of(program))
+            mine, true = parameters(domain, used, known)
             params.update(dict.fromkeys(mine))
             facts.update(dict.fromkeys(true))
         self.params, self.facts = tuple(params), tuple(facts)
@@ -273,6 +270,19 @@ class Scop:
                 cells = touch.cells.over.gist_params(known)
                 lines.append(f"    {verb} {touch.access.buffer.name}  {cells}{may}")
         return "\n".join(lines)
+
+
+def textual_order(
+    first: Sequence[Column], second: Sequence[Column]
+) -> Literal["always", "never", "sometimes"]:
+    """Tell whether the first always, never or sometimes comes before the second, by position."""
+    for a, b in zip(first, second, strict=False):
+        if isinstance(a, int) and isinstance(b, int):
+            if a != b:
+                return "always" if a < b else "never"
+        else:
+            return "sometimes"
+    return "sometimes"
 
 
 def _is_sure(known: Region, claim: Region) -> bool:

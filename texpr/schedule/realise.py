@@ -13,22 +13,9 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from texpr.errors import ScheduleError
-from texpr.ir.buffer import Buffer
-from texpr.ir.expr import Binary, Expr, Load, Var, free_vars, int_value, postorder
+from texpr.ir.expr import Binary, Expr, Load, Var, free_vars, int_value
 from texpr.ir.itervar import IterVar
-from texpr.ir.program import (
-    ZERO,
-    Alloc,
-    Block,
-    If,
-    Loop,
-    LoopKind,
-    Program,
-    Stmt,
-    Store,
-    seq,
-    stmts,
-)
+from texpr.ir.program import ZERO, Alloc, Block, If, Loop, LoopKind, Program, Stmt, buffers_in, seq
 from texpr.ir.simplify import prove, simplify
 from texpr.ir.visitor import Rewriter, Visit, substitute
 from texpr.schedule.monotone import direction
@@ -47,20 +34,6 @@ def realise(state: State) -> Program:
     scope = _Scope({}, {})
     body: Stmt = seq(*(part for node in state.tree for part in nest.build(node, scope)))
     return state.declared.program.with_body(nest.housed(body, None, scope))
-
-
-def buffers_in(body: Stmt) -> list[Buffer]:
-    """Every buffer that a statement or the bound of a loop reads or writes."""
-    found: dict[int, Buffer] = {}
-    for stmt in stmts(body):
-        if isinstance(stmt, Store):
-            found[id(stmt.buffer)] = stmt.buffer
-        for child in stmt.children:
-            if isinstance(child, Expr):
-                for node in postorder(child):
-                    if isinstance(node, Load):
-                        found[id(node.buffer)] = node.buffer
-    return list(found.values())
 
 
 # ---------------------------------------------------------------- inlining

@@ -1,12 +1,13 @@
-"""Dividing a sum: what ``//`` and ``%`` share."""
+"""What the divisions share: their plain cases, and dividing a sum."""
 
 from __future__ import annotations
 
 from math import gcd
 
-from texpr.ir.expr import Binary, Const, Expr
+from texpr.ir.expr import Binary, Const, Expr, Unary
 from texpr.ir.linear import Sum
 from texpr.ir.simplify.context import Context
+from texpr.ir.simplify.match import int_const
 
 
 def split_rest(total: Sum, divisor: int, context: Context) -> tuple[int, Sum, Sum] | None:
@@ -87,3 +88,22 @@ def without_factor(product: Expr, factor: Expr) -> Expr | None:
         right.append(b)
         product = a
     return None
+
+
+def trivial(node: Binary, context: Context) -> Expr | None:
+    """``x / 1``, ``x / -1``, ``x / 0``, ``0 / y``, however rounded; ``x / x`` if x is not 0."""
+    a, b = node.children
+    divisor = int_const(b)
+    if divisor == 1:
+        return a
+    if divisor == 0 or int_const(a) == 0:
+        return Const(0, node.dtype)
+    if divisor == -1:
+        return Unary("neg", a)
+    return Const(1, node.dtype) if a is b and context.is_nonzero(a) else None
+
+
+def by_range(node: Binary, context: Context) -> Expr | None:
+    """The quotient where the ranges of the operands leave but one."""
+    low, high = context.range_of(node)
+    return Const(low, node.dtype) if low == high else None

@@ -5,30 +5,11 @@ Those that look into the dividend need it as a sum over the integers, which does
 
 from __future__ import annotations
 
-from texpr.ir.expr import Binary, Const, Expr, Unary
+from texpr.ir.expr import Binary, Const, Expr
 from texpr.ir.linear import Sum, sum_expr
 from texpr.ir.simplify.context import Context
-from texpr.ir.simplify.divide import by_symbol, is_remainder, split_rest
+from texpr.ir.simplify.divide import by_range, by_symbol, is_remainder, split_rest, trivial
 from texpr.ir.simplify.match import int_const
-
-
-def trivial(node: Binary, context: Context) -> Expr | None:
-    """``x // 1``, ``x // -1``, ``x // 0`` and ``0 // y``; ``x // x`` where x is not 0."""
-    a, b = node.children
-    divisor = int_const(b)
-    if divisor == 1:
-        return a
-    if divisor == 0 or int_const(a) == 0:
-        return Const(0, node.dtype)
-    if divisor == -1:
-        return Unary("neg", a)
-    return Const(1, node.dtype) if a is b and context.is_nonzero(a) else None
-
-
-def by_range(node: Binary, context: Context) -> Expr | None:
-    """The quotient where the ranges of the operands leave but one."""
-    low, high = context.range_of(node)
-    return Const(low, node.dtype) if low == high else None
 
 
 def nested(node: Binary, _context: Context) -> Expr | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from texpr.ir.expr import Binary, Const, Expr, Unary
+from texpr.ir.expr import Binary, Const, Expr
 from texpr.ir.simplify.context import Context
+from texpr.ir.simplify.divide import by_range, trivial
 from texpr.ir.simplify.match import int_const
 
 
@@ -13,25 +14,6 @@ def of_nonnegative(node: Binary, context: Context) -> Expr | None:
     if context.range_of(a)[0] < 0 or context.range_of(b)[0] < 0:
         return None
     return Binary("floordiv" if node.op == "truncdiv" else "floormod", a, b)
-
-
-def trivial_quotient(node: Binary, context: Context) -> Expr | None:
-    """``x/1``, ``x/-1``, ``x/0`` and ``0/y``; ``x/x`` where x is not 0."""
-    a, b = node.children
-    divisor = int_const(b)
-    if divisor == 1:
-        return a
-    if divisor == 0 or int_const(a) == 0:
-        return Const(0, node.dtype)
-    if divisor == -1:
-        return Unary("neg", a)
-    return Const(1, node.dtype) if a is b and context.is_nonzero(a) else None
-
-
-def quotient_by_range(node: Binary, context: Context) -> Expr | None:
-    """The quotient where the ranges of the operands leave but one."""
-    low, high = context.range_of(node)
-    return Const(low, node.dtype) if low == high else None
 
 
 def trivial_rest(node: Binary, _context: Context) -> Expr | None:
@@ -51,6 +33,6 @@ def rest_by_range(node: Binary, context: Context) -> Expr | None:
 
 
 RULES = {
-    ("truncdiv", "int uint"): (trivial_quotient, of_nonnegative, quotient_by_range),
+    ("truncdiv", "int uint"): (trivial, of_nonnegative, by_range),
     ("truncmod", "int uint"): (trivial_rest, of_nonnegative, rest_by_range),
 }

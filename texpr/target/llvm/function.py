@@ -43,7 +43,7 @@ from texpr.target.llvm.types import (
     is_vector,
     memory_type,
 )
-from texpr.target.signature import OUT_OF_BOUNDS, OUT_OF_MEMORY
+from texpr.target.signature import DONE, OUT_OF_BOUNDS, OUT_OF_MEMORY
 
 STACK_BYTES = 16 << 10
 """The largest scratch array kept on the stack; threads get stacks as small as 512 KiB."""
@@ -74,7 +74,7 @@ def emit_kernel(program: Program, triple: str) -> KernelFunction:
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     emitter = _Function(builder, program, function)
     emitter.visit(program.body)
-    builder.ret(ir.Constant(I64, 0))
+    builder.ret(ir.Constant(I64, DONE))
     return KernelFunction(module, function, tuple(emitter.sites))
 
 
