@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from texpr import te
-from texpr.errors import ScheduleError
+from texpr.errors import DTypeError, ScheduleError, shown
 from texpr.ir.program import FLOAT_ORDERS, FloatPolicy
 from texpr.kernel.loop_kernel import LoopKernel
 from texpr.schedule import Schedule
@@ -36,8 +36,13 @@ def create_schedule(
     ScheduleError
         An unknown ``fp``.
     TexprError
-        ``declared`` declares nothing to compute.
+        ``declared`` declares nothing to compute, or is an input.
     """
+    if not isinstance(declared, (LoopKernel, te.Operation, te.Tensor, list, tuple)):
+        raise DTypeError(
+            f"create_schedule: {shown(declared)} declares nothing to compute; "
+            f"pass a @texpr.kernel, or C.op of a tensor C"
+        )
     if not isinstance(declared, LoopKernel):
         return te.create_schedule(declared, fp or "reassoc", contract=contract)
     order = fp or "exact"

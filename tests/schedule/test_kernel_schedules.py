@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import texpr
-from texpr.errors import IllegalScheduleError, ScheduleError
+from texpr.errors import DTypeError, IllegalScheduleError, ScheduleError
 
 N, M = texpr.size("N"), texpr.size("M")
 
@@ -275,3 +275,11 @@ def test_an_assumption_taken_back():
     assert s["S0"].why_not("parallel", "i") is None
     s.undo()
     assert s["S0"].why_not("parallel", "i").kind == "unknown"
+
+
+def test_a_schedule_of_nothing():
+    with pytest.raises(
+        DTypeError,
+        match=r"create_schedule: 3 declares nothing to compute; pass a @texpr\.kernel, or C\.op",
+    ):
+        texpr.create_schedule(3)

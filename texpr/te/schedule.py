@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from texpr.errors import ScheduleError
@@ -79,7 +80,7 @@ class TeSchedule(Schedule):
 
 
 def create_schedule(
-    ops: Operation | Tensor | list[Operation] | list[Tensor],
+    ops: Operation | Tensor | Sequence[Operation | Tensor],
     fp: Literal["exact", "reassoc", "fast"] = "reassoc",
     *,
     contract: bool = True,

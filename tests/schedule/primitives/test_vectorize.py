@@ -182,3 +182,17 @@ def test_a_reduction_of_several_terms(name):
     s = te.create_schedule(B.op)
     s[B].vectorize(k)
     check_readings(s, [B], {A: filled(4, 8, dtype="int32")})
+
+
+@pytest.mark.parametrize(
+    ("lanes", "wrong"),
+    [
+        (0, r"lanes 0 of loop 'i' \(extent 8\) must be at least 1"),
+        (2.0, r"lanes 2\.0 of loop 'i' \(extent 8\) is no number that is known now; pass an int"),
+    ],
+)
+def test_a_number_of_lanes_that_is_none(lanes, wrong):
+    A = te.placeholder((8,), name="A")
+    B = te.compute((8,), lambda i: A[i], name="B")
+    with pytest.raises(ScheduleError, match=f"^vectorize: {wrong}"):
+        te.create_schedule(B.op)[B].vectorize("i", lanes=lanes)

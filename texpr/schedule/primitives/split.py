@@ -7,7 +7,7 @@ from typing import Any
 
 from texpr.errors import ScheduleError, shown
 from texpr.ir.dtypes import INT64
-from texpr.ir.expr import Const, int_value
+from texpr.ir.expr import Const, Expr, int_value
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import ONE, LoopKind
 from texpr.schedule.state import Split, State, ceildiv, loop_node
@@ -27,27 +27,16 @@ def apply(
         )
     word, given = ("factor", factor) if factor is not None else ("nparts", nparts)
     extent = state.extent(parent)
-    if isinstance(given, bool) or not isinstance(given, int):
-        raise ScheduleError(
-            f"split: {word} {shown(given)} of loop {parent.name!r} (extent {extent}) is no number "
-            f"that is known now; pass an int"
-        )
-    if given > MAX_FACTOR:
-        raise ScheduleError(
-            f"split: {word} {given} of loop {parent.name!r} (extent {extent}) is more than any "
-            f"loop runs; pass at most {MAX_FACTOR}"
-        )
-    if given < 1:
-        raise ScheduleError(
-            f"split: {word} {given} of loop {parent.name!r} (extent {extent}) must be at least 1"
-        )
+    number = checked_number(state, "split", word, given, parent)
     node = state.node(stage, parent)
     if node.kind is not LoopKind.SERIAL:
         raise ScheduleError(
             f"split: loop {parent.name!r} is {node.kind.value} already; "
             f"split it first and mark one of the parts"
         )
-    width = Const(given, INT64) if factor is not None else ceildiv(extent, Const(given, INT64))
+    width: Expr = Const(number, INT64)
+    if nparts is not None:
+        width = ceildiv(extent, width)
     known, size = int_value(width), int_value(extent)
     if known is not None and size is not None:
         # No part is longer than the loop, and none is empty where the loop is.
@@ -60,6 +49,32 @@ def apply(
         parent, lambda loop: loop_node(outer, loop_node(inner, *loop.children))
     )
     return state, (outer, inner)
+
+
+def checked_number(state: State, what: str, word: str, given: object, axis: IterVar) -> int:
+    """Return a number of iterations or parts of a loop, called ``word`` in errors.
+
+    Raises
+    ------
+    ScheduleError
+        It is no integer, less than 1, or more than any loop runs.
+    """
+    extent = state.extent(axis)
+    if isinstance(given, bool) or not isinstance(given, int):
+        raise ScheduleError(
+            f"{what}: {word} {shown(given)} of loop {axis.name!r} (extent {extent}) is no number "
+            f"that is known now; pass an int"
+        )
+    if given > MAX_FACTOR:
+        raise ScheduleError(
+            f"{what}: {word} {given} of loop {axis.name!r} (extent {extent}) is more than any "
+            f"loop runs; pass at most {MAX_FACTOR}"
+        )
+    if given < 1:
+        raise ScheduleError(
+            f"{what}: {word} {given} of loop {axis.name!r} (extent {extent}) must be at least 1"
+        )
+    return given
 
 
 def sample(

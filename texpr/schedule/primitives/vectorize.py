@@ -20,6 +20,7 @@ def apply(
 ) -> tuple[State, tuple[IterVar, ...]]:
     """Mark a loop to be vectorized; see :meth:`texpr.schedule.stage.Stage.vectorize`."""
     if lanes is not None:
+        split.checked_number(state, "vectorize", "lanes", lanes, var)
         state, (_, var) = split.apply(state, stage, var, factor=lanes)
     mark_checked(state, "vectorize", stage, var, LoopKind.VECTORIZED)
     for node in state.path(stage):
