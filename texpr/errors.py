@@ -67,6 +67,10 @@ class TuneError(TexprError, RuntimeError):
     """A search that found nothing that could be measured."""
 
 
+class TexprWarning(UserWarning):
+    """Something that does no harm but is hardly what the user meant."""
+
+
 class KernelError(TexprError, SyntaxError):
     """Something in a loop kernel that its language does not take.
 

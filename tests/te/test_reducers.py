@@ -357,7 +357,7 @@ WRONG = {
     "a whole tensor and no axis": (
         lambda i: te.sum(A),
         TexprError,
-        r"sum: the tensor A and no axis=; reduce its elements, te.sum\(A\[…, k\], axis=k\)",
+        r"sum: the tensor A and no axis=; name its dimensions, te.sum\(A, axis=0\), or reduce all",
     ),
     "where without an axis": (
         lambda i: te.sum(A[i, 0], where=i > 0),

@@ -147,7 +147,7 @@ class ExprOperators:
     def astype(self, dtype: object) -> Expr:
         """Convert to ``dtype``; :class:`Cast` says how values out of range end up."""
         to = as_dtype(dtype)
-        return spread(lambda _, x: cast(x, to), to.name, self)
+        return spread(lambda _, x: cast(x, to), "astype", self)
 
     def __array_ufunc__(
         self, ufunc: np.ufunc, method: str, *inputs: object, **keywords: object

@@ -3,6 +3,7 @@
 from texpr.ir.expr import Expr, Var, const
 from texpr.ir.itervar import IterVar
 from texpr.te.declare import compute, placeholder, reduce_axis, size_var, var
+from texpr.te.einsum import einsum, matmul
 from texpr.te.functions import (
     abs,
     acos,
@@ -53,8 +54,11 @@ from texpr.te.functions import (
     truncmod,
 )
 from texpr.te.reducers import all, any, argmax, argmin, comm_reducer, max, min, prod, sum
+from texpr.te.reshape import reshape
 from texpr.te.schedule import TeSchedule, TeStage, create_schedule
+from texpr.te.tags import tag_scope
 from texpr.te.tensor import ComputeOp, Operation, PlaceholderOp, Tensor
+from texpr.te.transpose import transpose
 
 __all__ = [
     "TeSchedule",
@@ -85,6 +89,7 @@ __all__ = [
     "cosh",
     "create_schedule",
     "div",
+    "einsum",
     "erf",
     "exp",
     "fabs",
@@ -101,6 +106,7 @@ __all__ = [
     "log",
     "log10",
     "log2",
+    "matmul",
     "max",
     "max_value",
     "min",
@@ -113,6 +119,7 @@ __all__ = [
     "power",
     "prod",
     "reduce_axis",
+    "reshape",
     "round",
     "rsqrt",
     "select",
@@ -123,8 +130,10 @@ __all__ = [
     "sqrt",
     "subtract",
     "sum",
+    "tag_scope",
     "tan",
     "tanh",
+    "transpose",
     "trunc",
     "truncdiv",
     "truncmod",

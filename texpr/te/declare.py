@@ -9,11 +9,14 @@ from typing import Any
 
 from texpr.errors import DTypeError, ShapeError, TexprError, shown
 from texpr.ir.dtypes import INT64, as_dtype
-from texpr.ir.expr import Const, Expr, Load, Var, as_expr, free_vars, int_value, postorder
+from texpr.ir.expr import Expr, Var, as_expr, free_vars, int_value
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import ZERO
 from texpr.te.reduction import Reduce
-from texpr.te.tensor import ComputeOp, PlaceholderOp, Tensor, integer, user_location
+from texpr.te.shapes import checked_shape
+from texpr.te.subscripts import integer
+from texpr.te.tags import declared_tag
+from texpr.te.tensor import ComputeOp, PlaceholderOp, Tensor, user_location
 
 
 def placeholder(shape: object, dtype: object = None, name: str = "placeholder") -> Tensor:
@@ -138,6 +141,7 @@ def compute(
     names = _axis_names(fcompute, len(extents), varargs_names, own)
     axis = tuple(IterVar(n, (ZERO, extent)) for n, extent in zip(names, extents, strict=True))
     body = _checked_body(fcompute(*(i.var for i in axis)), own)
+    tag = declared_tag(tag, f"compute of {own!r}")
     op = ComputeOp(own, axis, body, tag=tag, attrs=dict(attrs or {}), location=user_location())
     _check_scope(op)
     return op.outputs[0] if op.num_outputs == 1 else op.outputs
@@ -242,27 +246,6 @@ def _check_scope(op: ComputeOp) -> None:
 
 
 # ---------------------------------------------------------------- checking what is declared
-
-
-def checked_shape(shape: object, own: str) -> tuple[Expr, ...]:
-    """Return ``shape`` as int64 extents."""
-    given = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
-    extents = []
-    for position, extent in enumerate(given):
-        value = integer(extent, f"{own}: extent {position} of the shape")
-        known = int_value(value)
-        if known is not None and known < 0:
-            raise ShapeError(
-                f"{own}: extent {position} of the shape is {known}; an extent is at least 0"
-            )
-        data = next((node for node in postorder(value) if isinstance(node, Load)), None)
-        if data is not None:
-            raise ShapeError(
-                f"{own}: extent {position} of the shape depends on {data}, which is data; "
-                f"declare it as a te.var and pass that to the kernel"
-            )
-        extents.append(Const(known, INT64) if known is not None else value)
-    return tuple(extents)
 
 
 def checked_name(name: object, what: str) -> str:

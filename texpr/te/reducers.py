@@ -6,6 +6,7 @@ reduces over those axes.
 
 from __future__ import annotations
 
+import builtins
 import functools
 import inspect
 import math
@@ -14,21 +15,12 @@ from typing import Any
 
 from texpr.errors import DTypeError, ShapeError, TexprError, shown
 from texpr.ir.dtypes import DType
-from texpr.ir.expr import (
-    Binary,
-    Const,
-    Expr,
-    ExprOperators,
-    Var,
-    as_expr,
-    binary,
-    cast,
-    condition,
-    spread,
-)
+from texpr.ir.expr import Binary, Const, Expr, Var, as_expr, binary, cast, condition, spread
 from texpr.ir.functions import all_of, any_of, select
 from texpr.ir.itervar import IterVar
 from texpr.te.reduction import Reduce, Reducer
+from texpr.te.whole import WholeTensor
+from texpr.te.whole_reduction import ReduceOver, reduced
 
 
 def comm_reducer(
@@ -178,33 +170,61 @@ _ALL = _operator_reducer("all", "and", lambda dtype: True)
 
 
 def _numeric(
-    op: str, reducer: Reducer, exprs: tuple[Any, ...], axis: Any, where: Any, init: Any
+    op: str,
+    reducer: Reducer,
+    exprs: tuple[Any, ...],
+    axis: Any,
+    where: Any,
+    init: Any,
+    keepdims: bool,
 ) -> Any:
     name = reducer.name
     _refuse_positional_axis(name, exprs)
     if axis is None:
-        _refuse_options(name, where, init)
+        _refuse_options(name, where, init, keepdims)
         if not exprs:
             raise TexprError(f"{name}: nothing given; pass expressions, or one and axis=")
-        if len(exprs) == 1 and isinstance(exprs[0], ExprOperators) and exprs[0].is_whole_tensor:
-            raise TexprError(
-                f"{name}: the tensor {exprs[0].name} and no axis=; reduce its elements, "  # type: ignore[attr-defined]
-                f"te.{name}({exprs[0].name}[…, k], axis=k)"  # type: ignore[attr-defined]
-            )
+        _refuse_lone_tensor(name, exprs)
         return functools.reduce(functools.partial(spread, binary, op), exprs[1:], exprs[0])
-    value = _single(name, exprs)
-    if value.dtype.is_bool:
-        raise DTypeError(f"{name}: {value} is bool; cast it to a number, .astype('int32')")
-    return _reduce(reducer, value, axis, where, init)
+
+    def reduce(expr: Any, over: Any, test: Any) -> Reduce:
+        value = as_expr(expr)
+        if value.dtype.is_bool:
+            raise DTypeError(f"{name}: {value} is bool; cast it to a number, .astype('int32')")
+        return _reduce(reducer, value, over, test, init)
+
+    return _over(name, _single(name, exprs), axis, where, keepdims, reduce)
 
 
-def _logical(reducer: Reducer, exprs: tuple[Any, ...], axis: Any, where: Any, init: Any) -> Any:
+def _logical(
+    reducer: Reducer, exprs: tuple[Any, ...], axis: Any, where: Any, init: Any, keepdims: bool
+) -> Any:
     name = reducer.name
     _refuse_positional_axis(name, exprs)
     if axis is None:
-        _refuse_options(name, where, init)
-        return all_of(exprs) if name == "all" else any_of(exprs)
-    return _reduce(reducer, condition(_single(name, exprs), name), axis, where, init)
+        _refuse_options(name, where, init, keepdims)
+        _refuse_lone_tensor(name, exprs)
+        chain = all_of if name == "all" else any_of
+        return spread(lambda _, *conditions: chain(conditions), name, *exprs)
+
+    def reduce(expr: Any, over: Any, test: Any) -> Reduce:
+        return _reduce(reducer, condition(expr, name), over, test, init)
+
+    return _over(name, _single(name, exprs), axis, where, keepdims, reduce)
+
+
+def _over(name: str, expr: Any, axis: Any, where: Any, keepdims: bool, reduce: ReduceOver) -> Any:
+    """Reduce an expression over axes, or a whole tensor over dimensions."""
+    listed = axis if isinstance(axis, (tuple, list)) else (axis,)
+    is_whole = isinstance(expr, WholeTensor) and expr.ndim > 0
+    if is_whole and not builtins.any(isinstance(item, IterVar) for item in listed):
+        return reduced(name, expr, axis, keepdims, where, reduce)
+    if keepdims:
+        raise TexprError(
+            f"{name}: keepdims= belongs to a whole tensor and the numbers of its dimensions; "
+            f"leave it out, or pass the tensor and axis=0"
+        )
+    return reduce(expr, axis, where)
 
 
 def _refuse_positional_axis(name: str, exprs: tuple[Any, ...]) -> None:
@@ -217,66 +237,99 @@ def _refuse_positional_axis(name: str, exprs: tuple[Any, ...]) -> None:
             )
 
 
-def _refuse_options(name: str, where: Any, init: Any) -> None:
-    if where is not None or init is not None:
-        raise TexprError(f"{name}: where= and init= belong to a reduction; give axis= as well")
+def _refuse_options(name: str, where: Any, init: Any, keepdims: bool) -> None:
+    if where is not None or init is not None or keepdims:
+        raise TexprError(
+            f"{name}: where=, init= and keepdims= belong to a reduction; give axis= as well"
+        )
 
 
-def _single(name: str, exprs: tuple[Any, ...]) -> Expr:
+def _refuse_lone_tensor(name: str, exprs: tuple[Any, ...]) -> None:
+    if len(exprs) == 1 and isinstance(exprs[0], WholeTensor) and exprs[0].ndim:
+        tensor = exprs[0].name
+        raise TexprError(
+            f"{name}: the tensor {tensor} and no axis=; name its dimensions, "
+            f"te.{name}({tensor}, axis=0), or reduce all of them, {tensor}.{name}()"
+        )
+
+
+def _single(name: str, exprs: tuple[Any, ...]) -> Any:
     if len(exprs) != 1:
         raise TexprError(f"{name}: {len(exprs)} expressions with axis=; pass the one to reduce")
-    return as_expr(exprs[0])
+    return exprs[0]
 
 
-def sum(*exprs: Any, axis: Any = None, where: Any = None, init: Any = None) -> Any:
+def sum(
+    *exprs: Any, axis: Any = None, where: Any = None, init: Any = None, keepdims: bool = False
+) -> Any:
     """Sum over ``axis`` in the type of the expression; without ``axis=``, of the arguments.
 
     Parameters
     ----------
-    *exprs : Expr
-        One expression to reduce, or several to add.
-    axis : IterVar or sequence of IterVar
-        Reduction axes; the sum of nothing is 0.
-    where : bool Expr, optional
+    *exprs : Expr or Tensor
+        One expression or whole tensor to reduce, or several to add.
+    axis : IterVar or int, or a sequence of them
+        Reduction axes of an expression, which is then the rule of a ``te.compute``; numbers of
+        dimensions of a whole tensor, which makes a new one. The sum of nothing is 0.
+    where : bool Expr or Tensor, optional
         Elements for which it is false are left out and not evaluated.
     init : scalar or Expr, optional
         Start here and not at 0.
+    keepdims : bool
+        Whether a whole tensor keeps the dimensions that are summed, with extent 1.
+
+    >>> from texpr import te
+    >>> A = te.placeholder((3, 4), name="A")
+    >>> te.sum(A, axis=1), A.sum(axis=1, keepdims=True)
+    (<tensor T_sum: float32[3]>, <tensor T_sum: float32[3, 1]>)
     """
-    return _numeric("add", _SUM, exprs, axis, where, init)
+    return _numeric("add", _SUM, exprs, axis, where, init, keepdims)
 
 
-def prod(*exprs: Any, axis: Any = None, where: Any = None, init: Any = None) -> Any:
+def prod(
+    *exprs: Any, axis: Any = None, where: Any = None, init: Any = None, keepdims: bool = False
+) -> Any:
     """Multiply over ``axis``; the product of nothing is 1. Arguments as :func:`sum`'s."""
-    return _numeric("mul", _PROD, exprs, axis, where, init)
+    return _numeric("mul", _PROD, exprs, axis, where, init, keepdims)
 
 
-def max(*exprs: Any, axis: Any = None, where: Any = None, init: Any = None) -> Any:
+def max(
+    *exprs: Any, axis: Any = None, where: Any = None, init: Any = None, keepdims: bool = False
+) -> Any:
     """Take the greatest over ``axis``, NaN if one is; of nothing, -inf or the least integer.
 
     Arguments as :func:`sum`'s; without ``axis=``, the greatest of the arguments.
     """
-    return _numeric("max", _MAX, exprs, axis, where, init)
+    return _numeric("max", _MAX, exprs, axis, where, init, keepdims)
 
 
-def min(*exprs: Any, axis: Any = None, where: Any = None, init: Any = None) -> Any:
+def min(
+    *exprs: Any, axis: Any = None, where: Any = None, init: Any = None, keepdims: bool = False
+) -> Any:
     """Take the least over ``axis``, NaN if one is; of nothing, inf or the greatest integer.
 
     Arguments as :func:`sum`'s; without ``axis=``, the least of the arguments.
     """
-    return _numeric("min", _MIN, exprs, axis, where, init)
+    return _numeric("min", _MIN, exprs, axis, where, init, keepdims)
 
 
-def any(*exprs: Any, axis: Any = None, where: Any = None, init: Any = None) -> Any:
+def any(
+    *exprs: Any, axis: Any = None, where: Any = None, init: Any = None, keepdims: bool = False
+) -> Any:
     """Whether a condition holds somewhere; without ``axis=``, ``or`` of the arguments."""
-    return _logical(_ANY, exprs, axis, where, init)
+    return _logical(_ANY, exprs, axis, where, init, keepdims)
 
 
-def all(*exprs: Any, axis: Any = None, where: Any = None, init: Any = None) -> Any:
+def all(
+    *exprs: Any, axis: Any = None, where: Any = None, init: Any = None, keepdims: bool = False
+) -> Any:
     """Whether a condition holds everywhere; without ``axis=``, ``and`` of the arguments."""
-    return _logical(_ALL, exprs, axis, where, init)
+    return _logical(_ALL, exprs, axis, where, init, keepdims)
 
 
-def argmax(expr: Any, axis: Any, where: Any = None, init: Any = None) -> Reduce:
+def argmax(
+    expr: Any, axis: Any, where: Any = None, init: Any = None, keepdims: bool = False
+) -> Any:
     """Return (index, value) of the greatest element along ``axis``.
 
     Of equal elements the least index wins, and the first NaN wins over all, as in NumPy. Of
@@ -284,10 +337,11 @@ def argmax(expr: Any, axis: Any, where: Any = None, init: Any = None) -> Reduce:
 
     Parameters
     ----------
-    expr : Expr, or a pair (index, value)
+    expr : Expr, a pair (index, value), or a whole Tensor
         A lone value is numbered by its axis.
-    axis : IterVar
-        The axis; several only with a pair.
+    axis : IterVar or int
+        The axis; several only with a pair. Numbers of dimensions of a whole tensor, which makes
+        two tensors; of several dimensions the index counts through them all.
 
     >>> from texpr import te
     >>> A, k = te.placeholder((4, 8), name="A"), te.reduce_axis((0, 8), name="k")
@@ -295,15 +349,36 @@ def argmax(expr: Any, axis: Any, where: Any = None, init: Any = None) -> Reduce:
     >>> index, value
     (<tensor M_v0: int64[4]>, <tensor M_v1: float32[4]>)
     """
-    return _arg_reduce("argmax", "gt", _lowest, expr, axis, where, init)
+    return _arg_reduce("argmax", "gt", _lowest, expr, axis, where, init, keepdims)
 
 
-def argmin(expr: Any, axis: Any, where: Any = None, init: Any = None) -> Reduce:
+def argmin(
+    expr: Any, axis: Any, where: Any = None, init: Any = None, keepdims: bool = False
+) -> Any:
     """Return (index, value) of the least element along ``axis``; as :func:`argmax` otherwise."""
-    return _arg_reduce("argmin", "lt", _highest, expr, axis, where, init)
+    return _arg_reduce("argmin", "lt", _highest, expr, axis, where, init, keepdims)
 
 
 def _arg_reduce(
+    name: str,
+    better: str,
+    worst: Callable[[DType], int | float],
+    expr: Any,
+    axis: Any,
+    where: Any,
+    init: Any,
+    keepdims: bool,
+) -> Any:
+    def reduce(value: Any, over: Any, test: Any) -> Reduce:
+        if isinstance(expr, WholeTensor):
+            place = functools.reduce(lambda at, k: at * k.extent + k, over[1:], as_expr(over[0]))
+            value = (place, value)
+        return _arg_reduction(name, better, worst, value, over, test, init)
+
+    return _over(name, expr, axis, where, keepdims, reduce)
+
+
+def _arg_reduction(
     name: str,
     better: str,
     worst: Callable[[DType], int | float],

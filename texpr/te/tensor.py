@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -11,24 +11,27 @@ from typing import Any
 import numpy as np
 
 import texpr
-from texpr.errors import BoundsError, DTypeError, ShapeError, shown
-from texpr.ir.buffer import Buffer
-from texpr.ir.dtypes import INT64, DType
-from texpr.ir.expr import Const, Expr, ExprOperators, Load, as_index, binary, int_value, is_const
+from texpr.errors import DTypeError, ShapeError
+from texpr.ir.dtypes import DType
+from texpr.ir.expr import Expr, ExprOperators, Load, binary, int_value
 from texpr.ir.itervar import IterVar
-from texpr.ir.program import ONE, ZERO, Location
+from texpr.ir.program import Location
+from texpr.te.methods import TensorMethods
 from texpr.te.reduction import Reduce
+from texpr.te.slices import subscripted
+from texpr.te.tags import tag_of_scope
+from texpr.te.whole import refuse_axes
 
 _PACKAGE = str(Path(texpr.__file__).parent)
 
 
-class Tensor(Buffer, ExprOperators):
+class Tensor(TensorMethods):
     """The ``value_index``-th result of ``op``; a buffer that knows where it comes from.
 
-    ``T[i, j]``, ``T[i][j]`` and ``T(i, j)`` are its elements. Python's operators on whole tensors
-    work element by element with NumPy's broadcasting and make a new tensor; but ``==`` tells
-    whether two tensors are the same one, and ``A.equal(B)`` compares elements. A tensor of rank 0
-    is a scalar in all that.
+    ``T[i, j]``, ``T[i][j]`` and ``T(i, j)`` are its elements, ``T[1:3, ...]`` is a new tensor.
+    Python's operators on whole tensors work element by element with NumPy's broadcasting and make
+    a new tensor; but ``==`` tells whether two tensors are the same one, and ``A.equal(B)``
+    compares elements. A tensor of rank 0 is a scalar in all that.
 
     >>> from texpr import te
     >>> A = te.placeholder((4, te.var("n")), name="A")
@@ -62,9 +65,19 @@ class Tensor(Buffer, ExprOperators):
         """The axes of the operation that computes it."""
         return self.op.axis
 
-    def __getitem__(self, subscript: object) -> Any:
-        given = subscript if isinstance(subscript, tuple) else (subscript,)
-        return element(self, given)
+    def made(
+        self, name: str, axis: Sequence[IterVar], body: tuple[Expr, ...] | Reduce, tag: str
+    ) -> Any:
+        own = tag_of_scope() or tag
+        where = user_location()
+        op = ComputeOp(f"T_{name}", tuple(axis), body, tag=own, attrs={}, location=where)
+        refuse_axes(
+            name,
+            op.expressions,
+            (*op.axis, *op.reduce_axis),
+            f"index the tensors in the rule, {self._element_text()}",
+        )
+        return op.outputs[0] if op.num_outputs == 1 else op.outputs
 
     def __call__(self, *indices: object) -> Expr:
         if len(indices) != self.ndim:
@@ -72,7 +85,7 @@ class Tensor(Buffer, ExprOperators):
                 f"{self.name}: {len(indices)} subscripts for {self.ndim} dimensions; "
                 f"give one for each"
             )
-        found = element(self, indices)
+        found = subscripted(self, indices)
         assert isinstance(found, Expr)
         return found
 
@@ -130,89 +143,6 @@ class Tensor(Buffer, ExprOperators):
 
     def __repr__(self) -> str:
         return f"<tensor {self.name}: {self.dtype}[{', '.join(map(str, self.shape))}]>"
-
-    def elementwise(
-        self, function: Callable[..., Expr], name: str, operands: Sequence[Any]
-    ) -> Tensor:
-        """Return the tensor of ``function(name, *elements)`` over the operands, broadcast."""
-        return elementwise(function, name, operands)
-
-
-class TensorSlice(ExprOperators):
-    """A tensor with some of its subscripts given: ``T[i]`` on the way to ``T[i][j]``."""
-
-    __slots__ = ("given", "tensor")
-
-    def __init__(self, tensor: Tensor, given: tuple[object, ...]) -> None:
-        self.tensor = tensor
-        self.given = given
-
-    def __getitem__(self, subscript: object) -> Any:
-        more = subscript if isinstance(subscript, tuple) else (subscript,)
-        return element(self.tensor, (*self.given, *more))
-
-    def __as_expr__(self) -> Expr:
-        raise ShapeError(
-            f"{self}: {len(self.given)} of {self.tensor.ndim} subscripts; give the others as well"
-        )
-
-    def __str__(self) -> str:
-        return f"{self.tensor.name}[{', '.join(map(str, self.given))}]"
-
-    __repr__ = __str__
-
-
-def element(tensor: Tensor, given: tuple[object, ...]) -> Expr | TensorSlice:
-    """Return the element at ``given``, or a slice where subscripts are still missing.
-
-    Raises
-    ------
-    ShapeError
-        More subscripts than dimensions.
-    DTypeError
-        A subscript that is not an integer.
-    BoundsError
-        A constant subscript outside a constant extent; negative ones do not count from the end.
-    """
-    if len(given) > tensor.ndim:
-        raise ShapeError(
-            f"{tensor.name}[{', '.join(map(str, given))}]: {len(given)} subscripts for "
-            f"{tensor.ndim} dimension{'s' * (tensor.ndim != 1)}; leave "
-            f"{len(given) - tensor.ndim} out"
-        )
-    indices = []
-    for position, (subscript, extent) in enumerate(zip(given, tensor.shape, strict=False)):
-        index = integer(subscript, f"{tensor.name}: subscript {position}")
-        value, size = int_value(index), int_value(extent)
-        if value is not None and (value < 0 or (size is not None and value >= size)):
-            raise BoundsError(
-                f"{tensor.name}: subscript {value} of dimension {position} is outside "
-                f"0..{extent}-1; subscripts do not count from the end"
-            )
-        indices.append(index)
-    if len(indices) < tensor.ndim:
-        return TensorSlice(tensor, given)
-    return Load(tensor, indices)
-
-
-def integer(value: object, what: str) -> Expr:
-    """Return a subscript, an extent or the end of a range as an int64 expression.
-
-    Raises
-    ------
-    DTypeError
-        It is not an integer; ``what`` says what it would have been.
-    """
-    if isinstance(value, ExprOperators):
-        return as_index(value, what)
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool):
-        raise DTypeError(
-            f"{what}: {shown(value)} is no integer; pass an int, a te.var or an axis, "
-            f"or an integer expression of these"
-        )
-    if not INT64.min <= value <= INT64.max:
-        raise DTypeError(f"{what}: {value} does not fit int64; pass a smaller one")
-    return Const(int(value), INT64)
 
 
 class Operation:
@@ -297,47 +227,6 @@ class ComputeOp(Operation):
                 if isinstance(node, Load) and isinstance(node.buffer, Tensor):
                     found.setdefault(id(node.buffer), node.buffer)
         return tuple(found.values())
-
-
-def elementwise(function: Callable[..., Expr], name: str, operands: Sequence[Any]) -> Tensor:
-    """Return the tensor of ``function(name, *elements)``, the shapes broadcast as NumPy does.
-
-    Raises
-    ------
-    ShapeError
-        Extents that differ and are not 1, or that cannot be told to be equal.
-    """
-    tensors = [x for x in operands if isinstance(x, Tensor)]
-    ndim = max(tensor.ndim for tensor in tensors)
-    shape: list[Expr] = []
-    for position in range(ndim):
-        extent: Expr = ONE
-        for tensor in tensors:
-            own = position - (ndim - tensor.ndim)
-            if own < 0 or is_const(tensor.shape[own], 1) or tensor.shape[own] is extent:
-                continue
-            if not is_const(extent, 1):
-                raise ShapeError(
-                    f"{name}: {' and '.join(map(repr, tensors))} do not broadcast, "
-                    f"dimension {position} is {extent} and {tensor.shape[own]}; "
-                    f"extents must be equal or 1"
-                )
-            extent = tensor.shape[own]
-        shape.append(extent)
-    axis = tuple(IterVar(f"i{k}", (ZERO, extent)) for k, extent in enumerate(shape))
-
-    def element_of(x: Any) -> Any:
-        if not isinstance(x, Tensor):
-            return x
-        own_axes = axis[ndim - x.ndim :]
-        return Load(
-            x,
-            [ZERO if is_const(n, 1) else i.var for i, n in zip(own_axes, x.shape, strict=True)],
-        )
-
-    body = function(name, *map(element_of, operands))
-    op = ComputeOp(f"T_{name}", axis, (body,), tag="broadcast", attrs={}, location=user_location())
-    return op.outputs[0]
 
 
 def user_location() -> Location | None:
