@@ -155,7 +155,12 @@ EXPRESSIONS = {
     "a float element as one": (lambda p: p.V[p.V[0]], DTypeError, r"V\[0\] is float32, not an int"),
     "a negative subscript": (lambda p: p.V[-1], BoundsError, r"subscript -1 .* outside 0\.\.8-1"),
     "a subscript beyond": (lambda p: p.V[8], BoundsError, r"subscript 8 .* outside 0\.\.8-1"),
-    "a slice": (lambda p: p.V[0:4], DTypeError, r"slice\(0, 4, None\) is no integer"),
+    "a slice with a step of 0": (lambda p: p.V[::0], ShapeError, r"the step of slice ::0 .* is 0"),
+    "a slice in a rule": (
+        lambda p: p.rule(lambda i: p.A[i, :]),
+        TexprError,
+        r"A\[i, :\]: the axis 'i' has a value only in the rule",
+    ),
     "a subscript of a scalar": (lambda p: p.Z[0], ShapeError, r"Z\[0\]: 1 subscripts for 0 dim"),
     "a loop over a tensor": (lambda p: [*p.V], DTypeError, r"V: a tensor cannot be looped over"),
     "a loop over a size": (
@@ -165,8 +170,8 @@ EXPRESSIONS = {
     ),
     "a whole tensor with an element": (
         lambda p: te.exp(p.rule(lambda i: p.V[i] + p.V)),
-        DTypeError,
-        r"a whole tensor of 1 dimensions stands where",
+        TexprError,
+        r"add: the axis 'i' has a value only in the rule .* index the tensors in the rule, V\[i\]",
     ),
     "if": (
         lambda p: p.rule(lambda i: 1 if i == 0 else 2),

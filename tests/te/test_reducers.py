@@ -362,7 +362,7 @@ WRONG = {
     "where without an axis": (
         lambda i: te.sum(A[i, 0], where=i > 0),
         TexprError,
-        r"sum: where= and init= belong to a reduction; give axis= as well",
+        r"sum: where=, init= and keepdims= belong to a reduction; give axis= as well",
     ),
     "where that is a number": (
         lambda i: te.sum(A[i, K], axis=K, where=K),

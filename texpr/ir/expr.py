@@ -12,6 +12,7 @@ import struct
 import threading
 import weakref
 from collections.abc import Callable, Sequence
+from operator import eq, ge, gt, le, lt, ne
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, Union
 
 import numpy as np
@@ -288,6 +289,9 @@ class Const(Expr):
     def __index__(self) -> int:
         return int(self.value) if self.dtype.is_integer else super().__index__()
 
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
     def text(self, parts: Sequence[Text], name_of: NameOf) -> Text:
         if self.dtype.is_float:
             value = float(self.value)
@@ -376,6 +380,9 @@ class Unary(Expr):
         return operator.symbol + space + wrapped(parts[0], operator.precedence), operator.precedence
 
 
+_COMPARE = {"eq": eq, "ne": ne, "lt": lt, "le": le, "gt": gt, "ge": ge}
+
+
 class Binary(Expr):
     """An operator of two operands of one type (``texpr.ir.operators.BINARY``)."""
 
@@ -386,6 +393,16 @@ class Binary(Expr):
         dtype = BOOL if BINARY[op].is_comparison else a.dtype
         found: Binary = _intern(cls, (op,), dtype, (a, b), op=op)
         return found
+
+    def __bool__(self) -> bool:
+        """Two constants compare as their values do, so that ``if A.shape[0] == 4`` works."""
+        if (
+            BINARY[self.op].is_comparison
+            and isinstance(self.a, Const)
+            and isinstance(self.b, Const)
+        ):
+            return bool(_COMPARE[self.op](self.a.value, self.b.value))
+        return super().__bool__()
 
     @property
     def a(self) -> Expr:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from itertools import islice, permutations
 from typing import Any
 
@@ -28,6 +29,24 @@ def judge_of(state: State) -> Judge:
         plain = State(state.declared, state.declared.tree, inlined=state.inlined)
         found = judges[state.inlined] = Judge(realise(plain))
     return found
+
+
+_WITHOUT_ORDER = {"inlined", "assumed", "trace", "names"}
+"""The fields of a State that say nothing about the order in which instances run."""
+
+
+def runs_as_declared(state: State) -> bool:
+    """Whether the loops are the declared ones, so that there is nothing to judge.
+
+    That matters where dozens of stages are inlined before anything else: each set of inlined
+    stages is another program, and making a judge for it takes nearly all of the time.
+    """
+    plain = State(state.declared, state.declared.tree)
+    return all(
+        getattr(state, field.name) == getattr(plain, field.name)
+        for field in fields(State)
+        if field.name not in _WITHOUT_ORDER
+    )
 
 
 def alternatives(

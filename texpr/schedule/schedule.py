@@ -12,7 +12,7 @@ from texpr.ir.itervar import IterVar
 from texpr.ir.program import Program
 from texpr.polyhedral.initialised import check_initialised
 from texpr.polyhedral.verdict import Verdict, verdict_on
-from texpr.schedule.legality import alternatives, judge_of
+from texpr.schedule.legality import alternatives, judge_of, runs_as_declared
 from texpr.schedule.primitives import PRIMITIVES
 from texpr.schedule.realise import realise
 from texpr.schedule.report import Report, report_on
@@ -180,6 +180,9 @@ class Schedule:
         state, made = PRIMITIVES[primitive].apply(self.state, stage, *loops, **values)
         step = step_of(primitive, stage, loops, values, made)
         state = replace(state, trace=(*state.trace, step))
+        if runs_as_declared(state):
+            self._history = (*self._history, state)
+            return tuple(made)
         try:
             program = realise(state)
         except ScheduleError as error:  # loops cannot nest like that

@@ -14,7 +14,7 @@ from texpr.ir.itervar import IterVar
 from texpr.ir.program import ZERO
 from texpr.te import reducers
 from texpr.te.shapes import agreed, is_same_extent
-from texpr.te.tags import BROADCAST, COMM_REDUCE
+from texpr.te.tags import COMM_REDUCE, INJECTIVE
 from texpr.te.whole import WholeTensor
 
 DOTS = "..."
@@ -187,14 +187,10 @@ def _check_count(subscripts: str, position: int, term: str, x: Any) -> None:
     count, ndim = len(_letters(term)), _ndim(x)
     if count == ndim or (count < ndim and DOTS in term):
         return
-    hint = (
-        f"write {ndim} letters"
-        if count > ndim
-        else f"write {ndim} letters, or '...' for the dimensions without one"
-    )
+    hint = "" if count > ndim else ", or '...' for the dimensions without a letter"
     raise ShapeError(
-        f"einsum: {term!r} in {subscripts!r} has {count} letters for operand {position}, {x!r}, "
-        f"which has {ndim} dimensions; {hint}"
+        f"einsum: {term!r} in {subscripts!r} names {count} of the {ndim} dimensions of "
+        f"operand {position}, {x!r}; write a letter for each{hint}"
     )
 
 
@@ -250,7 +246,7 @@ def _contracted(name: str, spec: Spec, operands: Sequence[Any], dtype: Any) -> A
     axis = [axes[label] for label in spec.output]
     summed = [k for k in axes.values() if k.is_reduce]
     if not summed:
-        return tensors[0].made(name, axis, (value,), BROADCAST)
+        return tensors[0].made(name, axis, (value,), INJECTIVE)
     return tensors[0].made(name, axis, reducers.sum(value, axis=summed), COMM_REDUCE)
 
 

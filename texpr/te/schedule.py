@@ -57,6 +57,25 @@ class TeSchedule(Schedule):
     def stage(self, name: str) -> TeStage:
         return TeStage(self, name)
 
+    def stages_tagged(self, *tags: str) -> tuple[TeStage, ...]:
+        """Return the stages whose operation has one of the tags, producers first.
+
+        >>> from texpr import te
+        >>> A = te.placeholder((4,), name="A")
+        >>> B = te.sum(te.exp(A * 2), axis=0)
+        >>> s = te.create_schedule(B.op)
+        >>> for stage in s.stages_tagged("elemwise", "broadcast", "injective"):
+        ...     stage.compute_inline()
+        >>> print(s)
+        def T_sum(A: float32[4], T_sum: out float32[()]):
+            T_sum[()] = 0.0
+            for k in range(4):
+                T_sum[()] += exp(A[k]*2.0)
+        """
+        return tuple(
+            stage for stage in map(self.stage, self.state.declared.stages) if stage.op.tag in tags
+        )
+
     def own_axis(self, stage: str, axis: IterVar) -> IterVar:
         return self._axes[stage].get(axis, axis)
 
