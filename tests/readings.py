@@ -64,6 +64,23 @@ def check_readings(
     return kernel
 
 
+def by_interpreter(
+    tensor: te.Tensor,
+    arrays: Arrays,
+    shape: Sequence[int],
+    scalars: Mapping[Var, Any] | None = None,
+) -> np.ndarray:
+    """Return ``tensor``, of ``shape``, as the interpreter computes it from those of the inputs."""
+    s = te.create_schedule(tensor.op)
+    scalars = dict(scalars or {})
+    read = {buffer for buffer in s.declared.buffers if buffer is not tensor}
+    given = {t: array for t, array in arrays.items() if t in read}
+    found = np.full(shape, 77, tensor.dtype.numpy)
+    program = bind_arguments(s.program, [*scalars, *given, tensor])
+    interpret(program, *scalars.values(), *given.values(), found)
+    return found
+
+
 def same(wanted: np.ndarray, found: np.ndarray, what: str) -> None:
     """Check that two arrays are equal, floats up to rounding."""
     assert wanted.dtype == found.dtype, what

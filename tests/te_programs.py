@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -230,12 +230,29 @@ class Case:
         ]
 
 
+WHOLE: dict[str, Callable[[te.Tensor, te.Tensor], te.Tensor]] = {
+    "operators": lambda E, V: te.max(E - V, V * te.const(2, V.dtype), E),
+    "choice": lambda E, V: te.if_then_else(E > V, V, -E).astype(E.dtype),
+    "columns": lambda E, V: E - E.max(axis=0, keepdims=True),
+    "rows": lambda E, V: (E * V).sum(axis=-1),
+    "index": lambda E, V: E.argmin(axis=1),
+    "slice": lambda E, V: E[::-1, None, ::2] + V[::2],
+    "transpose": lambda E, V: E.T[...] + E.transpose(1, 0),
+    "reshape": lambda E, V: (E + V).reshape(-1),
+    "matrix": lambda E, V: E @ E.T,
+    "vector": lambda E, V: E @ V,
+    "einsum": lambda E, V: te.einsum("ij,kj,j->ki", E, E, V),
+    "outer": lambda E, V: te.einsum("...j,k->k...", E, V),
+}
+"""Operations on whole tensors, on E of shape (n, m) and V of shape (m,)."""
+
 REDUCERS = ("sum", "prod", "max", "min", "argmax", "argmin", "pair")
 
 
 @st.composite
 def te_programs(draw: st.DrawFn) -> Case:
-    """One to three stages: elementwise with odd reads, a reduction, elementwise again."""
+    """One to a few stages: elementwise with odd reads, a reduction or operations on whole tensors,
+    elementwise again."""
     n_value, m_value = draw(st.sampled_from(SIZES)), draw(st.sampled_from(SIZES))
     n = te.size_var("n") if draw(st.booleans()) else n_value
     m = te.size_var("m") if draw(st.booleans()) else m_value
@@ -260,8 +277,10 @@ def te_programs(draw: st.DrawFn) -> Case:
 
     E = te.compute((n, m), elementwise, name="E")
     outputs: list[te.Tensor] = [E]
-    kind = draw(st.sampled_from((None, *REDUCERS)))
-    if kind is not None:
+    kind = draw(st.sampled_from((None, *REDUCERS, *WHOLE)))
+    if kind in WHOLE:
+        outputs = [WHOLE[kind](E, V)]
+    elif kind is not None:
         outputs = [*_reduced(draw, kind, E, n, m)]
     if draw(st.booleans()):
         last = outputs[0]

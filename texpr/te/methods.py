@@ -89,11 +89,11 @@ class TensorMethods(WholeTensor):
 
     def argmax(self, axis: Any = None, keepdims: bool = False) -> Any:
         """Return the index of the greatest element; ``te.argmax`` returns its value as well."""
-        return reducers.argmax(self, axis=self._over(axis), keepdims=keepdims)[0]
+        return _alone(reducers.argmax(self, axis=self._over(axis), keepdims=keepdims), "argmax")
 
     def argmin(self, axis: Any = None, keepdims: bool = False) -> Any:
         """Return the index of the least element; ``te.argmin`` returns its value as well."""
-        return reducers.argmin(self, axis=self._over(axis), keepdims=keepdims)[0]
+        return _alone(reducers.argmin(self, axis=self._over(axis), keepdims=keepdims), "argmin")
 
     def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
         """Return the means over ``axis`` of floats: the sum, divided by the number of elements.
@@ -119,3 +119,8 @@ class TensorMethods(WholeTensor):
 
     def _over(self, axis: Any) -> Any:
         return tuple(range(self.ndim)) if axis is None else axis
+
+
+def _alone(pair: Any, name: str) -> Any:
+    """Return the index without its value, which as an output of its own would come along."""
+    return elementwise(lambda _, index: index, name, (pair[0],))

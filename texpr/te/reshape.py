@@ -63,16 +63,31 @@ def _wanted(a: WholeTensor, given: tuple[Any, ...]) -> tuple[Expr, ...]:
         if not is_same_extent(total, product(rest)):
             raise _unequal(a, rest)
         return rest
-    known = product(rest)
-    if is_const(known, 0):
+    if is_const(product(rest), 0):
         raise ShapeError(
             f"reshape: beside an extent of 0 any number would do for -1 in {shown(given)}; "
             f"write the number"
         )
-    missing = simplify(total // known)
-    if not prove((missing * known).equal(total)):
+    left, known = _cancelled(a.shape, rest)
+    missing = simplify(left // known)
+    if not prove((missing * known).equal(left)):
         raise _unequal(a, [*rest[: opened[0]], Const(-1, INT64), *rest[opened[0] :]])
     return (*rest[: opened[0]], missing, *rest[opened[0] :])
+
+
+def _cancelled(old: Sequence[Expr], new: Sequence[Expr]) -> tuple[Expr, Expr]:
+    """Return the products of two shapes without the extents that they have in common.
+
+    One of them may be 0 when it runs, so their quotient cannot be simplified instead.
+    """
+    left, known = list(old), []
+    for extent in new:
+        twin = next((k for k, other in enumerate(left) if is_same_extent(other, extent)), None)
+        if twin is None:
+            known.append(extent)
+        else:
+            left.pop(twin)
+    return product(left), product(known)
 
 
 def _unequal(a: WholeTensor, wanted: Sequence[Expr]) -> ShapeError:
@@ -93,20 +108,17 @@ def _groups(old: Sequence[Expr], new: Sequence[Expr]) -> list[tuple[slice, slice
     So what stays as it was is not counted through the sizes, which may be symbolic.
     """
     found = []
-    i = j = 0
-    while i < len(old) or j < len(new):
-        first, second = i, j
-        i, j = min(i + 1, len(old)), min(j + 1, len(new))
-        while not is_same_extent(product(old[first:i]), product(new[second:j])):
-            left, right = (int_value(product(part)) for part in (old[first:i], new[second:j]))
-            if left is None or right is None:
-                i, j = len(old), len(new)
-                break
-            if j == len(new) or (left < right and i < len(old)):
-                i += 1
-            else:
-                j += 1
+    first = second = 0
+    while first < len(old) or second < len(new):
+        ends = [(i, j) for i in range(first, len(old) + 1) for j in range(second, len(new) + 1)]
+        i, j = next(
+            (i, j)
+            for i, j in sorted(ends, key=sum)[1:]
+            if (i, j) == (len(old), len(new))
+            or is_same_extent(product(old[first:i]), product(new[second:j]))
+        )
         found.append((slice(first, i), slice(second, j)))
+        first, second = i, j
     return found
 
 
