@@ -80,15 +80,3 @@ def test_stages_are_found_by_tag():
     assert [x.name for x in s.stages_tagged("comm_reduce")] == ["T_max", "T_sum"]
     assert [x.name for x in s.stages_tagged("elemwise", "broadcast")] == ["T_sub", "T_exp"]
     assert s.stages_tagged("nobody") == ()
-
-
-def test_inlining_many_asks_no_judge():
-    B = A
-    for _ in range(60):
-        B = B + 1
-    s = te.create_schedule(B.op)
-    for stage in s.stages_tagged("elemwise")[:-1]:
-        stage.compute_inline()
-    assert s.state.declared.judges == {}
-    s[B].vectorize(B.op.axis[1])
-    assert len(s.state.declared.judges) == 1

@@ -7,7 +7,7 @@ import pytest
 
 from tests.readings import check_readings, filled
 from texpr import te
-from texpr.errors import BoundsError, DTypeError, ShapeError, TexprError
+from texpr.errors import BoundsError, DTypeError, ShapeError
 from texpr.ir.expr import Load
 
 N = te.var("n")
@@ -165,89 +165,6 @@ class TestComparison:
             te.compute((8,), lambda i: 1 if condition(i) else 2)
 
 
-class TestWholeTensors:
-    @pytest.mark.parametrize(
-        ("make", "dtype"),
-        [
-            (lambda: V + 1, "float32"),
-            (lambda: 2 - V, "float32"),
-            (lambda: V * V, "float32"),
-            (lambda: V / 2, "float32"),
-            (lambda: -V, "float32"),
-            (lambda: abs(V), "float32"),
-            (lambda: V**2, "float32"),
-            (lambda: V > 0, "bool"),
-            (lambda: (V >= 0) & (V < 3), "bool"),
-            (lambda: ~(V > 0), "bool"),
-            (lambda: V.astype("int32") // 2 % 3, "int32"),
-            (lambda: (V.astype("int8") << 1) ^ 5, "int8"),
-            (lambda: te.exp(V), "float32"),
-            (lambda: te.max(V, 1.0, -V), "float32"),
-            (lambda: te.if_then_else(V > 0, V, 0.0), "float32"),
-            (lambda: np.float32(2) * V, "float32"),
-            (lambda: V * Z, "float32"),
-        ],
-    )
-    def test_operators(self, make, dtype):
-        T = make()
-        assert isinstance(T, te.Tensor)
-        assert T.dtype == dtype
-        arrays = {V: filled(8), Z: np.array(3, "float32")}
-        used = {t: a for t, a in arrays.items() if t is V or "Z" in str(T.op.body)}
-        check_readings(te.create_schedule(T.op), [T], used)
-
-    @pytest.mark.parametrize(
-        "shapes", [((3, 4), (4,)), ((3, 1), (1, 4)), ((1,), (3, 4)), ((0, 4), (4,))]
-    )
-    def test_broadcasting(self, shapes):
-        X, Y = (te.placeholder(shape, "int32", name="X") for shape in shapes)
-        T = X * 2 + Y
-        assert tuple(map(int, T.shape)) == np.broadcast_shapes(*shapes)
-        arrays = {t: filled(*shape, dtype="int32") for t, shape in zip((X, Y), shapes, strict=True)}
-        check_readings(te.create_schedule(T.op), [T], arrays)
-
-    def test_broadcasting_of_symbolic_extents(self):
-        X = te.placeholder((N, 3), "int32", name="X")
-        Y = te.placeholder((N, 1), "int32", name="Y")
-        T = X + Y
-        assert T.shape[0] is N
-        arrays = {X: filled(4, 3, dtype="int32"), Y: filled(4, 1, dtype="int32", seed=1)}
-        check_readings(te.create_schedule(T.op), [T], arrays, sizes={N: 4})
-
-    @pytest.mark.parametrize(
-        ("one", "other", "message"),
-        [
-            (
-                V,
-                te.placeholder((7,), name="U"),
-                (
-                    r"add: <tensor V: float32\[8\]> and <tensor U: float32"
-                    r"\[7\]> do not broadcast, dimension 0 is 8 and 7; extents must be equal or 1"
-                ),
-            ),
-            (V, W, r"do not broadcast, dimension 0 is 8 and n; extents must be equal or 1"),
-            (A, V, r"do not broadcast, dimension 1 is 4 and 8"),
-        ],
-    )
-    def test_what_does_not_broadcast(self, one, other, message):
-        with pytest.raises(ShapeError, match=message):
-            one + other
-
-    def test_where_an_element_is_wanted(self):
-        with pytest.raises(
-            DTypeError,
-            match=r"A: a whole tensor of 2 dimensions stands where one element is wanted; "
-            r"index it, A\[i, j\]",
-        ):
-            te.compute((8,), lambda i: A)
-        with pytest.raises(
-            TexprError,
-            match=r"add: the axis 'i' has a value only in the rule that it belongs to, and this "
-            r"would be a tensor of its own; index the tensors in the rule, A\[i, j\]",
-        ):
-            te.compute((8,), lambda i: V[i] + A)
-
-
 class TestFromNumPy:
     @pytest.mark.parametrize(
         ("call", "message"),
@@ -286,6 +203,19 @@ def test_sizes_of_a_shape_as_python_ints():
         int(W.shape[0])
     with pytest.raises(DTypeError, match=r"integer: n is an expression .* declare an axis"):
         range(N)
+
+
+def test_known_sizes_compare_at_once():
+    assert A.shape[0] == 8
+    assert not A.shape[0] < A.shape[1]
+    assert A.shape[1] in (2, 4)
+    assert [size for size in A.shape if size != 4] == [8]
+    assert A.shape[0]
+    assert not te.const(0.0, "float32")
+    with pytest.raises(DTypeError, match=r"truth value: n == 4 is an expression and has no value"):
+        assert W.shape[0] == 4
+    with pytest.raises(DTypeError, match=r"truth value: 1.0 \+ 2.0 is an expression"):
+        assert te.const(1, "float32") + te.const(2, "float32")
 
 
 def test_a_type_equals_its_name():

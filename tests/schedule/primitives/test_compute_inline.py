@@ -136,3 +136,15 @@ def test_an_output():
             r"inline what it reads",
         ):
             s[stage].compute_inline()
+
+
+def test_inlining_many_asks_no_judge():
+    B = te.placeholder((3, 4), name="A")
+    for _ in range(60):
+        B = B + 1
+    s = te.create_schedule(B.op)
+    for stage in s.stages_tagged("elemwise")[:-1]:
+        stage.compute_inline()
+    assert s.state.declared.judges == {}
+    s[B].vectorize(B.op.axis[1])
+    assert len(s.state.declared.judges) == 1
