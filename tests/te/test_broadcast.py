@@ -117,6 +117,11 @@ class TestWholeTensors:
         assert +V is V
         assert str(+Z) == "Z[()]"
 
+    def test_axes_of_a_rule(self):
+        for made in (lambda i: V * i, lambda i: A.sum() * V[i:], lambda i: te.einsum(",i", i, V)):
+            with pytest.raises(TexprError, match=r"the axis 'i' has a value only in the rule that"):
+                te.compute((8,), made)
+
     def test_conditions(self):
         made = te.select(te.all(A > 0, te.any(A < 2, A.equal(3))), A, 0.0)
         a = filled(8, 4)

@@ -71,6 +71,9 @@ class TestElements:
             A(1)
         with pytest.raises(ShapeError, match=r"V: 2 subscripts for 1 dimensions; give one"):
             V(1, 2)
+        for index in (slice(1, 2), None, ...):
+            with pytest.raises(DTypeError, match=r"A: subscript 1: .* is no integer"):
+                A(0, index)
 
     def test_an_element_that_lacks_subscripts(self):
         row = A[3]

@@ -18,7 +18,7 @@ from texpr.ir.itervar import IterVar
 from texpr.ir.program import Location
 from texpr.te.methods import TensorMethods
 from texpr.te.reduction import Reduce
-from texpr.te.slices import subscripted
+from texpr.te.subscripts import subscript_of
 from texpr.te.tags import tag_of_scope
 from texpr.te.whole import refuse_axes
 
@@ -73,7 +73,7 @@ class Tensor(TensorMethods):
         op = ComputeOp(f"T_{name}", tuple(axis), body, tag=own, attrs={}, location=where)
         refuse_axes(
             name,
-            op.expressions,
+            (*op.expressions, *(i.extent for i in op.axis)),
             (*op.axis, *op.reduce_axis),
             f"index the tensors in the rule, {self._element_text()}",
         )
@@ -85,9 +85,7 @@ class Tensor(TensorMethods):
                 f"{self.name}: {len(indices)} subscripts for {self.ndim} dimensions; "
                 f"give one for each"
             )
-        found = subscripted(self, indices)
-        assert isinstance(found, Expr)
-        return found
+        return Load(self, [subscript_of(self, k, index) for k, index in enumerate(indices)])
 
     def __as_expr__(self) -> Expr:
         if self.ndim:

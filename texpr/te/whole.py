@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,14 +14,14 @@ from texpr.ir.program import ZERO
 from texpr.te.reduction import Reduce
 
 
-class WholeTensor(Buffer, ExprOperators):
+class WholeTensor(Buffer, ExprOperators, ABC):
     """A tensor, out of which operators, slices and reductions make others."""
 
+    @abstractmethod
     def made(
         self, name: str, axis: Sequence[IterVar], body: tuple[Expr, ...] | Reduce, tag: str
     ) -> Any:
         """Return the tensor with these axes and elements; a tuple where the elements are."""
-        raise NotImplementedError
 
 
 def element_at(x: Any, axis: Sequence[IterVar]) -> Any:
