@@ -96,6 +96,8 @@ def test_types():
 @pytest.mark.parametrize(
     ("spec", "operands", "error", "message"),
     [
+        (A, ("ij",), DTypeError, r"einsum: the subscripts are <tensor A: .*; pass a string such"),
+        ("ij", ("A",), DTypeError, r"expression: 'A' \(str\) is neither a number nor an expr"),
         (3, (A,), DTypeError, r"einsum: the subscripts are 3; pass a string such as 'ij,jk->ik'"),
         ("i1", (A,), TexprError, r"einsum: '1' in 'i1' is no index; write letters from a to z"),
         ("iä", (A,), TexprError, r"einsum: 'ä' in 'iä' is no index"),
@@ -116,6 +118,7 @@ def test_types():
         ("...,...", (A, B), ShapeError, r"a dimension of '...' of .* is 3 in operand 0 and 4 in"),
         ("ij", (A > 0,), DTypeError, r"einsum: T_gt\[i, j\] is bool; cast it to a number"),
         (",", (1, 2), DTypeError, r"einsum: none of the operands is a tensor; pass one"),
+        ("ij", (np.ones((2, 2)),), DTypeError, r"expression: array\(\[\[1., 1.\], \[1"),
         ("i", (A[0],), ShapeError, r"A\[0\]: 1 of 2 subscripts; give the others as well"),
     ],
 )  # fmt: skip

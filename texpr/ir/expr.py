@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, Union
 
 import numpy as np
 
-from texpr.errors import DTypeError
+from texpr.errors import DTypeError, shown
 from texpr.ir.dtypes import BOOL, INT64, DType, as_dtype, dtype_of_python, promote
 from texpr.ir.operators import BINARY, CALL, UNARY
 
@@ -619,8 +619,8 @@ def as_expr(value: object, like: DType | None = None) -> Expr:
     if isinstance(value, (bool, int, float)):
         return Const(value, dtype_of_python(value, like))
     raise DTypeError(
-        f"expression: {value!r} ({type(value).__name__}) is neither a number nor an expression; "
-        f"pass a Python number, a te.var, an axis or an element such as A[i, j]"
+        f"expression: {shown(value)} ({type(value).__name__}) is neither a number nor an "
+        f"expression; pass a Python number, a te.var, an axis or an element such as A[i, j]"
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from texpr.errors import DTypeError, ShapeError, TexprError, shown
 from texpr.ir.dtypes import as_dtype
-from texpr.ir.expr import Expr, ExprOperators, Load, as_expr, binary, cast, is_const
+from texpr.ir.expr import Expr, Load, as_expr, binary, cast, is_const
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import ZERO
 from texpr.te import reducers
@@ -20,7 +20,7 @@ from texpr.te.whole import WholeTensor
 DOTS = "..."
 
 
-def einsum(subscripts: str, *operands: Any, dtype: object = None) -> Any:
+def einsum(subscripts: object, *operands: Any, dtype: object = None) -> Any:
     """Multiply the operands and sum over the indices that the output lacks.
 
     One ``te.compute`` whatever the number of operands, in the order given; its axes are named by
@@ -58,9 +58,16 @@ def einsum(subscripts: str, *operands: Any, dtype: object = None) -> Any:
                 for j in range(8):
                     T_einsum[i, k] += A[i, j]*B[j, k]
     """
-    given = [x if isinstance(x, WholeTensor) else _scalar(x) for x in operands]
-    spec = _read(subscripts, given)
-    return _contracted("einsum", spec, given, None if dtype is None else as_dtype(dtype))
+    if not isinstance(subscripts, str):
+        raise DTypeError(
+            f"einsum: the subscripts are {shown(subscripts)}; "
+            f"pass a string such as 'ij,jk->ik' first and then the tensors"
+        )
+    for x in operands:
+        if not isinstance(x, WholeTensor):
+            as_expr(x)  # a scalar, which stays as weakly typed as it is, or an error
+    spec = _read(subscripts, operands)
+    return _contracted("einsum", spec, operands, None if dtype is None else as_dtype(dtype))
 
 
 def matmul(a: Any, b: Any) -> Any:
@@ -111,10 +118,6 @@ class Spec:
     output: tuple[str, ...]
 
 
-def _scalar(x: Any) -> Any:
-    return as_expr(x) if isinstance(x, ExprOperators) else x
-
-
 def _broadcast_labels(counts: Sequence[int]) -> list[tuple[str, ...]]:
     """Name the dimensions without letters, which are aligned at their ends."""
     most = max(counts, default=0)
@@ -124,12 +127,7 @@ def _broadcast_labels(counts: Sequence[int]) -> list[tuple[str, ...]]:
 # ---------------------------------------------------------------- reading
 
 
-def _read(subscripts: object, operands: Sequence[Any]) -> Spec:
-    if not isinstance(subscripts, str):
-        raise DTypeError(
-            f"einsum: the subscripts are {shown(subscripts)}; "
-            f"pass a string such as 'ij,jk->ik' first and then the tensors"
-        )
+def _read(subscripts: str, operands: Sequence[Any]) -> Spec:
     text = subscripts.replace(" ", "")
     inputs_text, arrow, output_text = text.partition("->")
     if "->" in output_text:
