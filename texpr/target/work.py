@@ -2,7 +2,7 @@
 
 What counts is operations on data: loads, stores and arithmetic, each 1, and functions such as
 exp, each ``FUNCTION_OPERATIONS``. Subscripts are free, since LLVM steps them. One operation takes
-about 0.1 to 1 ns, by how many lanes it shares an instruction with.
+about 0.01 to 1 ns, by how many lanes it shares an instruction with.
 """
 
 from __future__ import annotations

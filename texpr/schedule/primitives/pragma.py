@@ -20,8 +20,7 @@ _REFUSED: Final = {
     "mark the loop itself with s[{stage}].parallel({loop})",
     "auto_unroll_max_step": "LLVM decides that by itself; "
     "unroll a loop of few iterations with s[{stage}].unroll({loop})",
-    "unroll_explicit": "an unrolled loop is written out in any case; "
-    "use s[{stage}].unroll({loop})",
+    "unroll_explicit": "an unrolled loop is written out in any case; use s[{stage}].unroll({loop})",
 }
 """Words of TVM's that are not taken, and what to do."""
 

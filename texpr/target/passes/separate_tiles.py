@@ -67,7 +67,6 @@ class _Separate(Rewriter):
             replace(node, upper=end, body=full), Loop(again, end, node.upper, rest, step=node.step)
         )
 
-
     def parallel(self, nest: Sequence[Loop]) -> Visit[Stmt]:
         """Test inside the innermost loop of ``nest``."""
         body = nest[-1].body
