@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib.metadata
+import operator
 import os
 import sys
 import threading
@@ -157,15 +158,18 @@ def set_num_threads(num_threads: int) -> None:
 
     >>> set_num_threads(0)
     Traceback (most recent call last):
-    texpr.errors.TexprError: set_num_threads: 0 is not a number of threads; pass an int from 1 to 1024
+    texpr.errors.TexprError: set_num_threads: 0 is not a number of threads; pass an int from 1 ...
     """
-    is_number = isinstance(num_threads, int) and not isinstance(num_threads, bool)
-    if not is_number or not 1 <= num_threads <= config.MAX_THREADS:
+    try:
+        count = -1 if isinstance(num_threads, bool) else operator.index(num_threads)
+    except TypeError:
+        count = -1
+    if not 1 <= count <= config.MAX_THREADS:
         raise TexprError(
             f"set_num_threads: {shown(num_threads)} is not a number of threads; "
             f"pass an int from 1 to {config.MAX_THREADS}"
         )
-    _process.asked = num_threads
+    _process.asked = count
     _process.refresh()
 
 

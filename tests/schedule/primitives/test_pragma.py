@@ -82,13 +82,17 @@ def test_a_trace_keeps_it():
     [
         (
             ("parallel_schedule", "static, 2"),
-            "pragma: 'parallel_schedule' is for a parallel loop, and 'j' is none; "
-            "call s[B].parallel(j) first",
+            (
+                "pragma: 'parallel_schedule' is for a parallel loop, and 'j' is none; "
+                "call s[B].parallel(j) first"
+            ),
         ),
         (
             ("parallel_shedule", "static"),
-            "pragma: no pragma 'parallel_shedule' of loop 'j'; did you mean 'parallel_schedule'?; "
-            "the pragmas are parallel_schedule, ",
+            (
+                "pragma: no pragma 'parallel_shedule' of loop 'j'; "
+                "did you mean 'parallel_schedule'?; the pragmas are parallel_schedule, "
+            ),
         ),
         (
             ("parallel_schedule",),
@@ -100,9 +104,11 @@ def test_a_trace_keeps_it():
         ),
         (
             ("parallel_launch_point",),
-            "pragma: 'parallel_launch_point' of loop 'j' is not taken: the threads are kept "
-            "between loops, and no loop need start them; mark the loop itself with "
-            "s[B].parallel(j)",
+            (
+                "pragma: 'parallel_launch_point' of loop 'j' is not taken: the threads are kept "
+                "between loops, and no loop need start them; mark the loop itself with "
+                "s[B].parallel(j)"
+            ),
         ),
         (
             ("auto_unroll_max_step", 16),

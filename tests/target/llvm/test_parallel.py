@@ -370,7 +370,7 @@ def slow_kernel() -> Callable[[int], np.ndarray]:
     @texpr.kernel
     def passes(n: texpr.size, A: texpr.f64[N, M]):
         for i in range(N):
-            for t in range(n):
+            for _t in range(n):
                 for j in range(M):
                     A[i, j] = A[i, j] * 0.5 + 1.0
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from texpr.errors import ScheduleError, did_you_mean
 from texpr.ir.chunks import Chunks
@@ -13,7 +14,12 @@ from texpr.ir.program import LoopKind
 from texpr.schedule.primitives import unroll, vectorize
 from texpr.schedule.state import State
 
-_MARKS: Final = {"unroll": unroll, "vectorize": vectorize}
+Result: TypeAlias = tuple[State, tuple[IterVar, ...]]
+
+_MARKS: Final[Mapping[str, Callable[[State, str, IterVar], Result]]] = {
+    "unroll": unroll.apply,
+    "vectorize": vectorize.apply,
+}
 
 _REFUSED: Final = {
     "parallel_launch_point": "the threads are kept between loops, and no loop need start them; "
@@ -33,7 +39,7 @@ _PARALLEL: Final = (
 
 def apply(
     state: State, stage: str, var: IterVar, pragma_type: str, pragma_value: object = None
-) -> tuple[State, tuple[IterVar, ...]]:
+) -> Result:
     """Annotate a loop; see :meth:`texpr.schedule.stage.Stage.pragma`."""
     if pragma_type in _REFUSED:
         why = _REFUSED[pragma_type].format(stage=stage, loop=var.name)
@@ -51,7 +57,7 @@ def apply(
             f"{'no value' if pragma_value is None else f'the value {pragma_value!r}'}; {advice}"
         )
     if pragma_type in _MARKS:
-        return _MARKS[pragma_type].apply(state, stage, var)
+        return _MARKS[pragma_type](state, stage, var)
     if state.node(stage, var).kind is not LoopKind.PARALLEL:
         raise ScheduleError(
             f"pragma: {pragma_type!r} is for a parallel loop, and {var.name!r} is none; "

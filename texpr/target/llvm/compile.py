@@ -12,9 +12,9 @@ from llvmlite import ir
 from texpr import config
 from texpr.errors import TargetError
 from texpr.ir.program import Loop, LoopKind, Program, stmts
+from texpr.target import host, threads
 from texpr.target.llvm.engine import NativeCode, assembly, compile_module
 from texpr.target.llvm.entry import emit_entry
-from texpr.target import host, threads
 from texpr.target.llvm.function import KernelFunction, emit_kernel, emit_scalar
 from texpr.target.llvm.parallel import Threads
 from texpr.target.signature import ENTRY, TRUSTED_ENTRY, Signature

@@ -32,9 +32,9 @@ from texpr.ir.buffer import Buffer
 from texpr.ir.chunks import STATIC
 from texpr.ir.expr import Expr, Load, Var, postorder
 from texpr.ir.program import Alloc, Block, Let, Loop, Stmt, Store, stmts
+from texpr.target.llvm.budget import claim, release
 from texpr.target.llvm.python_api import stack_room
 from texpr.target.llvm.types import I32, I64, PTR, declare, intrinsic
-from texpr.target.threads import BUDGET
 
 VOID: Final = ir.VoidType()
 _HEADER: Final = (I64, I64, PTR)
@@ -112,6 +112,7 @@ class Region:
         lowers = [lower for lower, _ in bounds]
         outer = [*lowers, *trips, total, *env.values(), *pointers.values()]
         self.passed = [value for value in outer if not isinstance(value, ir.Constant)]
+        self.kind = ir.LiteralStructType([*_HEADER, *(value.type for value in self.passed)])
         self.function = self._function()
         first_pointer = len(self.passed) - len(pointers)
         for arg in self.function.args[first_pointer : len(self.passed)]:
@@ -287,25 +288,24 @@ class Region:
             Where the details of a failure go.
         """
         build = self.outside
-        kind = ir.LiteralStructType([*_HEADER, *(value.type for value in self.passed)])
-        context = stack_room(build, kind)
+        context = stack_room(build, self.kind)
         for index, value in enumerate((ir.Constant(I64, 0), ir.Constant(I64, 0), error)):
-            build.store(value, self._place(build, context, index, kind))
-        granted = build.call(_claim(build.module), [self._most(threads, work)])
+            build.store(value, self._place(build, context, index))
+        granted = build.call(claim(build.module), [self._most(threads, work)])
         with build.if_else(build.icmp_signed(">", granted, ir.Constant(I64, 1))) as (many, one):
             with many:
                 for index, value in enumerate(self.passed, start=len(_HEADER)):
-                    build.store(value, self._place(build, context, index, kind))
+                    build.store(value, self._place(build, context, index))
                 fork = declare(build.module, "GOMP_parallel", VOID, [PTR, PTR, I32, I32])
                 count = build.trunc(granted, I32)
-                build.call(fork, [self._member(kind), context, count, ir.Constant(I32, 0)])
+                build.call(fork, [self._member(), context, count, ir.Constant(I32, 0)])
             with one:
                 alone = [ir.Constant(I64, 0), ir.Constant(I64, 1)]
                 build.call(self.function, [*self.passed, context, *alone])
-        build.call(_release(build.module), [granted])
+        build.call(release(build.module), [granted])
         if not self.can_fail:
             return None
-        return build.load(self._place(build, context, _STATUS, kind), typ=I64)
+        return build.load(self._place(build, context, _STATUS), typ=I64)
 
     def _most(self, threads: Threads, work: ir.Value) -> ir.Value:
         """How many threads the nest is worth: none without a run of iterations for itself."""
@@ -323,7 +323,7 @@ class Region:
             most = intrinsic(build, "llvm.smin", [most, limit], [I64], I64)
         return most
 
-    def _member(self, kind: ir.LiteralStructType) -> ir.Function:
+    def _member(self) -> ir.Function:
         """The function that the runtime calls on each thread."""
         module = self.outside.module
         member = ir.Function(module, ir.FunctionType(VOID, [PTR]), f"{self.function.name}.member")
@@ -331,7 +331,7 @@ class Region:
         build = ir.IRBuilder(member.append_basic_block())
         (context,) = member.args
         values = [
-            build.load(self._place(build, context, index, kind), typ=value.type)
+            build.load(self._place(build, context, index), typ=value.type)
             for index, value in enumerate(self.passed, start=len(_HEADER))
         ]
         for name in ("omp_get_thread_num", "omp_get_num_threads"):
@@ -341,15 +341,9 @@ class Region:
         build.ret_void()
         return member
 
-    @staticmethod
-    def _place(
-        build: ir.IRBuilder,
-        context: ir.Value,
-        index: int,
-        kind: ir.LiteralStructType = ir.LiteralStructType(_HEADER),
-    ) -> ir.Value:
+    def _place(self, build: ir.IRBuilder, context: ir.Value, index: int) -> ir.Value:
         path = [ir.Constant(I32, 0), ir.Constant(I32, index)]
-        return build.gep(context, path, inbounds=True, source_etype=kind)
+        return build.gep(context, path, inbounds=True, source_etype=self.kind)
 
 
 def write_details(build: ir.IRBuilder, error: ir.Value, details: Sequence[ir.Value]) -> None:
@@ -357,68 +351,3 @@ def write_details(build: ir.IRBuilder, error: ir.Value, details: Sequence[ir.Val
     for position, value in enumerate(details):
         place = [ir.Constant(I64, position)]
         build.store(value, build.gep(error, place, inbounds=True, source_etype=I64))
-
-
-# ---------------------------------------------------------------- the budget
-
-
-def _budget(build: ir.IRBuilder) -> tuple[ir.Value, ir.Value]:
-    """The places of the two numbers: threads there may be, threads at work."""
-    module = build.module
-    both = module.globals.get(BUDGET)
-    if both is None:
-        both = ir.GlobalVariable(module, ir.ArrayType(I64, 2), BUDGET)
-        both.type = PTR  # llvmlite would have it typed
-    return both, build.gep(both, [ir.Constant(I64, 1)], source_etype=I64)
-
-
-def _claim(module: ir.Module) -> ir.Function:
-    """The function that takes up to ``most`` threads from the budget and returns how many.
-
-    The caller is one of them, and runs in any case. Where there is no use for a second it is not
-    counted, and 0 is returned.
-    """
-    found = module.globals.get("texpr.claim")
-    if found is not None:
-        return found
-    claim = ir.Function(module, ir.FunctionType(I64, [I64]), "texpr.claim")
-    claim.linkage = "internal"
-    (most,) = claim.args
-    build = ir.IRBuilder(claim.append_basic_block())
-    one = ir.Constant(I64, 1)
-    with build.if_then(build.icmp_signed("<=", most, one)):
-        build.ret(ir.Constant(I64, 0))
-    budget, at_work = _budget(build)
-    limit = build.load_atomic(budget, "monotonic", 8, typ=I64)
-    first = build.load_atomic(at_work, "monotonic", 8, typ=I64)
-    start, again = build.block, build.append_basic_block("again")
-    done = build.append_basic_block("done")
-    build.branch(again)
-    build.position_at_end(again)
-    now = build.phi(I64)
-    now.add_incoming(first, start)
-    free = intrinsic(build, "llvm.smin", [build.sub(limit, now), most], [I64], I64)
-    granted = intrinsic(build, "llvm.smax", [free, one], [I64], I64)
-    result = build.cmpxchg(at_work, now, build.add(now, granted), "monotonic")
-    now.add_incoming(build.extract_value(result, 0), again)
-    build.cbranch(build.extract_value(result, 1), done, again)
-    build.position_at_end(done)
-    build.ret(granted)
-    return claim
-
-
-def _release(module: ir.Module) -> ir.Function:
-    """The function that gives back what was claimed."""
-    found = module.globals.get("texpr.release")
-    if found is not None:
-        return found
-    release = ir.Function(module, ir.FunctionType(VOID, [I64]), "texpr.release")
-    release.linkage = "internal"
-    (granted,) = release.args
-    build = ir.IRBuilder(release.append_basic_block())
-    claimed = build.icmp_signed("!=", granted, ir.Constant(I64, 0))
-    with build.if_then(claimed):
-        _, at_work = _budget(build)
-        build.atomic_rmw("sub", at_work, granted, "monotonic")
-    build.ret_void()
-    return release
