@@ -8,14 +8,14 @@ about 0.01 to 1 ns, by how many lanes it shares an instruction with.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Final
 
+from texpr.errors import InternalError
 from texpr.ir.dtypes import FLOAT64
 from texpr.ir.expr import Call, Const, Expr, Load, Var, binary, cast, postorder
-from texpr.ir.program import ZERO, Alloc, Block, If, Let, Loop, Seq, Stmt
+from texpr.ir.program import STMT_NODES, ZERO, Alloc, Block, If, Let, Loop, Seq, Stmt, Store
 from texpr.ir.simplify import simplify
-from texpr.ir.visitor import substitute
+from texpr.ir.visitor import Visit, Visitor, substitute
 
 FUNCTION_OPERATIONS: Final = 16
 
@@ -35,33 +35,54 @@ def work(stmt: Stmt) -> Expr:
     >>> print(work(te.create_schedule(B.op).program.body))
     float64(n)*24.0
     """
-    return simplify(_work(stmt, {}))
+    return simplify(_Work().visit(stmt))
 
 
-def _work(stmt: Stmt, middles: Mapping[Var, Expr]) -> Expr:
-    if isinstance(stmt, Block):
-        return Const(float(_operations(stmt)), FLOAT64)
-    if isinstance(stmt, Seq):
+class _Work(Visitor[Expr], over=STMT_NODES):
+    memoise = False
+
+    def __init__(self) -> None:
+        self.middles: dict[Var, Expr] = {}
+
+    def at_middle(self, expr: Expr) -> Expr:
+        return substitute(expr, self.middles)
+
+    def visit_Block(self, node: Block) -> Expr:
+        return Const(float(_operations(node)), FLOAT64)
+
+    def visit_Seq(self, node: Seq) -> Visit[Expr]:
         total: Expr = Const(0.0, FLOAT64)
-        for part in stmt.stmts:
-            total = total + _work(part, middles)
+        for part in node.stmts:
+            total = total + (yield part)
         return total
-    if isinstance(stmt, Loop):
-        lower, upper = (substitute(bound, middles) for bound in (stmt.lower, stmt.upper))
+
+    def visit_Loop(self, node: Loop) -> Visit[Expr]:
+        lower, upper = self.at_middle(node.lower), self.at_middle(node.upper)
         if _reads(lower) or _reads(upper):
             return ENDLESS
-        trips = binary("max", (upper - lower + (stmt.step - 1)) // stmt.step, ZERO)
-        middle = (lower + upper) // 2
-        return cast(trips, FLOAT64) * _work(stmt.body, {**middles, stmt.var: middle})
-    if isinstance(stmt, If):
-        then = _work(stmt.then, middles)
-        if stmt.orelse is None:
+        self.middles[node.var] = (lower + upper) // 2
+        body: Expr = yield node.body
+        trips = binary("max", (upper - lower + (node.step - 1)) // node.step, ZERO)
+        return cast(trips, FLOAT64) * body
+
+    def visit_If(self, node: If) -> Visit[Expr]:
+        then: Expr = yield node.then
+        if node.orelse is None:
             return then
-        return binary("max", then, _work(stmt.orelse, middles))
-    if isinstance(stmt, Let):
-        return _work(stmt.body, {**middles, stmt.var: substitute(stmt.value, middles)})
-    assert isinstance(stmt, Alloc)
-    return _work(stmt.body, middles)
+        orelse: Expr = yield node.orelse
+        return binary("max", then, orelse)
+
+    def visit_Let(self, node: Let) -> Visit[Expr]:
+        self.middles[node.var] = self.at_middle(node.value)
+        body: Expr = yield node.body
+        return body
+
+    def visit_Alloc(self, node: Alloc) -> Visit[Expr]:
+        body: Expr = yield node.body
+        return body
+
+    def visit_Store(self, node: Store) -> Expr:
+        raise InternalError("a store stands outside a Block")
 
 
 def _operations(block: Block) -> int:
