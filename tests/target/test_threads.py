@@ -135,6 +135,12 @@ def test_each_runtime(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", runtimes())
+def test_fewer_threads_than_were_asked_for(name: str) -> None:
+    limits = {"OMP_THREAD_LIMIT": "2", "OMP_DYNAMIC": "true"}
+    run("texpr.set_num_threads(8)\ncheck(plus_one())", TEXPR_OPENMP=name, **limits)
+
+
+@pytest.mark.parametrize("name", runtimes())
 def test_the_runtime_of_another_library_is_used(name: str) -> None:
     """One that is loaded, and has run threads of its own."""
     other = (

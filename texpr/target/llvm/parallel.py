@@ -313,10 +313,8 @@ class Region:
         if self.chunks.size is not None:
             size = ir.Constant(I64, self.chunks.size)
             most = build.sdiv(build.add(most, ir.Constant(I64, self.chunks.size - 1)), size)
-        each = ir.Constant(work.type, 1 / threads.work_each)
-        limits = [
-            intrinsic(build, "llvm.fptosi.sat", [build.fmul(work, each)], [I64, work.type], I64)
-        ]
+        parts = build.fdiv(work, ir.Constant(work.type, threads.work_each))
+        limits = [intrinsic(build, "llvm.fptosi.sat", [parts], [I64, work.type], I64)]
         if threads.at_most is not None:
             limits.append(ir.Constant(I64, threads.at_most))
         for limit in limits:
@@ -334,10 +332,12 @@ class Region:
             build.load(self._place(build, context, index), typ=value.type)
             for index, value in enumerate(self.passed, start=len(_HEADER))
         ]
-        for name in ("omp_get_thread_num", "omp_get_num_threads"):
-            values.append(build.zext(build.call(declare(module, name, I32, []), []), I64))
-        numbers = values[-2:]
-        build.call(self.function, [*values[:-2], context, *numbers])
+        # There may be fewer threads than were asked for.
+        numbers = [
+            build.zext(build.call(declare(module, name, I32, []), []), I64)
+            for name in ("omp_get_thread_num", "omp_get_num_threads")
+        ]
+        build.call(self.function, [*values, context, *numbers])
         build.ret_void()
         return member
 
