@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib.metadata
 import os
 import subprocess
 import sys
@@ -55,7 +56,7 @@ def run(text: str, *, code: int = 0, **environment: str) -> str:
 
 def runtimes() -> list[str]:
     """The files of the runtimes on this machine: GCC's, and Intel's of PyPI."""
-    found = [f"{sys.prefix}/lib/libiomp5.so", threads._NAMES.get(sys.platform, ("",))[0]]
+    found = [*threads._of_package(), threads._NAMES.get(sys.platform, ("",))[0]]
     return [name for name in found if threads._load(name) is not None]
 
 
@@ -173,6 +174,7 @@ def test_without_a_runtime_loops_are_serial_and_say_so_once(
     own_process: threads._Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(threads, "_loaded", lambda: iter(()))
+    monkeypatch.setattr(threads, "_PACKAGE", "no-such-package")
     monkeypatch.setattr(threads, "_NAMES", {"linux": ("no-such-library.so",)})
     with pytest.warns(
         RuntimeWarning,
@@ -219,9 +221,22 @@ def test_doctor_names_the_runtime() -> None:
 
 def test_the_version_is_that_of_the_package() -> None:
     assert threads.Runtime("/usr/lib/libgomp.so.1", {}).version is None
-    path = f"{sys.prefix}/lib/libiomp5.so"
-    version = threads.Runtime(path, {}).version
-    assert (version is not None) == Path(path).exists()
+    for path in threads._of_package():
+        assert Path(path).exists()
+        version = threads.Runtime(path, {}).version
+        assert version == importlib.metadata.version("intel-openmp")
+
+
+def test_the_package_is_next_after_gccs(
+    own_process: threads._Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+    monkeypatch.setattr(threads, "_loaded", lambda: iter(("loaded",)))
+    monkeypatch.setattr(threads, "_of_package", lambda: ("package",))
+    monkeypatch.setattr(threads, "_NAMES", {sys.platform: ("first", "second")})
+    monkeypatch.setattr(threads, "_load", tried.append)
+    assert threads.runtime() is None
+    assert tried == ["loaded", "first", "package", "second"]
 
 
 # ---------------------------------------------------------------- forks

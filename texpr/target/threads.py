@@ -43,15 +43,15 @@ HOW_TO_GET_ONE: Final = (
 # GCC's first: an Intel or LLVM runtime ends the process when a second one of that family, which
 # some other package may bring, is loaded after it.
 _NAMES: Final = {
-    "linux": ("libgomp.so.1", f"{sys.prefix}/lib/libiomp5.so", "libiomp5.so", "libomp.so"),
+    "linux": ("libgomp.so.1", "libiomp5.so", "libomp.so"),
     "darwin": (
         "libomp.dylib",
         "/opt/homebrew/opt/libomp/lib/libomp.dylib",
         "/usr/local/opt/libomp/lib/libomp.dylib",
-        f"{sys.prefix}/lib/libiomp5.dylib",
     ),
     "win32": ("libgomp-1.dll",),  # Intel's and LLVM's lack GOMP_parallel on Windows
 }
+_PACKAGE: Final = "intel-openmp"
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,7 @@ class Runtime:
     @property
     def version(self) -> str | None:
         """The version of the package that it came with, None where that is not known."""
-        if Path(self.path).parent == Path(sys.prefix, "lib") and "iomp5" in self.path:
-            try:
-                return importlib.metadata.version("intel-openmp")
-            except importlib.metadata.PackageNotFoundError:
-                return None
-        return None
+        return importlib.metadata.version(_PACKAGE) if self.path in _of_package() else None
 
 
 FORKED: Final = "the process was forked from one that had an OpenMP runtime, whose threads are gone"
@@ -114,8 +109,8 @@ class _Process:
             if loaded and (self.is_forked or _is_forked_worker()):
                 self.why_serial = FORKED
             else:
-                candidates = (*loaded, *_NAMES.get(sys.platform, _NAMES["linux"]))
-                found = (_load(name) for name in candidates)
+                first, *others = _NAMES.get(sys.platform, _NAMES["linux"])
+                found = map(_load, (*loaded, first, *_of_package(), *others))
                 self.runtime = next((each for each in found if each is not None), None)
                 if self.runtime is None:
                     self.why_serial = NOT_FOUND
@@ -235,6 +230,16 @@ def _loaded() -> Iterator[str]:
     for library in threadpoolctl.threadpool_info():
         if library["user_api"] == "openmp":
             yield library["filepath"]
+
+
+def _of_package() -> tuple[str, ...]:
+    """The runtime of PyPI's package, where that is installed."""
+    try:
+        files = importlib.metadata.files(_PACKAGE) or ()
+    except importlib.metadata.PackageNotFoundError:
+        return ()
+    names = ("libiomp5.so", "libiomp5.dylib")
+    return tuple(str(Path(f.locate()).resolve()) for f in files if f.name in names)
 
 
 def _load(name: str) -> Runtime | None:

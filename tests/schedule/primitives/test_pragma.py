@@ -114,7 +114,8 @@ def test_a_trace_keeps_it():
             ("auto_unroll_max_step", 16),
             "pragma: 'auto_unroll_max_step' of loop 'j' is not taken: LLVM decides that by itself",
         ),
-        ((None,), "pragma: no pragma None of loop 'j'; the pragmas are"),
+        ((None,), "pragma: None is no word; pass one such as 'parallel_schedule'"),
+        ((["unroll"],), "pragma: ['unroll'] is no word; pass one such as 'parallel_schedule'"),
     ],
 )
 def test_refusals(args, message):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any, Final, TypeAlias
 
-from texpr.errors import ScheduleError, did_you_mean
+from texpr.errors import ScheduleError, did_you_mean, shown
 from texpr.ir.chunks import Chunks
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import LoopKind
@@ -38,9 +38,13 @@ _PARALLEL: Final = (
 
 
 def apply(
-    state: State, stage: str, var: IterVar, pragma_type: str, pragma_value: object = None
+    state: State, stage: str, var: IterVar, pragma_type: object, pragma_value: object = None
 ) -> Result:
     """Annotate a loop; see :meth:`texpr.schedule.stage.Stage.pragma`."""
+    if not isinstance(pragma_type, str):
+        raise ScheduleError(
+            f"pragma: {shown(pragma_type)} is no word; pass one such as 'parallel_schedule'"
+        )
     if pragma_type in _REFUSED:
         why = _REFUSED[pragma_type].format(stage=stage, loop=var.name)
         raise ScheduleError(f"pragma: {pragma_type!r} of loop {var.name!r} is not taken: {why}")
@@ -48,7 +52,7 @@ def apply(
         known = (*_PARALLEL, *_MARKS)
         raise ScheduleError(
             f"pragma: no pragma {pragma_type!r} of loop {var.name!r}"
-            f"{did_you_mean(str(pragma_type), known)}; the pragmas are {', '.join(known)}"
+            f"{did_you_mean(pragma_type, known)}; the pragmas are {', '.join(known)}"
         )
     if (pragma_value is None) == (pragma_type == "parallel_schedule"):
         advice = "write 'static, 4' or 'dynamic, 4'" if pragma_value is None else "leave it out"
