@@ -320,6 +320,7 @@ def test_workers_of_multiprocessing(name: str) -> None:
 @pytest.mark.parametrize("name", runtimes() if HAS_FORK else [])
 def test_a_child_of_a_process_in_which_another_library_used_the_runtime(name: str) -> None:
     assert run(LATE, RUNTIME=name) == "done\n"
+    assert run(LATE, RUNTIME=name, TEXPR_OPENMP=name) == "done\n"
 
 
 @pytest.mark.parametrize("text", [FRESH] if HAS_FORK else [])

@@ -94,9 +94,11 @@ class _Process:
         return count
 
     def look_for_runtime(self) -> None:
-        wanted = config.openmp()
+        wanted, loaded = config.openmp(), list(_loaded())
         if wanted == "none":
             self.why_serial = f"{config.OPENMP.name} says none"
+        elif loaded and (self.is_forked or _is_forked_worker()):
+            self.why_serial = FORKED
         elif wanted is not None:
             self.runtime = _load(wanted)
             if self.runtime is None:
@@ -105,15 +107,11 @@ class _Process:
                     f"name an OpenMP runtime such as libgomp.so.1, or unset it"
                 )
         else:
-            loaded = list(_loaded())
-            if loaded and (self.is_forked or _is_forked_worker()):
-                self.why_serial = FORKED
-            else:
-                first, *others = _NAMES.get(sys.platform, _NAMES["linux"])
-                found = map(_load, (*loaded, first, *_of_package(), *others))
-                self.runtime = next((each for each in found if each is not None), None)
-                if self.runtime is None:
-                    self.why_serial = NOT_FOUND
+            first, *others = _NAMES.get(sys.platform, _NAMES["linux"])
+            found = map(_load, (*loaded, first, *_of_package(), *others))
+            self.runtime = next((each for each in found if each is not None), None)
+            if self.runtime is None:
+                self.why_serial = NOT_FOUND
         self.is_looked_for = True
 
     def after_fork(self) -> None:
