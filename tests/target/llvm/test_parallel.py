@@ -238,6 +238,19 @@ def test_every_kind_of_value_reaches_the_threads(forks: Forks) -> None:
     assert forks.granted == [3] * 6
 
 
+def test_a_loop_that_lowering_has_copied(forks: Forks) -> None:
+    """The strips of a vectorized loop share the variables of the loops inside them."""
+    A = te.placeholder((3, 5), "int64", name="A")
+    B = te.compute((3, 5), lambda i, j: A[i, j] * 10 + i, name="B")
+    s = te.create_schedule(B.op)
+    s[B].vectorize("i")
+    s[B].parallel("j")
+    a = np.arange(15).reshape(3, 5)
+    kernel = texpr.build(s, [A, B])
+    np.testing.assert_array_equal(kernel(a), a * 10 + np.arange(3)[:, None])
+    assert forks.granted == [3]
+
+
 def test_vector_code_inside_is_as_good_as_outside() -> None:
     """The arrays of a loop's function overlap nothing: no test at run time, no second version."""
 

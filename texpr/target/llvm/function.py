@@ -268,8 +268,7 @@ class _Function(Visitor[None], over=STMT_NODES):
     def parallel(self, node: Loop, threads: Threads) -> None:
         """Emit a loop whose iterations, with those of parallel loops just inside, threads share."""
         nest = parallel_nest(node)
-        body = nest[-1].body
-        variables, buffers = used_in(body)
+        variables, buffers = used_in(nest)
         region = Region(
             self.builder,
             nest,
@@ -282,7 +281,7 @@ class _Function(Visitor[None], over=STMT_NODES):
         )
         with region.iterations() as values:
             region.env.update(zip((loop.var for loop in nest), values, strict=True))
-            inner.visit(body)
+            inner.visit(nest[-1].body)
         assert isinstance(self.exit, _Return)  # there are no threads but in the kernel itself
         status = region.run(threads, self.value(work(node)), self.exit.error)
         if status is not None:

@@ -31,7 +31,7 @@ from llvmlite import ir
 from texpr.ir.buffer import Buffer
 from texpr.ir.chunks import STATIC
 from texpr.ir.expr import Expr, Load, Var, postorder
-from texpr.ir.program import Alloc, Block, Let, Loop, Stmt, Store, stmts
+from texpr.ir.program import Alloc, Block, Let, Loop, Store, stmts
 from texpr.target.llvm.budget import claim, release
 from texpr.target.llvm.python_api import stack_room
 from texpr.target.llvm.types import I32, I64, PTR, declare, intrinsic
@@ -53,9 +53,9 @@ class Threads:
     at_most: int | None = None
 
 
-def used_in(body: Stmt) -> tuple[list[Var], list[Buffer]]:
-    """Return the variables and buffers that ``body`` uses and does not bring itself."""
-    own: set[Var | Buffer] = set()
+def used_in(nest: Sequence[Loop]) -> tuple[list[Var], list[Buffer]]:
+    """Return the variables and buffers that the iterations use and do not bring themselves."""
+    own: set[Var | Buffer] = {loop.var for loop in nest}
     pending: list[Expr] = []
     variables: dict[Var, None] = {}
     buffers: dict[Buffer, None] = {}
@@ -65,7 +65,7 @@ def used_in(body: Stmt) -> tuple[list[Var], list[Buffer]]:
             buffers[buffer] = None
             pending.extend((*buffer.shape, *(buffer.strides or ())))
 
-    for stmt in stmts(body):
+    for stmt in stmts(nest[-1].body):
         pending += [child for child in stmt.children if isinstance(child, Expr)]
         if isinstance(stmt, (Loop, Let)):
             own.add(stmt.var)
