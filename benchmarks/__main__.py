@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import call_overhead, compile_latency, verdict_latency
+from benchmarks import call_overhead, compile_latency, parallel_speedup, verdict_latency
 
 
 def main() -> None:
@@ -13,6 +13,8 @@ def main() -> None:
     compile_latency.main()
     print("What the judge takes")
     verdict_latency.main()
+    print("What threads gain, and what they cost")
+    parallel_speedup.main()
 
 
 if __name__ == "__main__":

@@ -8,12 +8,14 @@ fails the run, so that it cannot pass unread; a golden file that no test asks fo
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
+
+import texpr
 
 GOLDENS = Path(__file__).parent / "goldens"
 
@@ -27,6 +29,15 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("texpr")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _threads_at_work() -> Iterator[None]:
+    """Let every parallel loop of the tests use threads, however little it has to do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TEXPR_THREAD_WORK", "1")
+        texpr.set_num_threads(3)
+        yield
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -39,6 +39,35 @@ def test_levels(monkeypatch):
         )
 
 
+def test_num_threads(monkeypatch):
+    assert config.num_threads() is None
+    for text, count in (("1", 1), (" 12 ", 12), ("4,2", 4), ("1024", 1024)):
+        monkeypatch.setenv("OMP_NUM_THREADS", text)
+        assert config.num_threads() == count
+    for wrong in ("0", "-1", "many", "1025", ",2", "2.0"):
+        monkeypatch.setenv("OMP_NUM_THREADS", wrong)
+        with pytest.raises(
+            ConfigError,
+            match=r"OMP_NUM_THREADS: '.*' is not a number from 1 to 1024; set one, or unset it",
+        ):
+            config.num_threads()
+
+
+def test_thread_work(monkeypatch):
+    assert config.thread_work() == 32768
+    monkeypatch.setenv("TEXPR_THREAD_WORK", "1")
+    assert config.thread_work() == 1
+    monkeypatch.setenv("TEXPR_THREAD_WORK", "0")
+    with pytest.raises(ConfigError, match=r"TEXPR_THREAD_WORK: '0' is not a number from 1 to"):
+        config.thread_work()
+
+
+def test_openmp(monkeypatch):
+    assert config.openmp() is None
+    monkeypatch.setenv("TEXPR_OPENMP", "libgomp.so.1")
+    assert config.openmp() == "libgomp.so.1"
+
+
 def test_dump_dir_is_made(monkeypatch, tmp_path):
     wanted = tmp_path / "a" / "b"
     monkeypatch.setenv("TEXPR_DUMP", str(wanted))

@@ -41,6 +41,7 @@ from texpr.kernel import (
 from texpr.schedule import Schedule, Trace
 from texpr.target.kernel import Kernel
 from texpr.target.target import Target
+from texpr.target.threads import get_num_threads, set_num_threads
 from texpr.version import __version__
 
 __all__ = [
@@ -71,6 +72,7 @@ __all__ = [
     "empty",
     "f32",
     "f64",
+    "get_num_threads",
     "i16",
     "i32",
     "i64",
@@ -78,6 +80,7 @@ __all__ = [
     "kernel",
     "lower",
     "require",
+    "set_num_threads",
     "size",
     "te",
     "u16",

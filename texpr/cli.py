@@ -23,6 +23,7 @@ MAX_SIZE = 1 << 14  # 16384 squared floats are 1 GiB a matrix
 _LABELS = {
     "cpu": "processor",
     "llvm_cpu": "LLVM's name of it",
+    "openmp": "OpenMP",
     "num_cores": "usable cores",
     "vector_bits": "vector bits",
     "num_vector_registers": "vector registers",

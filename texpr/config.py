@@ -46,7 +46,29 @@ VERIFY = Variable(
 )
 TARGET = Variable("TEXPR_TARGET", "llvm", "what code is made for unless a call says otherwise")
 
-VARIABLES = (DEBUG, DUMP, VERIFY, TARGET)
+NUM_THREADS = Variable(
+    "OMP_NUM_THREADS",
+    "",
+    "threads that the parallel loops of a process share, unless `texpr.set_num_threads` says "
+    "otherwise; as many as the cores it may use where unset",
+)
+THREAD_WORK = Variable(
+    "TEXPR_THREAD_WORK",
+    "32768",
+    "operations that make another thread worth while in a parallel loop of a kernel built now; "
+    "1 lets every loop use threads",
+)
+OPENMP = Variable(
+    "TEXPR_OPENMP",
+    "",
+    "file of the OpenMP runtime whose threads run parallel loops, or `none`; found by itself "
+    "where unset",
+)
+
+VARIABLES = (DEBUG, DUMP, VERIFY, TARGET, NUM_THREADS, THREAD_WORK, OPENMP)
+
+MAX_THREADS = 1024
+"""More than any machine of one memory has cores; a runtime ends the process if it gets none."""
 
 
 def debug_level() -> int:
@@ -86,6 +108,25 @@ def default_target() -> str:
     return TARGET.text()
 
 
+def num_threads() -> int | None:
+    """Return how many threads parallel loops may use, None where nothing is said."""
+    text = NUM_THREADS.text()
+    if not text:
+        return None
+    first = text.split(",")[0].strip()  # the others are for loops inside parallel loops
+    return _number(NUM_THREADS, first, MAX_THREADS)
+
+
+def thread_work() -> int:
+    """Return the number of operations that is worth a thread."""
+    return _number(THREAD_WORK, THREAD_WORK.text(), 1 << 60)
+
+
+def openmp() -> str | None:
+    """Return the file of the OpenMP runtime, ``"none"``, or None where nothing is said."""
+    return OPENMP.text() or None
+
+
 def unknown_variables(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """Return a line for each ``TEXPR_…`` that is set and that texpr does not read.
 
@@ -110,6 +151,9 @@ def table(environ: Mapping[str, str] | None = None) -> list[tuple[str, str, str]
     ('TEXPR_DUMP', '')
     ('TEXPR_VERIFY', '0')
     ('TEXPR_TARGET', 'llvm')
+    ('OMP_NUM_THREADS', '')
+    ('TEXPR_THREAD_WORK', '32768')
+    ('TEXPR_OPENMP', '')
     """
     return [(variable.name, variable.text(environ), variable.meaning) for variable in VARIABLES]
 
@@ -119,5 +163,13 @@ def _level(variable: Variable, highest: int) -> int:
     if not (text.isascii() and text.isdigit()) or int(text) > highest:
         raise ConfigError(
             f"{variable.name}: {text!r} is not a level; set a whole number from 0 to {highest}"
+        )
+    return int(text)
+
+
+def _number(variable: Variable, text: str, highest: int) -> int:
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= highest:
+        raise ConfigError(
+            f"{variable.name}: {text!r} is not a number from 1 to {highest}; set one, or unset it"
         )
     return int(text)

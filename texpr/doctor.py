@@ -15,7 +15,7 @@ import numpy as np
 from texpr import config, te
 from texpr.driver import build
 from texpr.errors import InternalError, TexprError
-from texpr.target import host
+from texpr.target import host, threads
 from texpr.target.llvm import query
 from texpr.target.target import Target
 from texpr.version import __version__
@@ -82,6 +82,7 @@ def examine(requirements: Iterable[str] | None = None) -> Report:
     except TexprError as error:
         problems.append(Problem(str(error), "set the variable anew or unset it"))
     problems += [Problem(line, "unset it") for line in config.unknown_variables()]
+    openmp = _openmp(problems)
 
     build_ms: float | None = None
     try:
@@ -103,7 +104,7 @@ def examine(requirements: Iterable[str] | None = None) -> Report:
 
     return Report(
         versions=_versions(),
-        machine=_machine(target),
+        machine={**_machine(target), "openmp": openmp},
         features=vector_features(query.host_features()),
         target=text,
         environment={
@@ -142,6 +143,23 @@ def vector_features(features: str) -> list[str]:
     """
     names = [item[1:] for item in features.split(",") if item.startswith("+")]
     return [name for name in names if _VECTOR_FEATURE.fullmatch(name)]
+
+
+def _openmp(problems: list[Problem]) -> str | None:
+    """Return the runtime of parallel loops, or why there is none; None where that is a problem."""
+    try:
+        runtime = threads.runtime()
+        if runtime is not None:
+            version = f" {runtime.version}" if runtime.version else ""
+            return f"{runtime.path}{version}, up to {threads.get_num_threads()} threads"
+    except TexprError as error:
+        problems.append(Problem(str(error), "set the variable anew or unset it"))
+        return None
+    why = threads.why_serial()
+    if why != threads.NOT_FOUND:
+        return f"none: {why}"
+    problems.append(Problem(f"parallel loops run serially: {why}", threads.HOW_TO_GET_ONE))
+    return None
 
 
 def _build_ms() -> float:

@@ -54,6 +54,40 @@ def test_glibc_answers_where_sysfs_is_hidden(monkeypatch):
     assert host._sysconf_caches() == Caches(32768, 1 << 20, 0, 64)
 
 
+def control_group(tmp_path, own, **quotas):
+    (tmp_path / "cgroup").write_text(f"9:name=systemd:/\n{own}\n")
+    root = tmp_path / "root"
+    for group, text in quotas.items():
+        folder = root if group == "root" else root / group.replace("_", "/")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "cpu.max").write_text(text)
+    return root, tmp_path / "cgroup"
+
+
+@pytest.mark.parametrize(
+    ("own", "quotas", "cores"),
+    [
+        ("0::/", {"root": "200000 100000\n"}, 2),
+        ("0::/", {"root": "250000 100000\n"}, 3),
+        ("0::/", {"root": "max 100000\n"}, None),
+        ("0::/a/b", {"a": "300000 100000\n", "a_b": "max 100000\n"}, 3),
+        ("0::/a/b", {"a": "300000 100000\n", "a_b": "50000 100000\n"}, 1),
+        ("8:pids:/", {}, None),
+    ],
+)
+def test_quota_of_a_control_group(tmp_path, own, quotas, cores):
+    assert host._cgroup_cores(*control_group(tmp_path, own, **quotas)) == cores
+
+
+def test_no_control_groups(tmp_path, monkeypatch):
+    assert host._cgroup_cores(tmp_path, tmp_path / "nowhere") is None
+    everything = host.num_cores()
+    monkeypatch.setattr(host, "_cgroup_cores", lambda *_: 1)
+    assert host.num_cores() == 1
+    monkeypatch.setattr(host, "_cgroup_cores", lambda *_: 10**6)
+    assert host.num_cores() >= everything
+
+
 def test_apple(monkeypatch):
     values = {
         "hw.perflevel0.l1dcachesize": 131072,

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 from texpr.ir.buffer import Buffer
+from texpr.ir.chunks import STATIC
 from texpr.ir.expr import Binary, Const, Expr, Load, Var, expr_text, free_vars
 from texpr.ir.operators import BINARY
 from texpr.ir.program import (
@@ -97,6 +98,8 @@ class _Printer(Visitor[None], over=STMT_NODES):
             bounds.insert(0, self.text(node.lower))
         if node.step != 1:
             bounds.append(str(node.step))
+        if node.chunks != STATIC:
+            bounds.append(f'schedule="{node.chunks}"')
         with self.names.scope(node.var) as name:
             self.line(f"for {name} in {node.kind.value}({', '.join(bounds)}):")
             yield from self.body(node.body)

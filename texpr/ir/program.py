@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, TypeAlias, Union
 
 from texpr.ir.buffer import Buffer
+from texpr.ir.chunks import STATIC, Chunks
 from texpr.ir.dtypes import BOOL, INT64
 from texpr.ir.expr import Const, Expr, Load, Var, free_vars, postorder
 from texpr.ir.itervar import IterVar
@@ -96,7 +97,7 @@ class Loop(Stmt):
     where all lanes update one cell (:mod:`texpr.ir.update`) their terms fold into it. Each lane
     has its own variables and allocations; where lanes disagree, a condition or the end of an
     inner loop lets some of them wait. The iterations of a parallel loop run in any order or at
-    once: where one writes a cell no other may touch it.
+    once: where one writes a cell no other may touch it; ``chunks`` says how threads share them.
     """
 
     var: Var
@@ -105,6 +106,7 @@ class Loop(Stmt):
     body: Stmt
     kind: LoopKind = LoopKind.SERIAL
     step: int = 1
+    chunks: Chunks = STATIC
 
     @property
     def children(self) -> tuple[Node, ...]:
@@ -349,6 +351,20 @@ def stmts(root: Stmt) -> list[Stmt]:
 def blocks(root: Stmt) -> list[Block]:
     """Return the Blocks below ``root`` in textual order."""
     return [stmt for stmt in stmts(root) if isinstance(stmt, Block)]
+
+
+def parallel_nest(loop: Loop) -> tuple[Loop, ...]:
+    """Return the parallel loops from ``loop`` inwards whose iterations are shared as one space.
+
+    Each contains just the next, and the bounds of none depend on another or on memory.
+    """
+    nest = [loop]
+    while isinstance(inner := nest[-1].body, Loop) and inner.kind is LoopKind.PARALLEL:
+        used = [node for bound in (inner.lower, inner.upper) for node in postorder(bound)]
+        if any(isinstance(node, Load) or node in {each.var for each in nest} for node in used):
+            break
+        nest.append(inner)
+    return tuple(nest)
 
 
 def buffers_in(body: Stmt) -> list[Buffer]:

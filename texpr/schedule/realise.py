@@ -15,7 +15,7 @@ from typing import cast
 from texpr.errors import ScheduleError
 from texpr.ir.expr import Binary, Expr, Load, Var, free_vars, int_value
 from texpr.ir.itervar import IterVar
-from texpr.ir.program import ZERO, Alloc, Block, If, Loop, LoopKind, Program, Stmt, buffers_in, seq
+from texpr.ir.program import ZERO, Alloc, Block, If, Loop, Program, Stmt, buffers_in, seq
 from texpr.ir.simplify import prove, simplify
 from texpr.ir.visitor import Rewriter, Visit, substitute
 from texpr.schedule.monotone import direction
@@ -117,7 +117,7 @@ class _Nest:
             return []
         body = self.guarded(self.housed(seq(*parts), scope, inner), scope, inner)
         inits = [self.init_nest(stage, node, scope) for stage in self.reduced_first_by(node)]
-        return [*inits, Loop(node.var, lower, upper, body, node.kind)]
+        return [*inits, Loop(node.var, lower, upper, body, node.kind, chunks=node.chunks)]
 
     def housed(self, body: Stmt, outside: _Scope | None, inside: _Scope) -> Stmt:
         """Put the scratch around ``body`` whose home is between two scopes.
@@ -267,7 +267,7 @@ class _Nest:
         """Return the initialisation of ``name``: its data loops from ``node`` inwards."""
         path = self.state.path(name)
         inward = path[path.index(node) :]
-        kind_of = {loop.axis: loop.kind for loop in inward}
+        loop_of = {loop.axis: loop for loop in inward}
         axes = data_axes(self.state, [loop.axis for loop in inward])
         init = self.stages[name].init
         assert init is not None
@@ -280,7 +280,10 @@ class _Nest:
             lower, upper = self.bounds(axis, scope)
             inner = scope.inside(axis, var, lower, upper)
             body = self.guarded(nest(rest, inner), scope, inner)
-            return Loop(var, lower, upper, body, kind_of.get(axis, LoopKind.SERIAL))
+            loop = loop_of.get(axis)
+            if loop is None:
+                return Loop(var, lower, upper, body)
+            return Loop(var, lower, upper, body, loop.kind, chunks=loop.chunks)
 
         return nest(axes, scope)
 

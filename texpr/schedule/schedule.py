@@ -150,6 +150,10 @@ class Schedule:
         """Unroll a loop; as :meth:`texpr.schedule.stage.Stage.unroll`."""
         self.around("unroll", loop).unroll(loop)
 
+    def pragma(self, loop: IterVar | str, pragma_type: str, pragma_value: object = None) -> None:
+        """Say how a loop runs; as :meth:`texpr.schedule.stage.Stage.pragma`."""
+        self.around("pragma", loop).pragma(loop, pragma_type, pragma_value)
+
     def split(
         self, loop: IterVar | str, factor: int | None = None, nparts: int | None = None
     ) -> tuple[IterVar, IterVar]:

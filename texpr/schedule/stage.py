@@ -210,7 +210,17 @@ class Stage:
         self._apply("vectorize", (var,), {"lanes": lanes})
 
     def parallel(self, var: IterVar | str) -> None:
-        """Let the iterations of a loop run at once, in no order.
+        """Let the iterations of a loop run at once, in no order, on several threads.
+
+        ::
+
+            for i in range(n):             for i in parallel(n):
+                B[i] = A[i]          →         B[i] = A[i]
+
+        Parallel loops directly inside one another, none of whose bounds depend on another, share
+        their iterations as one space; one further in runs serially within its thread. A loop with
+        little to do runs on the calling thread alone; :meth:`pragma` says how iterations are
+        shared, ``texpr.set_num_threads`` among how many.
 
         Raises
         ------
@@ -220,6 +230,51 @@ class Stage:
         Same as Halide's and TVM's ``parallel``, which do not check it.
         """
         self._apply("parallel", (var,))
+
+    def pragma(self, var: IterVar | str, pragma_type: str, pragma_value: object = None) -> None:
+        """Say how a loop runs.
+
+        ::
+
+            for i in parallel(n):          for i in parallel(n, schedule="dynamic, 4"):
+                B[i] = A[i]          →         B[i] = A[i]
+
+        ``parallel_schedule`` says how threads share a parallel loop: ``"static"``, each one run
+        of iterations, equal up to one; ``"static, 4"``, runs of four dealt out in turn;
+        ``"dynamic, 4"``, the next four to whoever is done. Of loops that share their iterations
+        the outermost with a schedule of its own decides. ``parallel_stride_pattern`` is
+        ``"static, 1"``; ``parallel_barrier_when_finish`` holds of every parallel loop;
+        ``unroll`` and ``vectorize`` are the primitives of these names.
+
+        Parameters
+        ----------
+        var : IterVar or str
+            The loop.
+        pragma_type : str
+            One of the words above.
+        pragma_value : str, optional
+            The schedule, with ``parallel_schedule`` only.
+
+        Raises
+        ------
+        ScheduleError
+            A loop that is not parallel, an unknown word, or a value that says nothing.
+
+        Same as TVM's ``pragma``; ``parallel_schedule`` is OpenMP's clause ``schedule``.
+
+        >>> from texpr import te
+        >>> A = te.placeholder((100,), name="A")
+        >>> B = te.compute((100,), lambda i: A[i], name="B")
+        >>> s = te.create_schedule(B.op)
+        >>> s[B].parallel("i")
+        >>> s[B].pragma("i", "parallel_schedule", "dynamic, 4")
+        >>> print(s)
+        def B(A: float32[100], B: out float32[100]):
+            for i in parallel(100, schedule="dynamic, 4"):
+                B[i] = A[i]
+        """
+        values = {"pragma_type": pragma_type, "pragma_value": pragma_value}
+        self._apply("pragma", (var,), values)
 
     def assume(self, array: str) -> None:
         """Take the responsibility for an array; as :meth:`Schedule.assume`."""

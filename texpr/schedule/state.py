@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from texpr.errors import InternalError, ScheduleError, did_you_mean
 from texpr.ir.buffer import Buffer
+from texpr.ir.chunks import STATIC, Chunks
 from texpr.ir.dtypes import INT64
 from texpr.ir.expr import Binary, Const, Expr, Var, int_value
 from texpr.ir.itervar import IterVar
@@ -91,6 +92,7 @@ class LoopNode:
     var: Var
     children: tuple[Tree, ...]
     kind: LoopKind = LoopKind.SERIAL
+    chunks: Chunks = STATIC
 
 
 Tree: TypeAlias = LoopNode | StageNode

@@ -17,6 +17,8 @@ from pathlib import Path
 
 SYSFS_CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 CPUINFO = Path("/proc/cpuinfo")
+CGROUP = Path("/sys/fs/cgroup")
+OWN_CGROUP = Path("/proc/self/cgroup")
 
 _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
@@ -38,10 +40,39 @@ DEFAULT_CACHES = Caches()
 
 
 def num_cores() -> int:
-    """Return the number of cores that this process may run on (its affinity mask, at least 1)."""
+    """Return the number of cores that this process may use, at least 1.
+
+    That is what its affinity mask and the quota of its control group allow.
+    """
     if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return max(1, os.cpu_count() or 1)
+        allowed = len(os.sched_getaffinity(0))
+    else:
+        allowed = os.cpu_count() or 1
+    quota = _cgroup_cores(CGROUP, OWN_CGROUP)
+    return max(1, allowed if quota is None else min(allowed, quota))
+
+
+def _cgroup_cores(root: Path, own: Path) -> int | None:
+    """Return the least quota of a process's control groups in cores, None where there is none.
+
+    A quota of two and a half cores counts as three: two threads would leave a half unused.
+    """
+    try:
+        lines = own.read_text(encoding="ascii").splitlines()
+    except (OSError, ValueError):  # no Linux, or no control groups
+        return None
+    # The line of version 2 is "0::/path"; a container sees its own group as the root.
+    group = next((line[3:].strip("/") for line in lines if line.startswith("0::")), "")
+    parts = group.split("/") if group else []
+    quotas = []
+    for depth in range(len(parts) + 1):
+        file = root.joinpath(*parts[:depth]) / "cpu.max"
+        try:
+            quota, period = file.read_text(encoding="ascii").split()
+            quotas.append(-(-int(quota) // int(period)))
+        except (OSError, ValueError):  # no such file, or "max"
+            continue
+    return min(quotas, default=None)
 
 
 @cache

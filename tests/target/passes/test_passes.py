@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from texpr import te
+from texpr import lower, te
 from texpr.errors import LoweringError
 from texpr.ir.interpreter import interpret
-from texpr.ir.program import Loop, LoopKind, Program, stmts
+from texpr.ir.program import If, Loop, LoopKind, Program, parallel_nest, stmts
 from texpr.target.passes import (
     PASSES,
     separate_tiles,
@@ -97,6 +97,24 @@ def test_tiles_of_two_loops_are_separated_apart(golden: Golden) -> None:
     a, b = np.random.default_rng(0).random((19, 21), "float32"), np.zeros((19, 21), "float32")
     interpret(program, a, b)
     np.testing.assert_array_equal(b, a * 2)
+
+
+def test_tiles_of_parallel_loops_stay_one_nest() -> None:
+    n, m = te.size_var("n"), te.size_var("m")
+    A = te.placeholder((n, m), name="A")
+    B = te.compute(A.shape, lambda i, j: A[i, j] + 1, name="B")
+    s = te.create_schedule(B.op)
+    i_o, j_o, i_i, j_i = s[B].tile(*B.op.axis, 4, 8)
+    s[B].unroll(i_i)
+    s[B].vectorize(j_i)
+    s[B].parallel(i_o)
+    s[B].parallel(j_o)
+    (loop,) = (
+        stmt for stmt in stmts(lower(s).body) if isinstance(stmt, Loop) and stmt.var.name == "i_o"
+    )
+    nest = parallel_nest(loop)
+    assert [each.var.name for each in nest] == ["i_o", "j_o"]
+    assert isinstance(nest[-1].body, If)
 
 
 def test_a_guard_becomes_the_end_of_its_loop(golden: Golden) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NoReturn
 
 from llvmlite import ir
 
+from texpr import config
 from texpr.errors import TargetError
-from texpr.ir.program import Program
+from texpr.ir.program import Loop, LoopKind, Program, stmts
+from texpr.target import host, threads
 from texpr.target.llvm.engine import NativeCode, assembly, compile_module
 from texpr.target.llvm.entry import emit_entry
 from texpr.target.llvm.function import KernelFunction, emit_kernel, emit_scalar
+from texpr.target.llvm.parallel import Threads
 from texpr.target.signature import ENTRY, TRUSTED_ENTRY, Signature
 from texpr.target.strided import strided_program
 from texpr.target.target import Target
@@ -58,20 +61,34 @@ def compile_program(program: Program, target: Target) -> Compiled:
     Code for this machine has an entry for Python, and a flavour for arrays of any strides that is
     compiled when a call first needs it.
     """
-    kernel = emit_kernel(program, target.triple)
+    forks = any(isinstance(s, Loop) and s.kind is LoopKind.PARALLEL for s in stmts(program.body))
+    symbols = threads.symbols() if forks and target.is_host else None
+    crew: Threads | None = None
+    if symbols is not None or not target.is_host:
+        usual = target.is_host and target.num_cores == host.num_cores()
+        crew = Threads(config.thread_work(), None if usual else target.num_cores)
+    kernel = emit_kernel(program, target.triple, crew)
     if not target.is_host:
         return Compiled(ForeignCode(kernel.module, target), kernel.sites, None)
 
     def strided() -> NativeCode:
         flavour = strided_program(program)
-        return _native(flavour, emit_kernel(flavour, target.triple), target, strided=True)
+        function = emit_kernel(flavour, target.triple, crew)
+        return _native(flavour, function, target, symbols, strided=True)
 
-    return Compiled(_native(program, kernel, target), kernel.sites, strided)
+    return Compiled(_native(program, kernel, target, symbols), kernel.sites, strided)
 
 
 def _native(
-    program: Program, kernel: KernelFunction, target: Target, *, strided: bool = False
+    program: Program,
+    kernel: KernelFunction,
+    target: Target,
+    symbols: Mapping[str, int] | None,
+    *,
+    strided: bool = False,
 ) -> NativeCode:
     entry = emit_entry(kernel.function, Signature.of(program), emit_scalar, strided=strided)
     exports = (ENTRY, TRUSTED_ENTRY) if strided else (ENTRY,)
-    return compile_module(kernel.module, target, exports, entry=entry, name=program.name)
+    return compile_module(
+        kernel.module, target, exports, entry=entry, symbols=symbols, name=program.name
+    )

@@ -2,13 +2,15 @@
 
 The function takes a pointer for every array, the scalars, the sizes that follow from the arrays,
 the strides of strided arrays, and room for the details of a failure; it returns 0, or a status.
+Parallel loops become functions of their own (:mod:`texpr.target.llvm.parallel`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from llvmlite import ir
 
@@ -28,11 +30,13 @@ from texpr.ir.program import (
     Program,
     Seq,
     Store,
+    parallel_nest,
 )
 from texpr.ir.simplify import simplify
 from texpr.ir.update import update_of
 from texpr.ir.visitor import Visit, Visitor
 from texpr.target.llvm.expressions import ExprEmitter, Lanes
+from texpr.target.llvm.parallel import Region, Threads, used_in, write_details
 from texpr.target.llvm.types import (
     I1,
     I64,
@@ -44,6 +48,7 @@ from texpr.target.llvm.types import (
     memory_type,
 )
 from texpr.target.signature import DONE, OUT_OF_BOUNDS, OUT_OF_MEMORY
+from texpr.target.work import work
 
 STACK_BYTES = 16 << 10
 """The largest scratch array kept on the stack; threads get stacks as small as 512 KiB."""
@@ -58,8 +63,11 @@ class KernelFunction:
     sites: tuple[str, ...]
 
 
-def emit_kernel(program: Program, triple: str) -> KernelFunction:
-    """Return the LLVM function of a lowered ``program``."""
+def emit_kernel(program: Program, triple: str, threads: Threads | None = None) -> KernelFunction:
+    """Return the LLVM function of a lowered ``program``.
+
+    Without ``threads``, the iterations of parallel loops run one after the other.
+    """
     module = ir.Module(name=program.name)
     module.triple = triple
     types = [PTR if isinstance(arg, Buffer) else memory_type(arg.dtype) for arg in program.args]
@@ -72,7 +80,20 @@ def emit_kernel(program: Program, triple: str) -> KernelFunction:
             # The call makes sure that no output overlaps another array.
             value.add_attribute("noalias")
     builder = ir.IRBuilder(function.append_basic_block("entry"))
-    emitter = _Function(builder, program, function)
+    env: dict[Var, ir.Value] = {}
+    pointers: dict[Buffer, ir.Value] = {}
+    values = list(function.args)
+    error = values.pop()
+    for thing, value in zip((*program.args, *sizes, *strides), values, strict=True):
+        if isinstance(thing, Buffer):
+            pointers[thing] = value
+        elif thing.dtype.is_bool:
+            env[thing] = builder.trunc(value, I1)
+        elif thing.dtype.is_integer and thing.dtype.bits < value.type.width:
+            env[thing] = builder.trunc(value, ir.IntType(thing.dtype.bits))  # a size
+        else:
+            env[thing] = value
+    emitter = _Function(builder, program, env, pointers, _Return(error), [], threads)
     emitter.visit(program.body)
     builder.ret(ir.Constant(I64, DONE))
     return KernelFunction(module, function, tuple(emitter.sites))
@@ -87,6 +108,29 @@ def stride_vars(program: Program) -> tuple[Var, ...]:
 def emit_scalar(builder: ir.IRBuilder, expr: Expr, env: dict[Var, ir.Value]) -> ir.Value:
     """Emit an expression of scalars, such as an extent or a requirement."""
     return ExprEmitter(builder, env, {}, ()).emit(expr)
+
+
+class _Exit(Protocol):
+    """How code leaves its function before the end."""
+
+    def record(self, build: ir.IRBuilder, status: int, details: Sequence[ir.Value]) -> None:
+        """Emit what makes a failure known."""
+
+    def leave(self, build: ir.IRBuilder, status: int | ir.Value) -> None:
+        """Emit the end of the block at hand."""
+
+
+@dataclass(frozen=True)
+class _Return:
+    """Out of the kernel: it returns the status, and the details are in ``error``."""
+
+    error: ir.Value
+
+    def record(self, build: ir.IRBuilder, status: int, details: Sequence[ir.Value]) -> None:
+        write_details(build, self.error, details)
+
+    def leave(self, build: ir.IRBuilder, status: int | ir.Value) -> None:
+        build.ret(ir.Constant(I64, status) if isinstance(status, int) else status)
 
 
 class _Checked(ExprEmitter):
@@ -120,27 +164,30 @@ class _Checked(ExprEmitter):
 class _Function(Visitor[None], over=STMT_NODES):
     memoise = False
 
-    def __init__(self, builder: ir.IRBuilder, program: Program, function: ir.Function) -> None:
+    """Emits the statements of a kernel, or of the part that each thread of a parallel loop runs.
+
+    ``threads`` is None where a parallel loop runs serially, as inside another one.
+    """
+
+    def __init__(
+        self,
+        builder: ir.IRBuilder,
+        program: Program,
+        env: MutableMapping[Var, ir.Value],
+        pointers: MutableMapping[Buffer, ir.Value],
+        exit_: _Exit,
+        sites: list[str],
+        threads: Threads | None,
+    ) -> None:
         self.builder = builder
         self.program = program
-        self.function = function
-        self.sites: list[str] = []
+        self.env = env
+        self.pointers = pointers
+        self.exit = exit_
+        self.sites = sites
+        self.threads = threads
         self.heap: list[ir.Value] = []
         self.block: Block | None = None
-        self.env: dict[Var, ir.Value] = {}
-        self.pointers: dict[Buffer, ir.Value] = {}
-        values = list(function.args)
-        self.error = values.pop()
-        names = (*program.args, *program.sizes, *stride_vars(program))
-        for thing, value in zip(names, values, strict=True):
-            if isinstance(thing, Buffer):
-                self.pointers[thing] = value
-            elif thing.dtype.is_bool:
-                self.env[thing] = builder.trunc(value, I1)
-            elif thing.dtype.is_integer and thing.dtype.bits < value.type.width:
-                self.env[thing] = builder.trunc(value, ir.IntType(thing.dtype.bits))  # a size
-            else:
-                self.env[thing] = value
         policy = program.float_policy
         flags = ("fast",) if policy.order == "fast" else ("contract",) if policy.contract else ()
         self.exprs = _Checked(self, flags)
@@ -157,15 +204,19 @@ class _Function(Visitor[None], over=STMT_NODES):
         return self.sites.index(text)
 
     def leave(self, status: int, details: list[ir.Value]) -> None:
-        """Return ``status`` from the kernel; the block ends here."""
-        for position, value in enumerate(details):
-            address = self.builder.gep(
-                self.error, [ir.Constant(I64, position)], inbounds=True, source_etype=I64
-            )
-            self.builder.store(value, address)
+        """Make the kernel return ``status``; the block ends here.
+
+        In a parallel loop the first failure counts, and the kernel returns when all threads have
+        stopped.
+        """
+        self.exit.record(self.builder, status, details)
+        self.abandon(status)
+
+    def abandon(self, status: int | ir.Value) -> None:
+        """Free what is allocated and leave, the failure being recorded; the block ends here."""
         for pointer in reversed(self.heap):
             self.free(pointer)
-        self.builder.ret(ir.Constant(I64, status))
+        self.exit.leave(self.builder, status)
 
     # ------------------------------------------------------------ statements
 
@@ -209,7 +260,34 @@ class _Function(Visitor[None], over=STMT_NODES):
                 yield node.body
                 self.exprs.lanes = None
                 return
-        yield from self.serial(node)
+        if node.kind is LoopKind.PARALLEL and self.threads and self.exprs.lanes is None:
+            self.parallel(node, self.threads)
+        else:
+            yield from self.serial(node)
+
+    def parallel(self, node: Loop, threads: Threads) -> None:
+        """Emit a loop whose iterations, with those of parallel loops just inside, threads share."""
+        nest = parallel_nest(node)
+        variables, buffers = used_in(nest)
+        region = Region(
+            self.builder,
+            nest,
+            [(self.value(loop.lower), self.value(loop.upper)) for loop in nest],
+            {var: self.env[var] for var in variables if var in self.env},
+            {buffer: self.pointers[buffer] for buffer in buffers},
+        )
+        inner = _Function(
+            region.builder, self.program, region.env, region.pointers, region, self.sites, None
+        )
+        with region.iterations() as values:
+            region.env.update(zip((loop.var for loop in nest), values, strict=True))
+            inner.visit(nest[-1].body)
+        assert isinstance(self.exit, _Return)  # there are no threads but in the kernel itself
+        status = region.run(threads, self.value(work(node)), self.exit.error)
+        if status is not None:
+            failed = self.builder.icmp_signed("!=", status, ir.Constant(I64, DONE))
+            with self.builder.if_then(failed, likely=False):
+                self.abandon(status)
 
     def serial(self, node: Loop) -> Visit[None]:
         """Emit a loop whose iterations run one after the other."""

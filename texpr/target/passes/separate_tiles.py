@@ -12,7 +12,7 @@
 
 Only guards of unrolled and vectorized loops are worth the second copy; those of serial loops
 become bounds (:mod:`texpr.target.passes.tighten_loops`). A parallel loop stays one loop and
-tests once a tile.
+tests once a tile, as does a nest of them, so that its loops stay one inside the other.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any
 from texpr.ir.expr import Binary, Const, Expr, Var, free_vars, int_value
 from texpr.ir.functions import all_of
 from texpr.ir.linear import coefficient
-from texpr.ir.program import If, Loop, LoopKind, Program, Seq, Stmt, seq
+from texpr.ir.program import If, Loop, LoopKind, Program, Seq, Stmt, parallel_nest, seq
 from texpr.ir.simplify import simplify
 from texpr.ir.visitor import Rewriter, Visit, substitute
 from texpr.target.passes.tighten_loops import first_failure
@@ -46,7 +46,9 @@ class _Guard:
 
 class _Separate(Rewriter):
     def visit_Loop(self, node: Loop) -> Visit[Any]:
-        if node.kind not in (LoopKind.SERIAL, LoopKind.PARALLEL):
+        if node.kind is LoopKind.PARALLEL:
+            return (yield from self.parallel(parallel_nest(node)))
+        if node.kind is not LoopKind.SERIAL:
             return node
         guards = tile_guards(node.body)
         ends = [(guard, first_failure(guard.hardest, node.var)) for guard in guards]
@@ -55,9 +57,6 @@ class _Separate(Rewriter):
             return (yield from self.generic(node))
         full = yield _Assume({id(guard.condition) for guard, _ in known}).rewrite_stmt(node.body)
         partial = yield node.body
-        if node.kind is LoopKind.PARALLEL:
-            test = simplify(all_of(guard.hardest for guard, _ in known))
-            return replace(node, body=If(test, full, partial))
         end: Expr = node.upper
         for _, guard_end in known:
             end = Binary("min", end, guard_end)
@@ -67,6 +66,25 @@ class _Separate(Rewriter):
         return seq(
             replace(node, upper=end, body=full), Loop(again, end, node.upper, rest, step=node.step)
         )
+
+    def parallel(self, nest: Sequence[Loop]) -> Visit[Stmt]:
+        """Test inside the innermost loop of ``nest``."""
+        body = nest[-1].body
+        known = [
+            guard
+            for guard in tile_guards(body)
+            if any(first_failure(guard.hardest, loop.var) is not None for loop in nest)
+        ]
+        inner: Stmt = yield body
+        if known:
+            dropped = {id(guard.condition) for guard in known}
+            full = yield _Assume(dropped).rewrite_stmt(body)
+            inner = If(simplify(all_of(guard.hardest for guard in known)), full, inner)
+        elif inner is body:
+            return nest[0]
+        for loop in reversed(nest):
+            inner = replace(loop, body=inner)
+        return inner
 
 
 def tile_guards(body: Stmt) -> list[_Guard]:
