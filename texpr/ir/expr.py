@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, Union
 import numpy as np
 
 from texpr.errors import DTypeError
-from texpr.ir.dtypes import BOOL, INT64, DType, as_dtype, dtype_of_python, promote
+from texpr.ir.dtypes import BOOL, INT64, DType, as_dtype, dtype_of_python, is_numeric, promote
 from texpr.ir.operators import BINARY, CALL, UNARY
 
 if TYPE_CHECKING:
@@ -295,7 +295,8 @@ class Const(Expr):
                 return ("-inf" if value < 0 else str(value)), (
                     UNARY["neg"].precedence if value < 0 else ATOM
                 )
-            return str(self.dtype.numpy.type(value)), (
+            shortest = str(self.dtype.numpy.type(value))  # of a whole bfloat16 without a point
+            return str(float(shortest)), (
                 ATOM if math.copysign(1, value) > 0 else UNARY["neg"].precedence
             )
         return str(self.value), (ATOM if self.value >= 0 else UNARY["neg"].precedence)
@@ -597,7 +598,7 @@ def as_expr(value: object, like: DType | None = None) -> Expr:
     if convert is not None:
         return convert()
     # First the NumPy scalars, which are strong: np.float64 is a Python float as well.
-    if isinstance(value, np.generic) and value.dtype.kind in "biuf":
+    if isinstance(value, np.generic) and is_numeric(value.dtype):
         return Const(value.item(), as_dtype(value.dtype))
     if isinstance(value, (bool, int, float)):
         return Const(value, dtype_of_python(value, like))
@@ -633,8 +634,14 @@ def _text(value: object) -> str:
     return str(value) if isinstance(value, (Expr, int, float, bool)) else repr(value)
 
 
-def operands_of(values: Sequence[object]) -> list[Expr]:
-    """Convert ``values`` to expressions of one type, Python scalars weakly."""
+def operands_of(
+    values: Sequence[object], operand_dtype: Callable[[DType], DType] | None = None
+) -> list[Expr]:
+    """Convert ``values`` to expressions of one type, Python scalars weakly.
+
+    ``operand_dtype`` returns the type that is wanted where the values meet in a given one, for
+    example float32 where they are float16 and computed with.
+    """
     typed = [
         None
         if isinstance(value, (bool, int, float)) and not isinstance(value, np.generic)
@@ -645,12 +652,16 @@ def operands_of(values: Sequence[object]) -> list[Expr]:
     for operand in typed:
         if operand is not None:
             like = operand.dtype if like is None else promote(like, operand.dtype)
+    if like is not None and operand_dtype is not None:
+        like = operand_dtype(like)
     operands = []
     for value, operand in zip(values, typed, strict=True):
         operands.append(as_expr(value, like) if operand is None else operand)
     common = operands[0].dtype
     for operand in operands[1:]:
         common = promote(common, operand.dtype)
+    if operand_dtype is not None:
+        common = operand_dtype(common)
     return [cast(operand, common) for operand in operands]
 
 
@@ -671,8 +682,8 @@ def binary(op: str, a: object, b: object) -> Expr:
     DTypeError
         The operator does not take operands of that type.
     """
-    x, y = operands_of((a, b))
     operator = BINARY[op]
+    x, y = operands_of((a, b), operator.operand_dtype)
     if not operator.takes(x.dtype):
         raise _wrong_kind(op, operator.symbol, x.dtype, f"{_text(a)} {operator.symbol} {_text(b)}")
     return Binary(op, x, y)
@@ -742,6 +753,7 @@ def power(name: str, base: object, exponent: object) -> Expr:
         x = as_expr(base)
         if x.dtype.is_bool:
             raise _wrong_kind("pow", "**", x.dtype, f"{x} ** {exponent}")
+        x = cast(x, BINARY["pow"].operand_dtype(x.dtype))
         result: Expr | None = None
         square = x
         while exponent:  # square and multiply: at most 2 log2(exponent) products
