@@ -147,7 +147,9 @@ class _Check:
 
     def as_array(self, parameter: Parameter, value: Any) -> Array:
         if isinstance(value, np.ndarray):
-            return value
+            own = parameter.dtype.numpy
+            # Of bfloat16, machine code knows only the one object that NumPy has for it.
+            return value.view(own) if value.dtype == own and value.dtype is not own else value
         name, dtype = parameter.name, parameter.dtype
         try:
             return np.asarray(memoryview(value))

@@ -28,6 +28,7 @@ from texpr.ir.expr import (
 )
 from texpr.ir.functions import all_of, any_of, select
 from texpr.ir.itervar import IterVar
+from texpr.ir.operators import BINARY
 from texpr.te.reduction import Reduce, Reducer
 
 
@@ -195,6 +196,7 @@ def _numeric(
     value = _single(name, exprs)
     if value.dtype.is_bool:
         raise DTypeError(f"{name}: {value} is bool; cast it to a number, .astype('int32')")
+    value = cast(value, BINARY[op].operand_dtype(value.dtype))
     return _reduce(reducer, value, axis, where, init)
 
 

@@ -58,13 +58,13 @@ def compile_program(program: Program, target: Target) -> Compiled:
     Code for this machine has an entry for Python, and a flavour for arrays of any strides that is
     compiled when a call first needs it.
     """
-    kernel = emit_kernel(program, target.triple)
+    kernel = emit_kernel(program, target)
     if not target.is_host:
         return Compiled(ForeignCode(kernel.module, target), kernel.sites, None)
 
     def strided() -> NativeCode:
         flavour = strided_program(program)
-        return _native(flavour, emit_kernel(flavour, target.triple), target, strided=True)
+        return _native(flavour, emit_kernel(flavour, target), target, strided=True)
 
     return Compiled(_native(program, kernel, target), kernel.sites, strided)
 

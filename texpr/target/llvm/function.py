@@ -44,6 +44,7 @@ from texpr.target.llvm.types import (
     memory_type,
 )
 from texpr.target.signature import DONE, OUT_OF_BOUNDS, OUT_OF_MEMORY
+from texpr.target.target import Target
 
 STACK_BYTES = 16 << 10
 """The largest scratch array kept on the stack; threads get stacks as small as 512 KiB."""
@@ -58,10 +59,10 @@ class KernelFunction:
     sites: tuple[str, ...]
 
 
-def emit_kernel(program: Program, triple: str) -> KernelFunction:
+def emit_kernel(program: Program, target: Target) -> KernelFunction:
     """Return the LLVM function of a lowered ``program``."""
     module = ir.Module(name=program.name)
-    module.triple = triple
+    module.triple = target.triple
     types = [PTR if isinstance(arg, Buffer) else memory_type(arg.dtype) for arg in program.args]
     sizes, strides = program.sizes, stride_vars(program)
     types += [I64] * (len(sizes) + len(strides)) + [PTR]
@@ -72,7 +73,7 @@ def emit_kernel(program: Program, triple: str) -> KernelFunction:
             # The call makes sure that no output overlaps another array.
             value.add_attribute("noalias")
     builder = ir.IRBuilder(function.append_basic_block("entry"))
-    emitter = _Function(builder, program, function)
+    emitter = _Function(builder, program, function, has_half=target.has_half)
     emitter.visit(program.body)
     builder.ret(ir.Constant(I64, DONE))
     return KernelFunction(module, function, tuple(emitter.sites))
@@ -86,14 +87,14 @@ def stride_vars(program: Program) -> tuple[Var, ...]:
 
 def emit_scalar(builder: ir.IRBuilder, expr: Expr, env: dict[Var, ir.Value]) -> ir.Value:
     """Emit an expression of scalars, such as an extent or a requirement."""
-    return ExprEmitter(builder, env, {}, ()).emit(expr)
+    return ExprEmitter(builder, env, {}, (), has_half=False).emit(expr)
 
 
 class _Checked(ExprEmitter):
     """An expression emitter that can leave the kernel."""
 
-    def __init__(self, owner: _Function, flags: tuple[str, ...]) -> None:
-        super().__init__(owner.builder, owner.env, owner.pointers, flags)
+    def __init__(self, owner: _Function, flags: tuple[str, ...], *, has_half: bool) -> None:
+        super().__init__(owner.builder, owner.env, owner.pointers, flags, has_half=has_half)
         self.owner = owner
 
     def check(self, access: Load, dimension: int, index: ir.Value, extent: ir.Value) -> None:
@@ -120,7 +121,9 @@ class _Checked(ExprEmitter):
 class _Function(Visitor[None], over=STMT_NODES):
     memoise = False
 
-    def __init__(self, builder: ir.IRBuilder, program: Program, function: ir.Function) -> None:
+    def __init__(
+        self, builder: ir.IRBuilder, program: Program, function: ir.Function, *, has_half: bool
+    ) -> None:
         self.builder = builder
         self.program = program
         self.function = function
@@ -143,7 +146,7 @@ class _Function(Visitor[None], over=STMT_NODES):
                 self.env[thing] = value
         policy = program.float_policy
         flags = ("fast",) if policy.order == "fast" else ("contract",) if policy.contract else ()
-        self.exprs = _Checked(self, flags)
+        self.exprs = _Checked(self, flags, has_half=has_half)
 
     # ------------------------------------------------------------ leaving
 
