@@ -164,7 +164,7 @@ def cast_from(source: DType, to: DType) -> Function:
             return 0
         if math.isinf(x):
             return high if x > 0 else low
-        return min(max(int(x), low), high)
+        return min(max(int(float(x)), low), high)  # int() of a bfloat16 takes 2**63 for -2**63
 
     return saturated
 
