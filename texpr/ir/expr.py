@@ -725,6 +725,23 @@ def cast(value: object, dtype: object) -> Expr:
     return Cast(x, to)
 
 
+def widened(value: object, dtype: DType, what: str) -> Expr:
+    """Convert ``value`` to ``dtype`` where that is the wider type of the two.
+
+    Raises
+    ------
+    DTypeError
+        It is not.
+    """
+    x = as_expr(value, dtype)
+    if promote(x.dtype, dtype) is not dtype:
+        raise DTypeError(
+            f"{what}: {_text(x)} is {x.dtype} and dtype={dtype.name!r} does not hold its values; "
+            f"pass {promote(x.dtype, dtype).name!r}, or cast it first, x.astype({dtype.name!r})"
+        )
+    return cast(x, dtype)
+
+
 def condition(value: object, what: str) -> Expr:
     """Return ``value`` as a bool expression.
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from texpr.errors import DTypeError, ShapeError, TexprError, shown
-from texpr.ir.dtypes import DType
+from texpr.ir.dtypes import DType, as_dtype
 from texpr.ir.expr import (
     Binary,
     Const,
@@ -24,7 +24,9 @@ from texpr.ir.expr import (
     binary,
     cast,
     condition,
+    postorder,
     spread,
+    widened,
 )
 from texpr.ir.functions import all_of, any_of, select
 from texpr.ir.itervar import IterVar
@@ -179,12 +181,18 @@ _ALL = _operator_reducer("all", "and", lambda dtype: True)
 
 
 def _numeric(
-    op: str, reducer: Reducer, exprs: tuple[Any, ...], axis: Any, where: Any, init: Any
+    op: str,
+    reducer: Reducer,
+    exprs: tuple[Any, ...],
+    axis: Any,
+    where: Any,
+    init: Any,
+    dtype: object = None,
 ) -> Any:
     name = reducer.name
     _refuse_positional_axis(name, exprs)
     if axis is None:
-        _refuse_options(name, where, init)
+        _refuse_options(name, where, init, dtype)
         if not exprs:
             raise TexprError(f"{name}: nothing given; pass expressions, or one and axis=")
         if len(exprs) == 1 and isinstance(exprs[0], ExprOperators) and exprs[0].is_whole_tensor:
@@ -196,8 +204,27 @@ def _numeric(
     value = _single(name, exprs)
     if value.dtype.is_bool:
         raise DTypeError(f"{name}: {value} is bool; cast it to a number, .astype('int32')")
+    if dtype is not None:
+        to = as_dtype(dtype)
+        _refuse_wrapped(name, value, to)
+        value = widened(value, to, name)
     value = cast(value, BINARY[op].operand_dtype(value.dtype))
     return _reduce(reducer, value, axis, where, init)
+
+
+def _refuse_wrapped(name: str, value: Expr, to: DType) -> None:
+    """Refuse terms that are computed in a narrower integer: they wrap before they are summed."""
+    own = value.dtype
+    computed = [
+        node
+        for node in postorder(value)
+        if isinstance(node, Binary) and node.dtype is own and BINARY[node.op].is_arithmetic
+    ]
+    if own.is_integer and own.bits < to.bits and computed:
+        raise DTypeError(
+            f"{name}: the terms {value} are computed in {own}, and wrap before they are {to}; "
+            f"compute them in {to}, such as te.multiply(a, b, dtype={to.name!r})"
+        )
 
 
 def _logical(reducer: Reducer, exprs: tuple[Any, ...], axis: Any, where: Any, init: Any) -> Any:
@@ -219,9 +246,10 @@ def _refuse_positional_axis(name: str, exprs: tuple[Any, ...]) -> None:
             )
 
 
-def _refuse_options(name: str, where: Any, init: Any) -> None:
-    if where is not None or init is not None:
-        raise TexprError(f"{name}: where= and init= belong to a reduction; give axis= as well")
+def _refuse_options(name: str, where: Any, init: Any, dtype: object = None) -> None:
+    if where is not None or init is not None or dtype is not None:
+        options = "where= and init=" if dtype is None else "where=, init= and dtype="
+        raise TexprError(f"{name}: {options} belong to a reduction; give axis= as well")
 
 
 def _single(name: str, exprs: tuple[Any, ...]) -> Expr:
@@ -230,8 +258,12 @@ def _single(name: str, exprs: tuple[Any, ...]) -> Expr:
     return as_expr(exprs[0])
 
 
-def sum(*exprs: Any, axis: Any = None, where: Any = None, init: Any = None) -> Any:
-    """Sum over ``axis`` in the type of the expression; without ``axis=``, of the arguments.
+def sum(
+    *exprs: Any, axis: Any = None, where: Any = None, init: Any = None, dtype: object = None
+) -> Any:
+    """Sum over ``axis``; without ``axis=``, of the arguments.
+
+    It is a sum in the type of the expression, but in float32 of a float16 or bfloat16.
 
     Parameters
     ----------
@@ -243,13 +275,24 @@ def sum(*exprs: Any, axis: Any = None, where: Any = None, init: Any = None) -> A
         Elements for which it is false are left out and not evaluated.
     init : scalar or Expr, optional
         Start here and not at 0.
+    dtype : str or DType, optional
+        A wider type to which the terms are converted: the sum is in it. Terms that are
+        themselves computed in a narrower integer type are refused, since they would wrap
+        before; :func:`~texpr.te.multiply` has a ``dtype`` for them.
+
+    >>> from texpr import te
+    >>> A, k = te.placeholder((4, 8), "int8", name="A"), te.reduce_axis((0, 8), name="k")
+    >>> te.compute((4,), lambda i: te.sum(A[i, k], axis=k, dtype="int32"), name="S")
+    <tensor S: int32[4]>
     """
-    return _numeric("add", _SUM, exprs, axis, where, init)
+    return _numeric("add", _SUM, exprs, axis, where, init, dtype)
 
 
-def prod(*exprs: Any, axis: Any = None, where: Any = None, init: Any = None) -> Any:
+def prod(
+    *exprs: Any, axis: Any = None, where: Any = None, init: Any = None, dtype: object = None
+) -> Any:
     """Multiply over ``axis``; the product of nothing is 1. Arguments as :func:`sum`'s."""
-    return _numeric("mul", _PROD, exprs, axis, where, init)
+    return _numeric("mul", _PROD, exprs, axis, where, init, dtype)
 
 
 def max(*exprs: Any, axis: Any = None, where: Any = None, init: Any = None) -> Any:

@@ -27,8 +27,6 @@ _MAGNITUDE = 0x7FFF
 _INFINITY = {FLOAT16: 0x7C00, BFLOAT16: 0x7F80}
 _NAN = {FLOAT16: 0x7E00, BFLOAT16: 0x7FC0}
 
-_F32_MAGNITUDE = 0x7FFFFFFF
-_F32_INFINITY = 0x7F800000
 _SHIFT = 23 - 10  # between the fractions of a float16 and a float32
 _REBIASED = (127 - 15) << 23  # between their exponents
 _LEAST_NORMAL = (127 - 14) << 23  # 2**-14 as a float32
@@ -144,11 +142,11 @@ def narrowed(b: ir.IRBuilder, dtype: DType, x: ir.Value, *, has_half: bool) -> i
         below_half = const((1 << (count - 1)) - 1)
         return b.lshr(b.add(b.add(value, below_half), odd), const(count))
 
-    size = b.and_(bits, const(_F32_MAGNITUDE))
-    is_nan_ = b.icmp_unsigned(">", size, const(_F32_INFINITY))
+    is_nan_ = b.fcmp_unordered("!=", x, x)
     if dtype is BFLOAT16:
         result = b.select(is_nan_, const(_NAN[BFLOAT16]), rounded_shift(bits, 16))
         return b.trunc(result, short)
+    size = b.and_(bits, const(0x7FFFFFFF))
     normal = rounded_shift(b.sub(size, const(_REBIASED)), _SHIFT)
     normal = intrinsic(b, "llvm.umin", [normal, const(_INFINITY[FLOAT16])], [bits.type], bits.type)
     # The unit of 0.5 as a float32 is that of subnormal float16s: the sum is rounded to it.
