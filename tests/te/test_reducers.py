@@ -475,6 +475,14 @@ def test_a_wider_type_to_sum_in(name, source, dtype):
     check_readings(te.create_schedule(R.op), [R], {A: a}, expected=expected)
 
 
+def test_conditions_are_counted():
+    A, k = te.placeholder((40,), name="A"), te.reduce_axis((0, 40), name="k")
+    R = te.compute((), lambda: te.sum(A[k] > 0, axis=k, dtype="int32"), name="R")
+    a = filled(40)
+    expected = [np.array(np.sum(a > 0), "int32")]
+    check_readings(te.create_schedule(R.op), [R], {A: a}, expected=expected)
+
+
 def test_dot_products_of_8_bits():
     A, B = te.placeholder((4, 300), "uint8", name="A"), te.placeholder((5, 300), "int8", name="B")
     k = te.reduce_axis((0, 300), name="k")
@@ -510,6 +518,11 @@ def test_dot_products_of_8_bits():
         ),
         (lambda A, k: te.sum(A[k], A[0], dtype="int32"), r"sum: where=, init= and dtype= belong"),
         (lambda A, k: te.sum(A[k], axis=k, dtype="i32"), r"dtype: 'i32' is not a type of texpr"),
+        (
+            lambda A, k: te.sum(A[k].astype("float16"), axis=k, dtype="float16"),
+            r"sum: dtype='float16' is for storing, and a sum of it is made in float32; leave dtype",
+        ),
+        (lambda A, k: te.prod(A[k] > 0, axis=k, dtype="bool"), r"prod: .* is bool; cast it to a"),
     ],
 )
 def test_types_to_sum_in_that_are_refused(build, message):

@@ -202,29 +202,34 @@ def _numeric(
             )
         return functools.reduce(functools.partial(spread, binary, op), exprs[1:], exprs[0])
     value = _single(name, exprs)
+    if dtype is not None:
+        value = _of_dtype(name, value, as_dtype(dtype))
     if value.dtype.is_bool:
         raise DTypeError(f"{name}: {value} is bool; cast it to a number, .astype('int32')")
-    if dtype is not None:
-        to = as_dtype(dtype)
-        _refuse_wrapped(name, value, to)
-        value = widened(value, to, name)
     value = cast(value, BINARY[op].operand_dtype(value.dtype))
     return _reduce(reducer, value, axis, where, init)
 
 
-def _refuse_wrapped(name: str, value: Expr, to: DType) -> None:
-    """Refuse terms that are computed in a narrower integer: they wrap before they are summed."""
+def _of_dtype(name: str, value: Expr, to: DType) -> Expr:
+    """Convert terms to the type of their sum, unless they are no longer what they should be."""
+    if to.arithmetic is not to:
+        raise DTypeError(
+            f"{name}: dtype={to.name!r} is for storing, and a {name} of it is made in "
+            f"{to.arithmetic}; leave dtype= out, and round the result in another stage, "
+            f".astype({to.name!r})"
+        )
     own = value.dtype
     computed = [
         node
         for node in postorder(value)
         if isinstance(node, Binary) and node.dtype is own and BINARY[node.op].is_arithmetic
     ]
-    if own.is_integer and own.bits < to.bits and computed:
+    if own.is_integer and own.bits < to.bits and computed:  # they wrap before they are summed
         raise DTypeError(
             f"{name}: the terms {value} are computed in {own}, and wrap before they are {to}; "
             f"compute them in {to}, such as te.multiply(a, b, dtype={to.name!r})"
         )
+    return widened(value, to, name)
 
 
 def _logical(reducer: Reducer, exprs: tuple[Any, ...], axis: Any, where: Any, init: Any) -> Any:
