@@ -295,11 +295,19 @@ class Const(Expr):
                 return ("-inf" if value < 0 else str(value)), (
                     UNARY["neg"].precedence if value < 0 else ATOM
                 )
-            shortest = str(self.dtype.numpy.type(value))  # of a whole bfloat16 without a point
-            return str(float(shortest)), (
+            return _shortest(value, self.dtype), (
                 ATOM if math.copysign(1, value) > 0 else UNARY["neg"].precedence
             )
         return str(self.value), (ATOM if self.value >= 0 else UNARY["neg"].precedence)
+
+
+def _shortest(value: float, dtype: DType) -> str:
+    """Return the fewest digits that ``dtype`` reads as ``value``: 0.1 of a bfloat16, too."""
+    for digits in range(1, 17):
+        text = f"{value:.{digits}g}"
+        if dtype.canonical(float(text)) == value:
+            return str(float(text))
+    return str(value)
 
 
 class Var(Expr):
@@ -627,6 +635,8 @@ def const(value: bool | int | float, dtype: object = INT64) -> Const:
         if isinstance(number, float) and not number.is_integer():
             raise DTypeError(f"const: {number} is not an integer; pass a float type or round it")
         dtype_of_python(int(number), kind)
+    elif isinstance(number, int):
+        dtype_of_python(number, kind)
     return Const(number, kind)
 
 
