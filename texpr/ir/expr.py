@@ -456,7 +456,7 @@ class Cast(Expr):
     """The operand converted to ``dtype``.
 
     Integers wrap; float to integer truncates, saturates at the type's ends and takes NaN to 0;
-    to bool is ``x != 0``; to a narrower float rounds to nearest even.
+    to bool is ``x != 0``; to a float rounds once, to nearest even, and overflows to infinity.
     """
 
     __slots__ = ()
