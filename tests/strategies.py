@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from texpr.ir.dtypes import ALL_DTYPES, BOOL, INT64, DType
+from texpr.ir.dtypes import ALL_DTYPES, BFLOAT16, BOOL, INT64, DType, as_dtype
 from texpr.ir.expr import (
     Binary,
     Call,
@@ -40,12 +40,19 @@ def scalars(dtype: DType, *, small: bool = False) -> st.SearchStrategy[Scalar]:
     if dtype.is_bool:
         return st.booleans()
     if dtype.is_float:
-        return st.sampled_from(_FLOATS) | st.floats(width=dtype.bits)  # type: ignore[arg-type]
+        return st.sampled_from(_FLOATS) | _any_float(dtype)
     low, high = int(dtype.min), int(dtype.max)
     near = [v for v in (0, 1, -1, 2, 3, 4, 7, 8, 16, 32, 100) if low <= v <= high]
     if small:
         return st.sampled_from(near) | st.integers(max(low, -(1 << 31)), min(high, 1 << 31))
     return st.sampled_from([*near, low, low + 1, high, high - 1]) | st.integers(low, high)
+
+
+def _any_float(dtype: DType) -> st.SearchStrategy[float]:
+    if dtype is BFLOAT16:
+        bits = st.integers(0, (1 << 16) - 1)
+        return bits.map(lambda n: float(np.uint16(n).view(dtype.numpy)))
+    return st.floats(width=dtype.bits)  # type: ignore[arg-type]
 
 
 def variables(dtypes: Sequence[DType] = ALL_DTYPES, *, each: int = 2) -> list[Var]:
@@ -152,7 +159,7 @@ class _Grammar:
             found.extend(
                 (lambda *args, f=function: Call(f, args), (other,) * function.arity)
                 for function in self.functions
-                if other.kind in function.kinds and function.result_dtype(other) is dtype
+                if function.takes(other) and function.result_dtype(other) is dtype
             )
         return found
 
@@ -256,6 +263,34 @@ def same_bits(a: np.generic[Any], b: np.generic[Any]) -> bool:
     """Whether two scalars are the same: of one type and one value, 0.0 and -0.0 apart, any NaN."""
     if a.dtype != b.dtype:
         return False
-    if a.dtype.kind == "f" and np.isnan(a) and np.isnan(b):
+    if holds_floats(a) and np.isnan(float(a)) and np.isnan(float(b)):
         return True
     return a.tobytes() == b.tobytes()
+
+
+def holds_floats(values: np.generic[Any] | np.ndarray) -> bool:
+    """Whether a scalar or array of NumPy's has a float type; bfloat16 has the kind "V"."""
+    return as_dtype(values.dtype).is_float
+
+
+def equal_values(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two arrays hold the same values; NaN is NaN, and zeros of both signs are zero."""
+    if a.dtype != b.dtype or a.shape != b.shape:
+        return False
+    with np.errstate(invalid="ignore"):  # a signalling NaN of bfloat16
+        return np.array_equal(a, b, equal_nan=holds_floats(a))
+
+
+def rounded(values: Any, dtype: DType) -> np.ndarray:
+    """Return numbers rounded once to the 16-bit float ``dtype``, by its definition.
+
+    NumPy and ml_dtypes round some types to float32 or float64 first.
+    """
+    exact = np.asarray(values, np.longdouble)
+    least = {"float16": -14, "bfloat16": -126}[dtype.name]
+    _, exponent = np.frexp(exact)  # exact is in [2**(exponent - 1), 2**exponent)
+    unit = np.maximum(exponent, least + 1) - {"float16": 11, "bfloat16": 8}[dtype.name]
+    nearest = np.ldexp(np.rint(np.ldexp(exact, -unit)), unit)
+    greatest = {"float16": 65504.0, "bfloat16": 2.0**128 - 2.0**120}[dtype.name]
+    nearest = np.where(np.abs(nearest) > greatest, np.copysign(np.inf, exact), nearest)
+    return nearest.astype("float64").astype(dtype.numpy)

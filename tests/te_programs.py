@@ -10,10 +10,21 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from tests.strategies import expressions, scalars
+from tests.strategies import expressions, rounded, scalars
 from texpr import te
 from texpr.errors import ScheduleError
-from texpr.ir.dtypes import BOOL, FLOAT32, FLOAT64, INT8, INT32, INT64, UINT8, DType
+from texpr.ir.dtypes import (
+    BFLOAT16,
+    BOOL,
+    FLOAT16,
+    FLOAT32,
+    FLOAT64,
+    INT8,
+    INT32,
+    INT64,
+    UINT8,
+    DType,
+)
 from texpr.ir.expr import EXPR_NODES, Binary, Call, Cast, Const, Expr, Load, Select, Unary, Var
 from texpr.ir.itervar import IterVar
 from texpr.ir.visitor import Visit, Visitor
@@ -23,7 +34,7 @@ from texpr.te.reduction import Reduce
 
 # Around a tile of 4: none, one, tile - 1, tile, tile + 1, a prime.
 SIZES = (0, 1, 3, 4, 5, 7)
-DTYPES = (FLOAT32, FLOAT64, INT32, INT64, UINT8, INT8)
+DTYPES = (FLOAT16, BFLOAT16, FLOAT32, FLOAT64, INT32, INT64, UINT8, INT8)
 
 
 # ---------------------------------------------------------------- NumPy reads a te program
@@ -80,6 +91,8 @@ class GridReader(Visitor[Any], over=EXPR_NODES):
             low, high = np.longdouble(int(to.min)), np.longdouble(int(to.max))
             clipped = np.clip(wide, low, high)
             return clipped.astype(to.numpy)
+        if to in (FLOAT16, BFLOAT16):
+            return rounded(x, to)
         return np.asarray(x).astype(to.numpy)
 
     def visit_Call(self, node: Call) -> Visit[Any]:
@@ -273,7 +286,7 @@ def te_programs(draw: st.DrawFn) -> Case:
         leaves.append(te.if_then_else(i > 0, A[i - 1, j], draw(_constant(dtype))))
         leaves.append(V[I[i]])
         inner = draw(expressions(dtype, leaves, depth=2, dtypes=(dtype, INT64, BOOL), exact=True))
-        return Binary("add", inner, A[i, j])
+        return (inner + A[i, j]).astype(dtype)
 
     E = te.compute((n, m), elementwise, name="E")
     outputs: list[te.Tensor] = [E]
@@ -313,7 +326,7 @@ def _reduced(draw: st.DrawFn, kind: str, E: te.Tensor, n: Any, m: Any) -> list[t
         only = (k % 2).equal(0) if where else None
         if kind == "pair":
             pair = te.comm_reducer(
-                lambda x, y: (x[0] + y[0], te.max(x[1], y[1])),
+                lambda x, y: ((x[0] + y[0]).astype(x[0].dtype), te.max(x[1], y[1])),
                 lambda s, t: (te.const(0, s), te.min_value(t)),
                 name="pair",
             )

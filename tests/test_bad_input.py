@@ -111,7 +111,22 @@ DECLARING = {
         r"depends on I\[0\], which is data",
     ),
     "an unknown type": (lambda p: te.placeholder((4,), "f32"), DTypeError, r"'f32' is not a type"),
-    "a type that is to come": (lambda p: te.var("x", "float16"), DTypeError, r"'float16' is not a"),
+    "a type of 8 bits": (lambda p: te.var("x", "float8_e5m2"), DTypeError, r"'float8_e5m2' is not"),
+    "a narrower type to compute in": (
+        lambda p: te.multiply(p.A[0, 0], p.A[0, 0], dtype="float16"),
+        DTypeError,
+        r"\*: A\[0, 0\] is float32 and dtype='float16' does not hold its values",
+    ),
+    "products that wrapped": (
+        lambda p: te.sum(p.U[p.k] * p.U[p.k], axis=p.k, dtype="int32"),
+        DTypeError,
+        r"sum: the terms .* are computed in uint8, and wrap before they are int32; compute them",
+    ),
+    "a sum in 16 bits": (
+        lambda p: te.sum(p.A[0, p.k], axis=p.k, dtype="bfloat16"),
+        DTypeError,
+        r"sum: dtype='bfloat16' is for storing, and a sum of it is made in float32; leave dtype=",
+    ),
     "a keyword as a name": (lambda p: te.var("class"), TexprError, r"'class' cannot be a name"),
     "a number as a name": (lambda p: te.placeholder((4,), name=4), DTypeError, r"4 is no string"),
     "a size of floats": (lambda p: te.size_var("x", "float32"), DTypeError, r"not float32"),

@@ -114,3 +114,13 @@ def test_an_array_of_rank_0_is_compared_and_written_once(monkeypatch):
     texpr.build(texpr.create_schedule(count))(total, np.arange(4))
     assert total == 16
     assert compared == [0, 1]
+
+
+@pytest.mark.parametrize("element", [texpr.f16, texpr.bf16])
+def test_floats_of_16_bits_are_compared(monkeypatch, element):
+    monkeypatch.setenv("TEXPR_VERIFY", "3")
+    A = te.placeholder((5,), element, name="A")
+    B = te.compute((5,), lambda i: (A[i] * 1.5).astype(A.dtype), name="B")
+    a = np.array([1, 2, np.nan, np.inf, -0.0], element)
+    found = texpr.build(te.create_schedule(B.op), [A, B])(a)
+    np.testing.assert_array_equal(found.astype("float32"), [1.5, 3, np.nan, np.inf, 0])

@@ -15,7 +15,7 @@ from texpr.target.kernel import Kernel, returned
 ASSUMPTIONS, EVERYTHING = 2, 3
 
 # How far two orders of a sum may be apart, relative to the largest element of the result.
-TOLERANCE = {"f4": 1e-4, "f8": 1e-10}
+TOLERANCE = {"float16": 2e-3, "bfloat16": 2e-2, "float32": 1e-4, "float64": 1e-10}
 
 
 def verified(kernel: Kernel, declared: Program) -> Kernel:
@@ -54,10 +54,11 @@ def verified(kernel: Kernel, declared: Program) -> Kernel:
 
 
 def _compare(name: str, found: np.ndarray[Any, Any], wanted: np.ndarray[Any, Any]) -> None:
-    tolerance = TOLERANCE.get(f"{found.dtype.kind}{found.dtype.itemsize}")
+    tolerance = TOLERANCE.get(found.dtype.name)
     if tolerance is None:
         same = np.array_equal(found, wanted)
     else:
+        found, wanted = found.astype("float64"), wanted.astype("float64")
         scale = float(np.max(np.abs(wanted[np.isfinite(wanted)]), initial=0.0))
         same = np.allclose(found, wanted, rtol=tolerance, atol=tolerance * scale, equal_nan=True)
     if not same:

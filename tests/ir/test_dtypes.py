@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 import pickle
 import struct
 from fractions import Fraction
 
+import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,7 +18,9 @@ from hypothesis import strategies as st
 from texpr.errors import DTypeError
 from texpr.ir.dtypes import (
     ALL_DTYPES,
+    BFLOAT16,
     BOOL,
+    FLOAT16,
     FLOAT32,
     FLOAT64,
     INT8,
@@ -62,7 +66,8 @@ def test_python_types_name_numpys() -> None:
     ("spec", "text"),
     [
         ("flaot32", "dtype: 'flaot32' is not a type of texpr; did you mean 'float32'?; the types"),
-        ("float16", "dtype: 'float16' is not a type of texpr"),
+        ("float8_e4m3fn", "dtype: 'float8_e4m3fn' is not a type of texpr"),
+        (ml_dtypes.float8_e5m2, "dtype: 'float8_e5m2' is not a type of texpr"),
         (np.complex64, "dtype: 'complex64' is not a type of texpr"),
         (3, "dtype: 3 is not a type; pass a name such as 'float32'"),
     ],
@@ -113,7 +118,7 @@ def test_integer_is_not_rounded_twice() -> None:
 
 
 def test_canonical_keeps_the_sign_of_zero_and_not_that_of_nan() -> None:
-    for dtype in (FLOAT32, FLOAT64):
+    for dtype in (FLOAT16, BFLOAT16, FLOAT32, FLOAT64):
         assert math.copysign(1, dtype.canonical(-0.0)) == -1
         assert math.copysign(1, dtype.canonical(-math.nan)) == 1
         assert dtype.canonical(10**400) == math.inf
@@ -121,6 +126,41 @@ def test_canonical_keeps_the_sign_of_zero_and_not_that_of_nan() -> None:
     assert FLOAT32.canonical(1e300) == math.inf
     assert FLOAT32.canonical(0.1) == float(np.float32(0.1))
     assert BOOL.canonical(3) is True
+
+
+@pytest.mark.parametrize("dtype", [FLOAT16, BFLOAT16], ids=str)
+def test_every_number_of_16_bits_is_itself(dtype: DType) -> None:
+    every = np.arange(1 << 16, dtype="uint16").view(dtype.numpy)
+    for value in every:
+        number = float(value)
+        same = dtype.numpy.type(dtype.canonical(number))
+        assert np.isnan(float(same)) if np.isnan(number) else value.tobytes() == same.tobytes()
+
+
+@pytest.mark.parametrize("dtype", [FLOAT16, BFLOAT16], ids=str)
+def test_between_two_numbers_of_16_bits_the_nearest_wins(dtype: DType) -> None:
+    finite = np.arange(0x7C00 if dtype is FLOAT16 else 0x7F80, dtype="uint16").view(dtype.numpy)
+    numbers = [float(value) for value in finite]
+    for number, (low, high) in enumerate(itertools.pairwise(numbers)):
+        middle = (low + high) / 2
+        even = low if number % 2 == 0 else high
+        for sign in (1, -1):
+            assert dtype.canonical(sign * middle) == sign * even
+            # A float32 between middle and neighbour there is not: this would round to it first.
+            assert dtype.canonical(sign * math.nextafter(middle, 0)) == sign * low
+            assert dtype.canonical(sign * math.nextafter(middle, math.inf)) == sign * high
+
+
+def test_limits_of_16_bits() -> None:
+    assert (FLOAT16.min, FLOAT16.max) == (-65504.0, 65504.0)
+    assert FLOAT16.canonical(65519.99) == 65504
+    assert FLOAT16.canonical(65520) == math.inf
+    assert BFLOAT16.canonical(-1e300) == -math.inf
+    assert BFLOAT16.max == float(2**127 * (2 - 2**-7))
+    assert math.copysign(1, FLOAT16.canonical(-1e-300)) == -1
+    assert FLOAT16.canonical(5e-324) == BFLOAT16.canonical(5e-324) == 0
+    assert BFLOAT16.canonical(2**100 + 2**92 + 1) == 2**100 + 2**93  # a tie but for the 1
+    assert (FLOAT16.digits, BFLOAT16.digits, FLOAT32.digits, FLOAT64.digits) == (11, 8, 24, 53)
 
 
 # ---------------------------------------------------------------- promotion
@@ -138,6 +178,12 @@ TABLE = [
     (INT64, FLOAT32, FLOAT32),
     (UINT64, FLOAT64, FLOAT64),
     (FLOAT32, FLOAT64, FLOAT64),
+    (FLOAT16, FLOAT32, FLOAT32),
+    (FLOAT16, FLOAT16, FLOAT16),
+    (FLOAT16, BFLOAT16, FLOAT32),
+    (BFLOAT16, FLOAT64, FLOAT64),
+    (BFLOAT16, INT64, BFLOAT16),
+    (FLOAT16, BOOL, FLOAT16),
 ]
 
 
@@ -151,11 +197,17 @@ def test_promotion_table(a: DType, b: DType, common: DType) -> None:
 def test_promotion_is_numpys_but_where_it_says_so(a: DType, b: DType) -> None:
     common = promote(a, b)
     assert common is promote(b, a)
+    if {a, b} == {FLOAT16, BFLOAT16}:
+        assert common is FLOAT32
+        return
     assert common in (a, b)
+    if a.is_float != b.is_float:  # of bfloat16 and integers NumPy knows none, or float32
+        assert common is (a if a.is_float else b)
+        return
     numpy = np.promote_types(a.numpy, b.numpy)
     mixed_sign = a.is_integer and b.is_integer and a.kind != b.kind
     if numpy != common.numpy:
-        assert a.is_float != b.is_float or mixed_sign
+        assert mixed_sign
     if mixed_sign and a.bits == b.bits:
         assert common.kind == "uint"
 
@@ -178,6 +230,8 @@ def test_promotion_does_not_depend_on_order(a: DType, b: DType, c: DType) -> Non
         (1.0, INT64, FLOAT32),
         (1.0, BOOL, FLOAT32),
         (1.0, FLOAT64, FLOAT64),
+        (1.0, FLOAT16, FLOAT16),
+        (1, BFLOAT16, BFLOAT16),
         (255, UINT8, UINT8),
         (-128, INT8, INT8),
     ],
@@ -193,9 +247,10 @@ def test_weak_scalars(value: bool | int | float, like: DType | None, dtype: DTyp
         (-1, UINT32, r"constant: -1 does not fit uint32"),
         (2**63, None, r"constant: 9223372036854775808 does not fit int64"),
         (2**200, FLOAT32, r"does not fit float32; write it as a float"),
+        (70000, FLOAT16, r"constant: 70000 does not fit float16; write it as a float"),
         (10**400, FLOAT64, r"does not fit float64; write it as a float"),
     ],
-    ids=["uint8", "uint32", "int64", "float32", "float64"],
+    ids=["uint8", "uint32", "int64", "float32", "float16", "float64"],
 )
 def test_weak_scalar_that_does_not_fit(value: int, like: DType | None, text: str) -> None:
     with pytest.raises(DTypeError, match=text):

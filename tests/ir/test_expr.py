@@ -33,6 +33,7 @@ from texpr.ir.dtypes import (
     UINT8,
     UINT64,
     DType,
+    promote,
 )
 from texpr.ir.expr import (
     Binary,
@@ -231,8 +232,7 @@ def test_ninth_power_is_a_call_of_pow() -> None:
 def test_operands_meet_in_the_promoted_type(a: DType, b: DType) -> None:
     equal = Var("a", a).equal(Var("b", b))
     assert equal.dtype is BOOL
-    assert {child.dtype for child in equal.children} <= {a, b}
-    assert len({child.dtype for child in equal.children}) == 1
+    assert {child.dtype for child in equal.children} == {promote(a, b)}
 
 
 @pytest.mark.parametrize(
@@ -310,6 +310,10 @@ def test_const() -> None:
     assert const(3) is Const(3, INT64)
     assert const(3.0, "int8") is Const(3, INT8)
     assert const(np.float32(0.5), "float64") is Const(0.5, FLOAT64)
+    assert const(65519, "float16").value == 65504
+    assert const(65520.0, "float16").value == math.inf
+    assert const(True, "bfloat16").value == 1
+    assert [str(const(v, "bfloat16")) for v in (2, 0.1, -3e38)] == ["2.0", "0.1", "-3e+38"]
 
 
 # ---------------------------------------------------------------- messages
@@ -343,6 +347,7 @@ def test_const() -> None:
         (lambda: const(2.5, "int8"), "const: 2.5 is not an integer; pass a float type or round it"),
         (lambda: const(math.nan, "int8"), "const: nan is not an integer"),
         (lambda: const(128, "int8"), "constant: 128 does not fit int8 (-128 to 127)"),
+        (lambda: const(65520, "float16"), "constant: 65520 does not fit float16; write it as a"),
         (
             lambda: as_index(x, "A, dimension 0"),
             "A, dimension 0: x is float32, not an integer; cas",

@@ -24,7 +24,7 @@ CASES = [
     (function, dtype)
     for function in INTRINSICS.values()
     for dtype in ALL_DTYPES
-    if dtype.kind in function.kinds
+    if function.takes(dtype)
 ]
 ids = [f"{function.name}-{dtype}" for function, dtype in CASES]
 every_case = pytest.mark.parametrize(("function", "dtype"), CASES, ids=ids)

@@ -13,7 +13,18 @@ from typing import Any
 import pytest
 
 from tests.strategies import same_bits, stays_in_int64
-from texpr.ir.dtypes import ALL_DTYPES, BOOL, FLOAT32, INT8, INT32, INT64, UINT8, DType
+from texpr.ir.dtypes import (
+    ALL_DTYPES,
+    BFLOAT16,
+    BOOL,
+    FLOAT16,
+    FLOAT32,
+    INT8,
+    INT32,
+    INT64,
+    UINT8,
+    DType,
+)
 from texpr.ir.expr import Binary, Cast, Const, Expr, IfThenElse, Select, Unary, Var
 from texpr.ir.interpreter import evaluate
 from texpr.ir.operators import BINARY, UNARY
@@ -25,6 +36,8 @@ CONSTANTS = {
     UINT8: (0, 1, 2, 3, 4, 8, 128, 255),
     INT64: (0, 1, -1, 2, 3, 4, -4, 6, 8, 12),
     FLOAT32: (0.0, -0.0, 1.0, -1.0, 2.5, float("inf"), float("nan")),
+    FLOAT16: (0.0, -0.0, 1.0, -1.0, 2.5, 65504.0, float("inf"), float("nan")),
+    BFLOAT16: (0.0, -0.0, 1.0, -1.0, 2.5, float("inf"), float("nan")),
     BOOL: (False, True),
 }
 VALUES = CONSTANTS | {INT64: (0, 1, -1, 5, 7, 8, 9, -9, 31, 1000, -1000)}

@@ -42,14 +42,15 @@ def test_blocks_follow_the_machine(flags, dtype, blocks):
     ("n", "m", "k"),
     [(1, 1, 1), (1, 33, 7), (17, 1, 3), (13, 31, 257), (14, 32, 256), (15, 97, 300), (29, 65, 0)],
 )
-@pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64", "int32"])
 def test_product(n, m, k, dtype):
     A, B, C = matmul(n, m, k, dtype)
     kernel = texpr.build(schedule_matmul(C), [A, B, C])
     random = np.random.default_rng(0)
     a = random.integers(-9, 9, (n, k)).astype(dtype)
     b = random.integers(-9, 9, (k, m)).astype(dtype)
-    np.testing.assert_array_equal(kernel(a, b), a @ b)
+    wide = C.dtype.numpy
+    np.testing.assert_array_equal(kernel(a, b), a.astype(wide) @ b.astype(wide))
 
 
 def test_refuses_what_is_no_product():

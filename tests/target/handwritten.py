@@ -43,9 +43,8 @@ def host() -> Host:
 
 
 def llvm_type(dtype: DType) -> ir.Type:
-    if dtype.is_float:
-        return ir.FloatType() if dtype.bits == 32 else ir.DoubleType()
-    return ir.IntType(8 * dtype.size_bytes)
+    floats = {"float32": ir.FloatType(), "float64": ir.DoubleType()}
+    return floats.get(dtype.name, ir.IntType(8 * dtype.size_bytes))
 
 
 def emit_int(b: ir.IRBuilder, expr: Expr, values: Mapping[Var, ir.Value]) -> ir.Value:

@@ -176,3 +176,90 @@ def test_limits():
     assert te.min_value("int8").value == -128
     assert te.max_value("uint16").value == 65535
     assert te.max_value("float32").value == float(np.finfo("float32").max)
+
+
+# ---------------------------------------------------------------- a wider type to compute in
+
+
+@pytest.mark.parametrize(("name", "symbol"), [("add", "+"), ("subtract", "-"), ("multiply", "*")])
+def test_operands_are_converted_before_the_operation(name, symbol):
+    A, B = te.placeholder((8,), "uint8", name="A"), te.placeholder((8,), "int8", name="B")
+    compute = getattr(te, name)
+    gap = "" if symbol == "*" else " "
+    assert str(compute(A[0], B[0], dtype="int32")) == f"int32(A[0]){gap}{symbol}{gap}int32(B[0])"
+    assert compute(A[0], B[0]).dtype == "uint8"
+    assert compute(A[0], 3, dtype="int16").dtype == "int16"
+    assert compute(A[0], True, dtype=np.int64).dtype == "int64"
+    assert compute(F[0], B[0], dtype="float64").dtype == "float64"
+
+
+def test_a_result_has_the_type_that_was_asked_for():
+    H = te.placeholder((8,), "float16", name="H")
+    assert str(te.multiply(H[0], H[1], dtype="float16")) == "float16(float32(H[0])*float32(H[1]))"
+    whole = te.multiply(U, U, dtype="int32")
+    assert (whole.dtype, whole.shape[0].value) == ("int32", 8)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (
+            lambda: te.multiply(I[0], U[0], dtype="int8"),
+            r"\*: I\[0\] is int32 and dtype='int8' does not hold its values; pass 'int32', or cast",
+        ),
+        (lambda: te.add(F[0], I[0], dtype="int64"), r"\+: F\[0\] is float32 and dtype='int64'"),
+        (
+            lambda: te.subtract(D[0], 1, dtype="float32"),
+            r"-: D\[0\] is float64 and dtype='float32'",
+        ),
+        (lambda: te.multiply(U[0], 1000, dtype="uint8"), r"constant: 1000 does not fit uint8"),
+        (lambda: te.multiply(U[0], 0.5, dtype="int32"), r"\*: 0.5 is float32 and dtype='int32'"),
+        (lambda: te.multiply(U[0], U[0], dtype="int24"), r"dtype: 'int24' is not a type of texpr"),
+        (lambda: te.multiply(B[0], B[0], dtype="bool"), r"\*: .* has operands of bool"),
+    ],
+)
+def test_a_type_that_is_not_wider_is_refused(build, message):
+    with pytest.raises(DTypeError, match=message):
+        build()
+
+
+# ---------------------------------------------------------------- floats of 16 bits
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_what_computes_is_float32_and_what_chooses_keeps_the_type(dtype):
+    H = te.placeholder((8,), dtype, name="H")
+    x, y, n = H[0], H[1], te.var("n")
+    kept = [
+        -x,
+        abs(x),
+        te.min(x, y),
+        te.max(x, 1),
+        te.select(x < y, x, 0.5),
+        te.if_then_else(x < 1, x, y),
+    ]
+    assert {e.dtype.name for e in kept} == {dtype}
+    computed = [
+        x + y, x - 1, 2 * x, x / y, x // 2.0, x % y, x**2, x**1, x**0, x**0.5, x + n, True + x,
+        te.floor(x), te.exp(x), te.power(x, y), te.fmod(x, n), te.truncdiv(x, 3), np.float16(2) * x,
+    ]  # fmt: skip
+    assert {e.dtype.name for e in computed} == {"float32"}
+    assert (x + np.float64(1)).dtype == "float64"
+    assert str(x + n) == "float32(H[0]) + float32(n)"
+    assert {e.dtype.name for e in (x < y, te.isnan(x), te.isinf(x), x.equal(0))} == {"bool"}
+
+
+def test_float16_and_bfloat16_meet_in_float32():
+    H, G = te.placeholder((8,), "float16", name="H"), te.placeholder((8,), "bfloat16", name="G")
+    assert str(te.max(H[0], G[0])) == "max(float32(H[0]), float32(G[0]))"
+    assert te.select(H[0] < G[0], H[0], G[0]).dtype == "float32"
+
+
+def test_what_16_bits_cannot_do_is_refused():
+    H = te.placeholder((8,), "bfloat16", name="H")
+    with pytest.raises(DTypeError, match=r"&: .* has operands of bfloat16; cast to an integer"):
+        H[0] & H[1]
+    with pytest.raises(DTypeError, match=r"clz: H\[0\] is float32 and clz takes an integer|clz: "):
+        te.clz(H[0])
+    with pytest.raises(DTypeError, match=r"constant: 70000 does not fit float16; write it as"):
+        te.max(te.placeholder((1,), "float16")[0], 70000)

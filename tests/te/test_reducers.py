@@ -441,3 +441,99 @@ def test_a_reduction_inside_an_expression(case):
 def test_what_prints():
     assert str(te.sum(A[0, K], axis=K)) == "sum(A[0, k], axis=k)"
     assert repr(te.max(A[0, K], axis=K)) == "max(A[0, k], axis=k)"
+
+
+# ---------------------------------------------------------------- the type of a sum
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("name", ["sum", "prod", "max", "min"])
+def test_sums_of_16_bits_are_float32(name, dtype):
+    A, R = reduced(getattr(te, name), dtype, 3, 7)
+    assert R.dtype == ("float32" if name in ("sum", "prod") else dtype)
+    check_readings(te.create_schedule(R.op), [R], {A: filled(3, 7, dtype=dtype)})
+
+
+def test_a_sum_of_float16_does_not_stop_growing():
+    A, R = reduced(te.sum, "float16", 1, 5000)
+    check_readings(
+        te.create_schedule(R.op), [R], {A: np.ones((1, 5000), "float16")},
+        expected=[np.array([5000], "float32")],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "dtype"),
+    [("sum", "int8", "int32"), ("prod", "uint8", "int64"), ("sum", "float16", "float64")],
+)
+def test_a_wider_type_to_sum_in(name, source, dtype):
+    A, k = te.placeholder((3, 40), source, name="A"), te.reduce_axis((0, 40), name="k")
+    R = te.compute((3,), lambda i: getattr(te, name)(A[i, k], axis=k, dtype=dtype), name="R")
+    assert R.dtype == dtype
+    a = np.random.default_rng(0).integers(1, 3, (3, 40)).astype(source)
+    expected = [getattr(a.astype(dtype), name)(axis=1, dtype=dtype)]
+    check_readings(te.create_schedule(R.op), [R], {A: a}, expected=expected)
+
+
+def test_conditions_are_counted():
+    A, k = te.placeholder((40,), name="A"), te.reduce_axis((0, 40), name="k")
+    R = te.compute((), lambda: te.sum(A[k] > 0, axis=k, dtype="int32"), name="R")
+    a = filled(40)
+    expected = [np.array(np.sum(a > 0), "int32")]
+    check_readings(te.create_schedule(R.op), [R], {A: a}, expected=expected)
+
+
+def test_dot_products_of_8_bits():
+    A, B = te.placeholder((4, 300), "uint8", name="A"), te.placeholder((5, 300), "int8", name="B")
+    k = te.reduce_axis((0, 300), name="k")
+    C = te.compute(
+        (4, 5), lambda i, j: te.sum(te.multiply(A[i, k], B[j, k], dtype="int32"), axis=k), name="C"
+    )
+    a = np.random.default_rng(0).integers(0, 256, (4, 300)).astype("uint8")
+    b = np.random.default_rng(1).integers(-128, 128, (5, 300)).astype("int8")
+    a[0], b[0] = 255, -128
+    expected = [a.astype("int32") @ b.astype("int32").T]
+    for lanes in (None, 16, 64):
+        s = te.create_schedule(C.op)
+        if lanes is not None:
+            _, inner = s[C].split(k, factor=lanes)
+            s[C].vectorize(inner)
+        check_readings(s, [C], {A: a, B: b}, expected=expected)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (
+            lambda A, k: te.sum(A[k] * A[k], axis=k, dtype="int32"),
+            r"sum: the terms A\[k\]\*A\[k\] are computed in int8, and wrap before they are int32",
+        ),
+        (
+            lambda A, k: te.prod(te.if_then_else(A[k] > 0, A[k] + 1, 0), axis=k, dtype="int64"),
+            r"prod: the terms .* are computed in int8, and wrap",
+        ),
+        (
+            lambda A, k: te.sum(A[k].astype("float32"), axis=k, dtype="int32"),
+            r"sum: float32\(A\[k\]\) is float32 and dtype='int32' does not hold its values",
+        ),
+        (lambda A, k: te.sum(A[k], A[0], dtype="int32"), r"sum: where=, init= and dtype= belong"),
+        (lambda A, k: te.sum(A[k], axis=k, dtype="i32"), r"dtype: 'i32' is not a type of texpr"),
+        (
+            lambda A, k: te.sum(A[k].astype("float16"), axis=k, dtype="float16"),
+            r"sum: dtype='float16' is for storing, and a sum of it is made in float32; leave dtype",
+        ),
+        (lambda A, k: te.prod(A[k] > 0, axis=k, dtype="bool"), r"prod: .* is bool; cast it to a"),
+    ],
+)
+def test_types_to_sum_in_that_are_refused(build, message):
+    A, k = te.placeholder((8,), "int8", name="A"), te.reduce_axis((0, 8), name="k")
+    with pytest.raises(TexprError, match=message):
+        build(A, k)
+
+
+def test_a_reducer_of_ones_own_says_that_16_bits_became_32():
+    A, k = te.placeholder((8,), "float16", name="A"), te.reduce_axis((0, 8), name="k")
+    total = te.comm_reducer(lambda x, y: x + y, lambda t: te.const(0, t), name="total")
+    with pytest.raises(DTypeError, match=r"total: .* turns float16 into float32; cast its result"):
+        total(A[k], axis=k)
+    assert te.compute((), lambda: total(A[k].astype("float32"), axis=k)).dtype == "float32"

@@ -1,9 +1,16 @@
-"""Scalar types, their NumPy and buffer-protocol names, and the promotion table.
+"""Scalar types, their NumPy names, and the promotion table.
 
 Promotion follows TVM's te: a float beats an integer whatever their widths, the wider of two
 floats or of two integers wins, and at equal width the unsigned integer wins. It differs from
 NumPy in three places: ``int64 + float32`` is float32 (NumPy: float64), ``int32 + uint32`` is
 uint32 (NumPy: int64), and ``int64 + uint64`` is uint64 (NumPy: float64).
+
+float16 and bfloat16 store values in 16 bits; they meet each other in float32. What compares,
+chooses or changes a sign keeps the type. What computes does so in float32 and yields float32:
+the operands are converted first (an integer beside a float16 straight to float32), sums and
+products accumulate in float32, and ``.astype("float16")`` on a result rounds it. Of ``+ - * /``
+and ``sqrt`` that is what arithmetic in the type itself would give: float32 has more than twice
+its significant bits and two, 24 >= 2*11 + 2, so that rounding twice is rounding once.
 """
 
 from __future__ import annotations
@@ -13,9 +20,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
+import ml_dtypes
 import numpy as np
 
 from texpr.errors import DTypeError, did_you_mean
+
+_finfo: Any = ml_dtypes.finfo  # NumPy's, of all its float types and bfloat16
 
 Kind = Literal["bool", "int", "uint", "float"]
 
@@ -67,21 +77,35 @@ class DType:
 
     @property
     def numpy(self) -> np.dtype[Any]:
-        """The NumPy type of the same name."""
-        return np.dtype(self.name)
+        """The NumPy type of the same name; bfloat16's is that of ``ml_dtypes``."""
+        return _NUMPY[self.name]
+
+    @property
+    def arithmetic(self) -> DType:
+        """The type in which operators and functions that may round compute.
+
+        >>> FLOAT16.arithmetic, FLOAT64.arithmetic, INT8.arithmetic
+        (float32, float64, int8)
+        """
+        return FLOAT32 if self.is_float and self.bits == 16 else self
+
+    @property
+    def digits(self) -> int:
+        """The significant bits of a float, as many as integers have to be exact in it."""
+        return int(_finfo(self.numpy).nmant) + 1
 
     @property
     def min(self) -> int | float:
         """The least finite value."""
         if self.is_float:
-            return float(np.finfo(self.name).min)
+            return float(_finfo(self.numpy).min)
         return -(1 << (self.bits - 1)) if self.kind == "int" else 0
 
     @property
     def max(self) -> int | float:
         """The greatest finite value."""
         if self.is_float:
-            return float(np.finfo(self.name).max)
+            return float(_finfo(self.numpy).max)
         return (1 << (self.bits - (self.kind == "int"))) - 1
 
     def wrap(self, value: int) -> int:
@@ -103,6 +127,8 @@ class DType:
             value = _float_of_int(value, self.bits)
         if math.isnan(value):
             return math.nan  # without the sign that -nan has
+        if self.arithmetic is not self:
+            return _rounded(value, self)
         with np.errstate(over="ignore"):  # 1e300 as float32 is inf, by IEEE 754's rounding
             return float(self.numpy.type(value))
 
@@ -119,6 +145,20 @@ def _float_of_int(value: int, bits: int) -> float:
         return math.inf if value > 0 else -math.inf
 
 
+def _rounded(value: float, dtype: DType) -> float:
+    """Return ``value`` as a float of 16 bits; ``ml_dtypes`` rounds to float32 in between."""
+    if value == 0 or math.isinf(value):
+        return value
+    limits = _finfo(dtype.numpy)
+    _, exponent = math.frexp(value)
+    if exponent > int(limits.maxexp):
+        return math.copysign(math.inf, value)
+    # Subnormal numbers have the unit of the least normal one.
+    unit = max(exponent, int(limits.minexp) + 1) - dtype.digits
+    magnitude = math.ldexp(round(math.ldexp(abs(value), -unit)), unit)  # round: halves to even
+    return math.copysign(magnitude if magnitude <= dtype.max else math.inf, value)
+
+
 BOOL = DType("bool", "bool", 1)
 INT8 = DType("int8", "int", 8)
 INT16 = DType("int16", "int", 16)
@@ -128,14 +168,20 @@ UINT8 = DType("uint8", "uint", 8)
 UINT16 = DType("uint16", "uint", 16)
 UINT32 = DType("uint32", "uint", 32)
 UINT64 = DType("uint64", "uint", 64)
+FLOAT16 = DType("float16", "float", 16)
+BFLOAT16 = DType("bfloat16", "float", 16)
 FLOAT32 = DType("float32", "float", 32)
 FLOAT64 = DType("float64", "float", 64)
 
 ALL_DTYPES = (
-    BOOL, INT8, INT16, INT32, INT64, UINT8, UINT16, UINT32, UINT64, FLOAT32, FLOAT64,
+    BOOL, INT8, INT16, INT32, INT64, UINT8, UINT16, UINT32, UINT64,
+    FLOAT16, BFLOAT16, FLOAT32, FLOAT64,
 )  # fmt: skip
 
 _BY_NAME = {dtype.name: dtype for dtype in ALL_DTYPES}
+_NUMPY: dict[str, np.dtype[Any]] = {
+    name: np.dtype(ml_dtypes.bfloat16 if name == "bfloat16" else name) for name in _BY_NAME
+}
 
 
 def as_dtype(spec: object) -> DType:
@@ -170,11 +216,22 @@ def _numpy_name(spec: Any) -> str:
         raise DTypeError(f"dtype: {spec!r} is not a type; pass a name such as 'float32'") from error
 
 
+def is_numeric(dtype: np.dtype[Any]) -> bool:
+    """Whether scalars of a NumPy type are numbers or bools: expressions take them as constants.
+
+    >>> is_numeric(np.dtype("int8")), is_numeric(BFLOAT16.numpy), is_numeric(np.dtype("U3"))
+    (True, True, False)
+    """
+    return dtype.kind in "biuf" or dtype == BFLOAT16.numpy  # its kind is "V", void
+
+
 def promote(a: DType, b: DType) -> DType:
     """Return the type in which ``a`` and ``b`` meet (the table at the top of this module).
 
     >>> promote(BOOL, INT32), promote(INT64, FLOAT32), promote(UINT32, INT32), promote(UINT32, INT8)
     (int32, float32, uint32, uint32)
+    >>> promote(FLOAT16, INT64), promote(FLOAT16, BFLOAT16)
+    (float16, float32)
     """
     if a is b or b.is_bool:
         return a
@@ -184,6 +241,8 @@ def promote(a: DType, b: DType) -> DType:
         return a if a.is_float else b
     if a.bits != b.bits:
         return a if a.bits > b.bits else b
+    if a.is_float:
+        return FLOAT32  # float16 and bfloat16: neither holds the other's values
     return a if a.kind == "uint" else b
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, Union
 import numpy as np
 
 from texpr.errors import DTypeError, shown
-from texpr.ir.dtypes import BOOL, INT64, DType, as_dtype, dtype_of_python, promote
+from texpr.ir.dtypes import BOOL, INT64, DType, as_dtype, dtype_of_python, is_numeric, promote
 from texpr.ir.operators import BINARY, CALL, UNARY
 
 if TYPE_CHECKING:
@@ -299,10 +299,19 @@ class Const(Expr):
                 return ("-inf" if value < 0 else str(value)), (
                     UNARY["neg"].precedence if value < 0 else ATOM
                 )
-            return str(self.dtype.numpy.type(value)), (
+            return _shortest(value, self.dtype), (
                 ATOM if math.copysign(1, value) > 0 else UNARY["neg"].precedence
             )
         return str(self.value), (ATOM if self.value >= 0 else UNARY["neg"].precedence)
+
+
+def _shortest(value: float, dtype: DType) -> str:
+    """Return the fewest digits that ``dtype`` reads as ``value``: 0.1 of a bfloat16, too."""
+    for digits in range(1, 17):
+        text = f"{value:.{digits}g}"
+        if dtype.canonical(float(text)) == value:
+            return str(float(text))
+    return str(value)
 
 
 class Var(Expr):
@@ -464,7 +473,7 @@ class Cast(Expr):
     """The operand converted to ``dtype``.
 
     Integers wrap; float to integer truncates, saturates at the type's ends and takes NaN to 0;
-    to bool is ``x != 0``; to a narrower float rounds to nearest even.
+    to bool is ``x != 0``; to a float rounds once, to nearest even, and overflows to infinity.
     """
 
     __slots__ = ()
@@ -614,7 +623,7 @@ def as_expr(value: object, like: DType | None = None) -> Expr:
     if convert is not None:
         return convert()
     # First the NumPy scalars, which are strong: np.float64 is a Python float as well.
-    if isinstance(value, np.generic) and value.dtype.kind in "biuf":
+    if isinstance(value, np.generic) and is_numeric(value.dtype):
         return Const(value.item(), as_dtype(value.dtype))
     if isinstance(value, (bool, int, float)):
         return Const(value, dtype_of_python(value, like))
@@ -643,6 +652,8 @@ def const(value: bool | int | float, dtype: object = INT64) -> Const:
         if isinstance(number, float) and not number.is_integer():
             raise DTypeError(f"const: {number} is not an integer; pass a float type or round it")
         dtype_of_python(int(number), kind)
+    elif isinstance(number, int):
+        dtype_of_python(number, kind)
     return Const(number, kind)
 
 
@@ -650,8 +661,14 @@ def _text(value: object) -> str:
     return str(value) if isinstance(value, (Expr, int, float, bool)) else repr(value)
 
 
-def operands_of(values: Sequence[object]) -> list[Expr]:
-    """Convert ``values`` to expressions of one type, Python scalars weakly."""
+def operands_of(
+    values: Sequence[object], operand_dtype: Callable[[DType], DType] | None = None
+) -> list[Expr]:
+    """Convert ``values`` to expressions of one type, Python scalars weakly.
+
+    ``operand_dtype`` returns the type that is wanted where the values meet in a given one, for
+    example float32 where they are float16 and computed with.
+    """
     typed = [
         None
         if isinstance(value, (bool, int, float)) and not isinstance(value, np.generic)
@@ -662,12 +679,16 @@ def operands_of(values: Sequence[object]) -> list[Expr]:
     for operand in typed:
         if operand is not None:
             like = operand.dtype if like is None else promote(like, operand.dtype)
+    if like is not None and operand_dtype is not None:
+        like = operand_dtype(like)
     operands = []
     for value, operand in zip(values, typed, strict=True):
         operands.append(as_expr(value, like) if operand is None else operand)
     common = operands[0].dtype
     for operand in operands[1:]:
         common = promote(common, operand.dtype)
+    if operand_dtype is not None:
+        common = operand_dtype(common)
     return [cast(operand, common) for operand in operands]
 
 
@@ -688,8 +709,8 @@ def binary(op: str, a: object, b: object) -> Expr:
     DTypeError
         The operator does not take operands of that type.
     """
-    x, y = operands_of((a, b))
     operator = BINARY[op]
+    x, y = operands_of((a, b), operator.operand_dtype)
     if not operator.takes(x.dtype):
         raise _wrong_kind(op, operator.symbol, x.dtype, f"{_text(a)} {operator.symbol} {_text(b)}")
     return Binary(op, x, y)
@@ -731,6 +752,23 @@ def cast(value: object, dtype: object) -> Expr:
     return Cast(x, to)
 
 
+def widened(value: object, dtype: DType, what: str) -> Expr:
+    """Convert ``value`` to ``dtype`` where that is the wider type of the two.
+
+    Raises
+    ------
+    DTypeError
+        It is not.
+    """
+    x = as_expr(value, dtype)
+    if promote(x.dtype, dtype) is not dtype:
+        raise DTypeError(
+            f"{what}: {_text(x)} is {x.dtype} and dtype={dtype.name!r} does not hold its values; "
+            f"pass {promote(x.dtype, dtype).name!r}, or cast it first, x.astype({dtype.name!r})"
+        )
+    return cast(x, dtype)
+
+
 def condition(value: object, what: str) -> Expr:
     """Return ``value`` as a bool expression.
 
@@ -759,6 +797,7 @@ def power(name: str, base: object, exponent: object) -> Expr:
         x = as_expr(base)
         if x.dtype.is_bool:
             raise _wrong_kind("pow", "**", x.dtype, f"{x} ** {exponent}")
+        x = cast(x, BINARY["pow"].operand_dtype(x.dtype))
         result: Expr | None = None
         square = x
         while exponent:  # square and multiply: at most 2 log2(exponent) products

@@ -36,11 +36,11 @@ def call(name: str, *args: object) -> Expr:
         The function does not take that type.
     """
     function = INTRINSICS[name]
-    operands = operands_of(args)
+    operands = operands_of(args, function.operand_dtype)
     dtype = operands[0].dtype
     if function.is_identity_on(dtype):
         return operands[0]
-    if dtype.kind not in function.kinds:
+    if not function.takes(dtype):
         wanted = "a float" if function.kinds == {"float"} else "an integer"
         raise DTypeError(
             f"{name}: {', '.join(map(str, operands))} is {dtype} and {name} takes {wanted}; "

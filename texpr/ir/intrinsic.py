@@ -64,6 +64,14 @@ class Intrinsic:
         """The type of the result for operands of ``operand``."""
         return BOOL if self.returns_bool else operand
 
+    def takes(self, dtype: DType) -> bool:
+        """Whether a call may have operands of ``dtype``."""
+        return dtype.kind in self.kinds and self.operand_dtype(dtype) is dtype
+
+    def operand_dtype(self, common: DType) -> DType:
+        """The type of the operands where those that were given meet in ``common``."""
+        return common if self.returns_bool else common.arithmetic
+
     def is_identity_on(self, operand: DType) -> bool:
         """Whether the function returns an operand of that type as it is (floor of an integer)."""
         return self.identity_on_integers and operand.is_integer

@@ -15,6 +15,7 @@ floormod       integers: has the sign of the divisor; ``x % 0`` is 0; ``MIN % -1
                Floats: C's ``fmod``, plus ``y`` where it is not 0 and its sign differs from y's
 truncdiv       as floordiv, rounding towards zero. Floats: ``trunc(x / y)``
 truncmod       integers: has the sign of the dividend; ``x % 0`` is 0. Floats: C's ``fmod``
+               float16 and bfloat16 are converted to float32 by all of the above
 min max        NaN if either operand is; of zeros of both signs, either
 and or         on bools, left to right; the right operand is not evaluated when the left decides
 bitand …       on integers and bools
@@ -53,6 +54,8 @@ class Operator:
     """Python's, greater binds tighter."""
     kinds: frozenset[str]
     is_comparison: bool = False
+    is_arithmetic: bool = False
+    """Whether it computes: floats of 16 bits are then converted to float32 first."""
 
     @property
     def is_function(self) -> bool:
@@ -60,7 +63,12 @@ class Operator:
         return self.symbol.isidentifier() and self.symbol not in ("and", "or", "not")
 
     def takes(self, dtype: DType) -> bool:
-        return dtype.kind in self.kinds
+        """Whether a node of it may have operands of ``dtype``."""
+        return dtype.kind in self.kinds and self.operand_dtype(dtype) is dtype
+
+    def operand_dtype(self, common: DType) -> DType:
+        """The type of the operands where those that were given meet in ``common``."""
+        return common.arithmetic if self.is_arithmetic else common
 
 
 CALL: Final = 20
@@ -81,15 +89,15 @@ BINARY: Final = {
         Operator("bitand", "&", 7, BITS),
         Operator("shl", "<<", 8, INTEGERS),
         Operator("shr", ">>", 8, INTEGERS),
-        Operator("add", "+", 9, NUMBERS),
-        Operator("sub", "-", 9, NUMBERS),
-        Operator("mul", "*", 10, NUMBERS),
-        Operator("div", "/", 10, frozenset({"float"})),
-        Operator("floordiv", "//", 10, NUMBERS),
-        Operator("floormod", "%", 10, NUMBERS),
-        Operator("pow", "**", 12, frozenset({"float"})),
-        Operator("truncdiv", "truncdiv", CALL, NUMBERS),
-        Operator("truncmod", "truncmod", CALL, NUMBERS),
+        Operator("add", "+", 9, NUMBERS, is_arithmetic=True),
+        Operator("sub", "-", 9, NUMBERS, is_arithmetic=True),
+        Operator("mul", "*", 10, NUMBERS, is_arithmetic=True),
+        Operator("div", "/", 10, frozenset({"float"}), is_arithmetic=True),
+        Operator("floordiv", "//", 10, NUMBERS, is_arithmetic=True),
+        Operator("floormod", "%", 10, NUMBERS, is_arithmetic=True),
+        Operator("pow", "**", 12, frozenset({"float"}), is_arithmetic=True),
+        Operator("truncdiv", "truncdiv", CALL, NUMBERS, is_arithmetic=True),
+        Operator("truncmod", "truncmod", CALL, NUMBERS, is_arithmetic=True),
         Operator("min", "min", CALL, NUMBERS),
         Operator("max", "max", CALL, NUMBERS),
     )

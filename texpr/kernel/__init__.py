@@ -22,8 +22,10 @@ where it is used. A loop with a step other than 1 counts its iterations from 0.
 
 from texpr.kernel.declare import (
     b1,
+    bf16,
     bool_,
     empty,
+    f16,
     f32,
     f64,
     i8,
@@ -44,6 +46,8 @@ __all__ = [
     "b1",
     "bool_",
     "empty",
+    "f16",
+    "bf16",
     "f32",
     "f64",
     "i16",

@@ -15,7 +15,9 @@ import numpy as np
 
 from texpr.errors import DTypeError, ShapeError, TexprError
 from texpr.ir.dtypes import (
+    BFLOAT16,
     BOOL,
+    FLOAT16,
     FLOAT32,
     FLOAT64,
     INT8,
@@ -115,6 +117,8 @@ class ElementType:
         return _SHORT[self.element.name]
 
 
+f16 = ElementType(FLOAT16)
+bf16 = ElementType(BFLOAT16)
 f32 = ElementType(FLOAT32)
 f64 = ElementType(FLOAT64)
 i8 = ElementType(INT8)
@@ -128,7 +132,8 @@ u64 = ElementType(UINT64)
 b1 = bool_ = ElementType(BOOL)
 
 ELEMENT_TYPES: Final = {
-    "f32": f32, "f64": f64, "i8": i8, "i16": i16, "i32": i32, "i64": i64,
+    "f16": f16, "bf16": bf16, "f32": f32, "f64": f64,
+    "i8": i8, "i16": i16, "i32": i32, "i64": i64,
     "u8": u8, "u16": u16, "u32": u32, "u64": u64, "b1": b1,
 }  # fmt: skip
 """The element types by their names."""

@@ -79,9 +79,9 @@ def _intrinsic(name: str, *, is_strong: bool = False) -> Function:
     function = INTRINSICS[name]
 
     def apply(*values: Value) -> Value:
-        operands, weak = together(values)
+        operands, weak = together(values, operand_dtype=function.operand_dtype)
         dtype = operands[0].dtype
-        is_fine = dtype.kind in function.kinds or function.is_identity_on(dtype)
+        is_fine = function.takes(dtype) or function.is_identity_on(dtype)
         if function.kinds == {"float"} and not is_fine:
             operands = [cast(operand, FLOAT64) for operand in operands]
         if all(map(is_number, values)):

@@ -11,7 +11,7 @@ import numpy as np
 
 from texpr.errors import KernelError, TexprError, did_you_mean
 from texpr.ir.buffer import Buffer
-from texpr.ir.dtypes import INT64, as_dtype
+from texpr.ir.dtypes import INT64, as_dtype, is_numeric
 from texpr.ir.expr import Const, Expr, ExprOperators, Var, as_expr, int_value
 from texpr.kernel.outside import MISSING, Outside
 from texpr.kernel.parameters import Parameters
@@ -119,7 +119,7 @@ class Names:
         KernelError
             It is no number.
         """
-        if isinstance(given, np.generic) and given.dtype.kind in "biuf":
+        if isinstance(given, np.generic) and is_numeric(given.dtype):
             with self.source.at(node):
                 return Const(given.item(), as_dtype(given.dtype))
         if isinstance(given, bool):

@@ -3,7 +3,8 @@
 The rules are NumPy's. Python's own numbers are *weak*: beside a value of an array's type they
 take that type, so ``0.5 * A[i]`` is a float32 where ``A`` is one; among themselves an int is an
 int64 and a float a float64. Loop variables, sizes and what is computed from them are Python ints,
-hence weak. Where two strong types meet, the table of :mod:`texpr.ir.dtypes` says what they make.
+hence weak. Where two strong types meet, the table of :mod:`texpr.ir.dtypes` says what they make,
+and that floats of 16 bits are computed with in float32.
 An integer divided by ``/`` is a float64, as it is beside a float literal.
 """
 
@@ -20,6 +21,7 @@ from texpr.ir.expr import Binary, Const, Expr, IfThenElse, Unary, cast, expr_tex
 from texpr.ir.expr import as_index as _as_index
 from texpr.ir.expr import binary as _binary
 from texpr.ir.expr import unary as _unary
+from texpr.ir.operators import BINARY
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,8 +101,16 @@ def _constant(number: bool | int | float, dtype: DType) -> Const:
     return Const(number, dtype)
 
 
-def together(values: Sequence[Value], *, is_comparison: bool = False) -> tuple[list[Expr], bool]:
+def together(
+    values: Sequence[Value],
+    *,
+    is_comparison: bool = False,
+    operand_dtype: Callable[[DType], DType] | None = None,
+) -> tuple[list[Expr], bool]:
     """Return ``values`` as expressions of one type, and whether all of them are weak.
+
+    ``operand_dtype`` returns the type that is wanted where the values meet in a given one, for
+    example float32 where they are float16 and computed with.
 
     Raises
     ------
@@ -119,6 +129,8 @@ def together(values: Sequence[Value], *, is_comparison: bool = False) -> tuple[l
     elif is_comparison and common.is_integer and not all(_fits(v, common) for v in values):
         # NumPy compares with Python's ints exactly; a loop's variable need not fit an int8.
         common = promote(common, INT64)
+    if operand_dtype is not None:
+        common = operand_dtype(common)
     return [_of_type(value, common) for value in values], not strong
 
 
@@ -159,7 +171,9 @@ def binary(op: str, a: Value, b: Value) -> Value:
         return _folded(op, a, b)
     if op == "pow" and isinstance(b, int) and 0 <= b <= 8:
         return _like(power("pow", _number(a) if is_weak(a) else plain(a), b), is_weak(a))
-    (x, y), weak = together((a, b), is_comparison=op in COMPARISONS)
+    (x, y), weak = together(
+        (a, b), is_comparison=op in COMPARISONS, operand_dtype=BINARY[op].operand_dtype
+    )
     if op == "div" and not x.dtype.is_float:
         x, y = cast(x, FLOAT64), cast(y, FLOAT64)
     elif weak and x.dtype.is_bool and op not in COMPARISONS and op not in _BITS:

@@ -43,7 +43,7 @@ def matmul(
     k : int
         Length of the sum.
     dtype : str or DType
-        Type of all three.
+        Type of A and B, and of C unless it is float16 or bfloat16: their product is float32.
 
     Returns
     -------

@@ -13,9 +13,6 @@ from texpr.schedule.legality import judge_of
 from texpr.schedule.realise import realise
 from texpr.schedule.state import State
 
-# Digits of a float's significand, the hidden one included.
-SIGNIFICAND_BITS = {32: 24, 64: 53}
-
 
 @dataclass(frozen=True)
 class Reordered:
@@ -36,7 +33,7 @@ class Reordered:
     @property
     def unit_roundoff(self) -> float:
         """Half the distance from 1 to the next number."""
-        return float(2.0 ** -SIGNIFICAND_BITS[self.dtype.bits])
+        return float(2.0**-self.dtype.digits)
 
     def __str__(self) -> str:
         if not self.dtype.is_float or self.operator in ("min", "max"):

@@ -147,7 +147,9 @@ class _Check:
 
     def as_array(self, parameter: Parameter, value: Any) -> Array:
         if isinstance(value, np.ndarray):
-            return value
+            own = parameter.dtype.numpy
+            # Of bfloat16, machine code knows only the one object that NumPy has for it.
+            return value.view(own) if value.dtype == own and value.dtype is not own else value
         name, dtype = parameter.name, parameter.dtype
         try:
             return np.asarray(memoryview(value))
@@ -227,6 +229,8 @@ class _Check:
             advice = f"allocate it with dtype {dtype.name!r}"
         else:
             advice = f"pass {name}.astype({dtype.name!r})"
+        if array.dtype == np.uint16 and dtype.is_float and dtype.bits == 16:
+            advice += f", or {name}.view({dtype.name!r}) if these are its bits"
         if array.dtype.newbyteorder() == dtype.numpy:
             what = f"{name} has the byte order of another machine (dtype {array.dtype.str!r})"
         elif array.dtype == object:

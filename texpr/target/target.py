@@ -152,6 +152,16 @@ class Target:
         """Return how many values of ``dtype`` a vector register holds, at least 1."""
         return max(1, self.vector_bits // (8 * as_dtype(dtype).size_bytes))
 
+    @property
+    def has_half(self) -> bool:
+        """Whether instructions of its own convert float16 to float32 and back.
+
+        >>> base = "llvm -mtriple=x86_64-linux-gnu -mcpu="
+        >>> Target.parse(base + "x86-64").has_half, Target.parse(base + "haswell").has_half
+        (False, True)
+        """
+        return query.has_half(self.triple, self.cpu, self.features)
+
     def why_not_here(self) -> str | None:
         """Return why the code does not run on this machine, None where it does."""
         if self.is_host:

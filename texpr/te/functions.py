@@ -6,14 +6,16 @@ What each means, its types and its accuracy stand in ``texpr.ir.intrinsics`` and
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from texpr.ir import expr
 from texpr.ir.dtypes import as_dtype
-from texpr.ir.expr import Const, Expr, binary, spread, unary
+from texpr.ir.expr import Const, Expr, binary, cast, spread, unary, widened
 from texpr.ir.functions import call
 from texpr.ir.functions import if_then_else as _if_then_else
 from texpr.ir.functions import select as _select
+from texpr.ir.operators import BINARY
 
 
 def exp(x: Any) -> Expr:
@@ -173,19 +175,45 @@ abs = fabs
 nearbyint = round
 
 
-def add(lhs: Any, rhs: Any) -> Expr:
-    """``lhs + rhs``."""
-    return spread(binary, "add", lhs, rhs)
+def add(lhs: Any, rhs: Any, dtype: object = None) -> Expr:
+    """``lhs + rhs``; ``dtype`` as in :func:`multiply`."""
+    return spread(_computed_in(dtype), "add", lhs, rhs)
 
 
-def subtract(lhs: Any, rhs: Any) -> Expr:
-    """``lhs - rhs``."""
-    return spread(binary, "sub", lhs, rhs)
+def subtract(lhs: Any, rhs: Any, dtype: object = None) -> Expr:
+    """``lhs - rhs``; ``dtype`` as in :func:`multiply`."""
+    return spread(_computed_in(dtype), "sub", lhs, rhs)
 
 
-def multiply(lhs: Any, rhs: Any) -> Expr:
-    """``lhs * rhs``."""
-    return spread(binary, "mul", lhs, rhs)
+def multiply(lhs: Any, rhs: Any, dtype: object = None) -> Expr:
+    """``lhs * rhs``, in ``dtype`` where one is given: both operands are converted to it first.
+
+    NumPy's ``np.multiply(a, b, dtype=...)``. Products of int8 that are to be summed:
+
+    >>> from texpr import te
+    >>> A, B = te.placeholder((8,), "int8", name="A"), te.placeholder((8,), "int8", name="B")
+    >>> te.multiply(A[0], B[0], dtype="int32")
+    <int32 int32(A[0])*int32(B[0])>
+
+    Raises
+    ------
+    DTypeError
+        ``dtype`` is narrower than an operand, or an integer where one is a float.
+    """
+    return spread(_computed_in(dtype), "mul", lhs, rhs)
+
+
+def _computed_in(dtype: object) -> Callable[[str, Any, Any], Expr]:
+    """Return :func:`binary` with operands that are converted to ``dtype``, and such a result."""
+    if dtype is None:
+        return binary
+    to = as_dtype(dtype)
+
+    def compute(op: str, x: object, y: object) -> Expr:
+        symbol = BINARY[op].symbol
+        return cast(binary(op, widened(x, to, symbol), widened(y, to, symbol)), to)
+
+    return compute
 
 
 def div(a: Any, b: Any) -> Expr:

@@ -63,13 +63,13 @@ class TensorMethods(WholeTensor):
         is_one = len(shape) == 1 and isinstance(shape[0], (tuple, list))
         return reshape(self, shape[0] if is_one else shape)
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """Return the sums over ``axis``, in the type of the tensor."""
-        return reducers.sum(self, axis=self._over(axis), keepdims=keepdims)
+    def sum(self, axis: Any = None, keepdims: bool = False, dtype: object = None) -> Any:
+        """Return the sums over ``axis``, as :func:`texpr.te.sum`."""
+        return reducers.sum(self, axis=self._over(axis), keepdims=keepdims, dtype=dtype)
 
-    def prod(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """Return the products over ``axis``, in the type of the tensor."""
-        return reducers.prod(self, axis=self._over(axis), keepdims=keepdims)
+    def prod(self, axis: Any = None, keepdims: bool = False, dtype: object = None) -> Any:
+        """Return the products over ``axis``, as :func:`texpr.te.prod`."""
+        return reducers.prod(self, axis=self._over(axis), keepdims=keepdims, dtype=dtype)
 
     def max(self, axis: Any = None, keepdims: bool = False) -> Any:
         """Return the greatest elements over ``axis``, NaN where one is."""

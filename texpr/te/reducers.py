@@ -14,10 +14,23 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from texpr.errors import DTypeError, ShapeError, TexprError, shown
-from texpr.ir.dtypes import DType
-from texpr.ir.expr import Binary, Const, Expr, Var, as_expr, binary, cast, condition, spread
+from texpr.ir.dtypes import DType, as_dtype
+from texpr.ir.expr import (
+    Binary,
+    Const,
+    Expr,
+    Var,
+    as_expr,
+    binary,
+    cast,
+    condition,
+    postorder,
+    spread,
+    widened,
+)
 from texpr.ir.functions import all_of, any_of, select
 from texpr.ir.itervar import IterVar
+from texpr.ir.operators import BINARY
 from texpr.te.reduction import Reduce, Reducer
 from texpr.te.whole import WholeTensor
 from texpr.te.whole_reduction import ReduceOver, reduced
@@ -177,11 +190,12 @@ def _numeric(
     where: Any,
     init: Any,
     keepdims: bool,
+    dtype: object = None,
 ) -> Any:
     name = reducer.name
     _refuse_positional_axis(name, exprs)
     if axis is None:
-        _refuse_options(name, where, init, keepdims)
+        _refuse_options(name, where, init, keepdims, dtype)
         if not exprs:
             raise TexprError(f"{name}: nothing given; pass expressions, or one and axis=")
         _refuse_lone_tensor(name, exprs)
@@ -189,11 +203,36 @@ def _numeric(
 
     def reduce(expr: Any, over: Any, test: Any) -> Reduce:
         value = as_expr(expr)
+        if dtype is not None:
+            value = _of_dtype(name, value, as_dtype(dtype))
         if value.dtype.is_bool:
             raise DTypeError(f"{name}: {value} is bool; cast it to a number, .astype('int32')")
+        value = cast(value, BINARY[op].operand_dtype(value.dtype))
         return _reduce(reducer, value, over, test, init)
 
     return _over(name, _single(name, exprs), axis, where, keepdims, reduce)
+
+
+def _of_dtype(name: str, value: Expr, to: DType) -> Expr:
+    """Convert terms to the type of their sum, unless they are no longer what they should be."""
+    if to.arithmetic is not to:
+        raise DTypeError(
+            f"{name}: dtype={to.name!r} is for storing, and a {name} of it is made in "
+            f"{to.arithmetic}; leave dtype= out, and round the result in another stage, "
+            f".astype({to.name!r})"
+        )
+    own = value.dtype
+    computed = [
+        node
+        for node in postorder(value)
+        if isinstance(node, Binary) and node.dtype is own and BINARY[node.op].is_arithmetic
+    ]
+    if own.is_integer and own.bits < to.bits and computed:  # they wrap before they are summed
+        raise DTypeError(
+            f"{name}: the terms {value} are computed in {own}, and wrap before they are {to}; "
+            f"compute them in {to}, such as te.multiply(a, b, dtype={to.name!r})"
+        )
+    return widened(value, to, name)
 
 
 def _logical(
@@ -237,11 +276,10 @@ def _refuse_positional_axis(name: str, exprs: tuple[Any, ...]) -> None:
             )
 
 
-def _refuse_options(name: str, where: Any, init: Any, keepdims: bool) -> None:
-    if where is not None or init is not None or keepdims:
-        raise TexprError(
-            f"{name}: where=, init= and keepdims= belong to a reduction; give axis= as well"
-        )
+def _refuse_options(name: str, where: Any, init: Any, keepdims: bool, dtype: object = None) -> None:
+    if where is not None or init is not None or keepdims or dtype is not None:
+        options = "where=, init= and keepdims=" if dtype is None else "where=, init= and dtype="
+        raise TexprError(f"{name}: {options} belong to a reduction; give axis= as well")
 
 
 def _refuse_lone_tensor(name: str, exprs: tuple[Any, ...]) -> None:
@@ -260,9 +298,16 @@ def _single(name: str, exprs: tuple[Any, ...]) -> Any:
 
 
 def sum(
-    *exprs: Any, axis: Any = None, where: Any = None, init: Any = None, keepdims: bool = False
+    *exprs: Any,
+    axis: Any = None,
+    where: Any = None,
+    init: Any = None,
+    keepdims: bool = False,
+    dtype: object = None,
 ) -> Any:
-    """Sum over ``axis`` in the type of the expression; without ``axis=``, of the arguments.
+    """Sum over ``axis``; without ``axis=``, of the arguments.
+
+    It is a sum in the type of the expression, but in float32 of a float16 or bfloat16.
 
     Parameters
     ----------
@@ -277,20 +322,31 @@ def sum(
         Start here and not at 0.
     keepdims : bool
         Whether a whole tensor keeps the dimensions that are summed, with extent 1.
+    dtype : str or DType, optional
+        A wider type to which the terms are converted: the sum is in it. Terms that are
+        themselves computed in a narrower integer type are refused, since they would wrap
+        before; :func:`~texpr.te.multiply` has a ``dtype`` for them.
 
     >>> from texpr import te
-    >>> A = te.placeholder((3, 4), name="A")
-    >>> te.sum(A, axis=1), A.sum(axis=1, keepdims=True)
-    (<tensor T_sum: float32[3]>, <tensor T_sum: float32[3, 1]>)
+    >>> A, k = te.placeholder((4, 8), "int8", name="A"), te.reduce_axis((0, 8), name="k")
+    >>> te.compute((4,), lambda i: te.sum(A[i, k], axis=k, dtype="int32"), name="S")
+    <tensor S: int32[4]>
+    >>> te.sum(A, axis=1), A.sum(axis=1, keepdims=True, dtype="int32")
+    (<tensor T_sum: int8[4]>, <tensor T_sum: int32[4, 1]>)
     """
-    return _numeric("add", _SUM, exprs, axis, where, init, keepdims)
+    return _numeric("add", _SUM, exprs, axis, where, init, keepdims, dtype)
 
 
 def prod(
-    *exprs: Any, axis: Any = None, where: Any = None, init: Any = None, keepdims: bool = False
+    *exprs: Any,
+    axis: Any = None,
+    where: Any = None,
+    init: Any = None,
+    keepdims: bool = False,
+    dtype: object = None,
 ) -> Any:
     """Multiply over ``axis``; the product of nothing is 1. Arguments as :func:`sum`'s."""
-    return _numeric("mul", _PROD, exprs, axis, where, init, keepdims)
+    return _numeric("mul", _PROD, exprs, axis, where, init, keepdims, dtype)
 
 
 def max(

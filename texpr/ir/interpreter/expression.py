@@ -10,7 +10,7 @@ import numpy as np
 
 from texpr.errors import DTypeError, InternalError, TexprError
 from texpr.ir.buffer import Buffer
-from texpr.ir.dtypes import DType
+from texpr.ir.dtypes import BFLOAT16, DType
 from texpr.ir.expr import (
     EXPR_NODES,
     Binary,
@@ -208,7 +208,7 @@ def held(value: object, dtype: DType) -> Value:
     elif dtype.is_integer:
         if isinstance(value, numbers.Integral) and dtype.min <= int(value) <= dtype.max:
             return int(value)
-    elif isinstance(value, numbers.Real):
+    elif isinstance(value, (numbers.Real, BFLOAT16.numpy.type)):
         number = int(value) if isinstance(value, numbers.Integral) else float(value)
         return dtype.numpy.type(dtype.canonical(number))
     raise DTypeError(f"{value!r} ({type(value).__name__}) is no value of {dtype}")

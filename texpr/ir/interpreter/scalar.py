@@ -149,6 +149,8 @@ def cast_from(source: DType, to: DType) -> Function:
         return lambda x: bool(x != 0)
     if to.is_float:
         scalar = to.numpy.type
+        if to.arithmetic is not to:  # NumPy and ml_dtypes may round more than once
+            return lambda x: scalar(to.canonical(float(x) if source.is_float else int(x)))
         if source.is_float:
             return scalar
         exact = source.numpy.type  # scalar(x) of a Python int would round twice: float64, float32
@@ -162,7 +164,7 @@ def cast_from(source: DType, to: DType) -> Function:
             return 0
         if math.isinf(x):
             return high if x > 0 else low
-        return min(max(int(x), low), high)
+        return min(max(int(float(x)), low), high)  # int() of a bfloat16 takes 2**63 for -2**63
 
     return saturated
 

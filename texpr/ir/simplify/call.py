@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from texpr.ir.dtypes import BOOL
 from texpr.ir.expr import Call, Cast, Const, Expr
 from texpr.ir.simplify.context import Context
@@ -20,9 +22,14 @@ def round_what_is_whole(node: Call, _context: Context) -> Expr | None:
 
 
 def classify_what_is_whole(node: Call, _context: Context) -> Expr | None:
-    """A converted integer or bool is finite: even 2**64 is, as a float32."""
+    """A converted integer or bool is finite where the greatest of its type is.
+
+    Even 2**64 is, as a float32; as a float16 65520 is not.
+    """
     x = node.args[0]
     if type(x) is not Cast or x.operand.dtype.is_float:
+        return None
+    if not math.isfinite(x.dtype.canonical(x.operand.dtype.max)):
         return None
     if node.function.name in ("isnan", "isinf"):
         return Const(False, BOOL)

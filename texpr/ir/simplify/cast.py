@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from texpr.ir.dtypes import DType
+from texpr.ir.dtypes import DType, promote
 from texpr.ir.expr import Cast, Expr
 from texpr.ir.simplify.context import Context
 from texpr.ir.simplify.intervals import FULL
-
-_MANTISSA_BITS = {32: 24, 64: 53}
 
 
 def drop_identity(node: Cast, _context: Context) -> Expr | None:
@@ -41,10 +39,10 @@ def _keeps_value(x: Expr, to: DType, context: Context) -> bool:
     if source.is_bool:
         return True
     if source.is_float:
-        return to.is_float and to.bits >= source.bits
+        return to.is_float and promote(source, to) is to
     low, high = context.range_of(x)
     if to.is_float:
-        limit = 1 << _MANTISSA_BITS[to.bits]
+        limit = 1 << to.digits
         return -limit <= low <= high <= limit
     return FULL[to.name][0] <= low <= high <= FULL[to.name][1]
 

@@ -122,7 +122,7 @@ def converted(value: Number, source: DType, to: DType) -> Number:
         if math.isnan(value):
             return 0
         return int(min(max(value, to.min), to.max))
-    return source.numpy.type(value).astype(to.numpy)
+    return to.canonical(value)
 
 
 def fold(node: Expr) -> Const | None:

@@ -12,7 +12,19 @@ from typing import Any
 from llvmlite import ir
 
 from texpr.errors import InternalError
-from texpr.ir.dtypes import DType
+from texpr.ir.dtypes import FLOAT32, FLOAT64, DType
+from texpr.target.llvm.float16 import (
+    compared,
+    float32_to_odd,
+    int64_to_odd,
+    is_float16,
+    is_nonzero,
+    lesser_or_greater,
+    magnitude,
+    narrowed,
+    negated,
+    widened,
+)
 from texpr.target.llvm.types import I1, constant, intrinsic, like, scalar_type
 
 _COMPARE = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
@@ -45,11 +57,15 @@ def _neutral(op: str, dtype: DType) -> Any:
 
 
 class Arithmetic:
-    """Emits operators with a builder; ``flags`` are the fast-math flags in force."""
+    """Emits operators with a builder; ``flags`` are the fast-math flags in force.
 
-    def __init__(self, builder: ir.IRBuilder, flags: Sequence[str]) -> None:
+    ``has_half`` says whether the target converts float16 by instructions of its own.
+    """
+
+    def __init__(self, builder: ir.IRBuilder, flags: Sequence[str], *, has_half: bool) -> None:
         self.builder = builder
         self.flags = tuple(flags)
+        self.has_half = has_half
 
     # ------------------------------------------------------------ binary
 
@@ -59,12 +75,16 @@ class Arithmetic:
         """Emit ``a op b`` of operands of ``dtype``."""
         if op in _COMPARE:
             return self.compare(op, dtype, a, b)
+        if is_float16(dtype):
+            return lesser_or_greater(self.builder, op, dtype, a, b)
         if dtype.is_float:
             return self.float_binary(op, a, b, (*self.flags, *more_flags))
         return self.int_binary(op, dtype, a, b)
 
     def compare(self, op: str, dtype: DType, a: ir.Value, b: ir.Value) -> ir.Value:
         sign = _COMPARE[op]
+        if is_float16(dtype):
+            return compared(self.builder, sign, dtype, a, b)
         if dtype.is_float:
             if op == "ne":
                 return self.builder.fcmp_unordered(sign, a, b)
@@ -168,6 +188,9 @@ class Arithmetic:
 
     def fold(self, op: str, dtype: DType, terms: ir.Value, mask: ir.Value | None) -> ir.Value:
         """Combine the lanes of ``terms`` in which ``mask`` holds by an associative operator."""
+        if is_float16(dtype):  # the lesser or greater of them, which a float32 is as well
+            wide = self.fold(op, FLOAT32, self.cast(terms, dtype, FLOAT32), mask)
+            return self.cast(wide, FLOAT32, dtype)
         build, element = self.builder, terms.type.element
         neutral = _neutral(op, dtype)
         if mask is not None:
@@ -185,6 +208,8 @@ class Arithmetic:
     def unary(self, op: str, dtype: DType, a: ir.Value) -> ir.Value:
         """Emit ``op a``."""
         build = self.builder
+        if is_float16(dtype):
+            return (negated if op == "neg" else magnitude)(build, a)
         if op == "neg":
             return build.fneg(a, flags=self.flags) if dtype.is_float else build.neg(a)
         if op in ("not", "invert"):
@@ -199,6 +224,12 @@ class Arithmetic:
 
     def cast(self, a: ir.Value, source: DType, to: DType) -> ir.Value:
         """Convert ``a``; :class:`texpr.ir.expr.Cast` says what becomes of values out of range."""
+        if to is source:
+            return a
+        if is_float16(source):
+            return self.cast_from_float16(a, source, to)
+        if is_float16(to):
+            return self.cast_to_float16(a, source, to)
         build, wanted = self.builder, like(scalar_type(to), a.type)
         if to.is_bool:
             zero = constant(a.type, 0)
@@ -217,6 +248,25 @@ class Arithmetic:
         if to.bits < source.bits:
             return build.trunc(a, wanted)
         return build.sext(a, wanted) if source.kind == "int" else build.zext(a, wanted)
+
+    def cast_from_float16(self, a: ir.Value, source: DType, to: DType) -> ir.Value:
+        """Convert ``a`` of a 16-bit float type, by way of float32, which holds it."""
+        if to.is_bool:
+            return is_nonzero(self.builder, a)
+        wide = widened(self.builder, source, a, has_half=self.has_half)
+        return wide if to is FLOAT32 else self.cast(wide, FLOAT32, to)
+
+    def cast_to_float16(self, a: ir.Value, source: DType, to: DType) -> ir.Value:
+        """Convert ``a`` to a 16-bit float type by way of a float32 after which it rounds once."""
+        if source.is_integer and source.bits == 64:
+            a = int64_to_odd(self.builder, a, is_signed=source.kind == "int")
+        if source.is_integer and source.bits > 16:
+            a, source = self.cast(a, source, FLOAT64), FLOAT64
+        if source is FLOAT64:
+            a = float32_to_odd(self.builder, a)
+        elif source is not FLOAT32:
+            a = self.cast(a, source, FLOAT32)
+        return narrowed(self.builder, to, a, has_half=self.has_half)
 
 
 def _known(value: ir.Value) -> int | None:

@@ -2,6 +2,9 @@
 
 The checks are functions of their own, shared by all the arrays of a kernel, which keeps a
 kernel's entry small and quick to compile.
+
+A buffer has no format for bfloat16, and NumPy refuses to name one. So an array of it is asked for
+its ``dtype``, which is one object in all of a process, and for a buffer without a format.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from typing import Final
 
 from llvmlite import ir
 
-from texpr.ir.dtypes import DType
+from texpr.ir.dtypes import BFLOAT16, DType
 from texpr.target.llvm.python_api import (
     BOOL,
     BYTE,
@@ -21,6 +24,7 @@ from texpr.target.llvm.python_api import (
     I64,
     NULL,
     PTR,
+    PY_BFLOAT16,
     TRUE,
     PythonApi,
     counting,
@@ -40,7 +44,7 @@ _PYBUF_FORMAT: Final = 0x004
 _PYBUF_STRIDES: Final = 0x018  # with PyBUF_ND
 
 # Characters of the struct module; the item size tells those of one row apart.
-_FORMATS: Final = {"bool": "?", "int": "bhilqn", "uint": "BHILQN", "float": "fd"}
+_FORMATS: Final = {"bool": "?", "int": "bhilqn", "uint": "BHILQN", "float": "efd"}
 _FIRST_FORMAT: Final = ord("?")  # '?' to 'q' are 51 characters: a set of them fits 64 bits
 _PREFIXES: Final = "@=<" if sys.byteorder == "little" else "@=>!"
 
@@ -135,6 +139,11 @@ def acquire(api: PythonApi, b: ir.IRBuilder, arg: ir.Value, view: View) -> ir.Va
     """
     parameter = view.parameter
     flags = _PYBUF_FORMAT | _PYBUF_STRIDES | (_PYBUF_WRITABLE if parameter.is_output else 0)
+    name = "texpr.acquire.dense" if view.record is None else "texpr.acquire.strided"
+    has_format = parameter.dtype is not BFLOAT16
+    if not has_format:
+        flags -= _PYBUF_FORMAT
+        name += ".bfloat16"
     arguments = [
         arg,
         view.room,
@@ -144,18 +153,16 @@ def acquire(api: PythonApi, b: ir.IRBuilder, arg: ir.Value, view: View) -> ir.Va
         int32(parameter.ndim),
     ]
     types = [PTR, PTR, I32, I64, I64, I32]
-    name = "texpr.acquire.dense"
     if view.record is not None:
-        name = "texpr.acquire.strided"
         arguments.append(view.record)
         types.append(PTR)
     function, is_new = api.helper(name, ir.FunctionType(BOOL, types))
     if is_new:
-        _emit_acquire(api, function)
+        _emit_acquire(api, function, has_format=has_format)
     return b.call(function, arguments)
 
 
-def _emit_acquire(api: PythonApi, function: ir.Function) -> None:
+def _emit_acquire(api: PythonApi, function: ir.Function, *, has_format: bool) -> None:
     arg, view, flags, formats, itemsize, ndim, *record = function.args
     b = ir.IRBuilder(function.append_basic_block())
 
@@ -163,19 +170,30 @@ def _emit_acquire(api: PythonApi, function: ir.Function) -> None:
         with b.if_then(b.not_(condition), likely=False):
             b.ret(FALSE)
 
+    if not has_format:
+        _check_is_bfloat16(api, b, check, arg)
     got = api.call(b, "PyObject_GetBuffer", arg, view, flags)
     check(b.icmp_signed("==", got, int32(0)))
     check(b.icmp_signed("==", _field(b, view, _NDIM), ndim))
     check(b.icmp_signed("==", _field(b, view, _ITEMSIZE), itemsize))
-    text = _field(b, view, _FORMAT)
-    no_format = b.icmp_unsigned("==", text, NULL)  # it then stands for unsigned bytes
-    _check_format(b, check, b.select(no_format, api.text("texpr.bytes", "B"), text), formats)
+    if has_format:
+        text = _field(b, view, _FORMAT)
+        no_format = b.icmp_unsigned("==", text, NULL)  # it then stands for unsigned bytes
+        _check_format(b, check, b.select(no_format, api.text("texpr.bytes", "B"), text), formats)
     count = b.sext(ndim, I64)
     if record:
         _emit_spans(b, check, view, itemsize, count, record[0])
     else:
         _check_layout(b, check, view, itemsize, count)
     b.ret(TRUE)
+
+
+def _check_is_bfloat16(api: PythonApi, b: ir.IRBuilder, check: Check, arg: ir.Value) -> None:
+    """Check that the attribute ``dtype`` of ``arg`` is NumPy's object for bfloat16."""
+    dtype = api.call(b, "PyObject_GetAttrString", arg, api.text("texpr.dtype", "dtype"))
+    check(b.icmp_unsigned("!=", dtype, NULL))
+    api.call(b, "Py_DecRef", dtype)
+    check(b.icmp_unsigned("==", dtype, PY_BFLOAT16))
 
 
 def _check_format(b: ir.IRBuilder, check: Check, text: ir.Value, formats: ir.Value) -> None:

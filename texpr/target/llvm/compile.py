@@ -67,13 +67,13 @@ def compile_program(program: Program, target: Target) -> Compiled:
     if symbols is not None or not target.is_host:
         usual = target.is_host and target.num_cores == host.num_cores()
         crew = Threads(config.thread_work(), None if usual else target.num_cores)
-    kernel = emit_kernel(program, target.triple, crew)
+    kernel = emit_kernel(program, target, crew)
     if not target.is_host:
         return Compiled(ForeignCode(kernel.module, target), kernel.sites, None)
 
     def strided() -> NativeCode:
         flavour = strided_program(program)
-        function = emit_kernel(flavour, target.triple, crew)
+        function = emit_kernel(flavour, target, crew)
         return _native(flavour, function, target, symbols, strided=True)
 
     return Compiled(_native(program, kernel, target, symbols), kernel.sites, strided)

@@ -8,8 +8,8 @@ object that the builtin was made with, which says in words what is wrong. A kern
 status other than 0 ends in ``self.fail(status, site, index, extent, dimension)``.
 
 Only the public C API is called, and of all of CPython's structures only ``Py_buffer``, whose
-layout is fixed, is known here; ``None``, ``True``, ``False`` and ``Exception`` are taken by the
-addresses that they have in this process, so the code is good for this process only.
+layout is fixed, is known here; ``None``, ``True``, ``False``, ``Exception`` and NumPy's bfloat16
+are taken by the addresses that they have in this process, so the code is good for it only.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from collections.abc import Callable
 
 from llvmlite import ir
 
-from texpr.ir.dtypes import INT64, DType
+from texpr.ir.dtypes import FLOAT64, INT64, DType
 from texpr.ir.expr import Const, Expr, Var
+from texpr.target.llvm.arithmetic import Arithmetic
 from texpr.target.llvm.arrays import View, acquire
 from texpr.target.llvm.python_api import (
     BOOL,
@@ -158,7 +159,7 @@ class _Entry:
             number = api.call(b, "PyFloat_AsDouble", arg)
             minus_one = ir.Constant(number.type, -1.0)
             self.check_no_error(b.fcmp_ordered("==", number, minus_one))
-            return number if dtype.bits == 64 else b.fptrunc(number, ir.FloatType())
+            return Arithmetic(b, (), has_half=False).cast(number, FLOAT64, dtype)
         if dtype.kind == "uint" and dtype.bits == 64:
             index = api.call(b, "PyNumber_Index", arg)
             self.check(b.icmp_unsigned("!=", index, NULL))

@@ -37,6 +37,7 @@ from texpr.ir.program import Node
 from texpr.ir.simplify import simplify
 from texpr.ir.visitor import Visit, Visitor, substitute
 from texpr.target.llvm.arithmetic import Arithmetic
+from texpr.target.llvm.float16 import bits_of, is_float16
 from texpr.target.llvm.types import (
     I1,
     I8,
@@ -107,7 +108,7 @@ class ExprEmitter(Visitor[ir.Value], over=EXPR_NODES):
 
     ``env`` holds the values of variables, ``pointers`` those of buffers. ``bindings`` are the
     iteration variables of the Block at hand in terms of the loops; ``checked`` are its subscripts
-    to check.
+    to check. ``has_half``: the target converts float16 by instructions of its own.
     """
 
     def __init__(
@@ -116,11 +117,13 @@ class ExprEmitter(Visitor[ir.Value], over=EXPR_NODES):
         env: MutableMapping[Var, ir.Value],
         pointers: MutableMapping[Buffer, ir.Value],
         flags: Sequence[str],
+        *,
+        has_half: bool,
     ) -> None:
         self.builder = builder
         self.env = env
         self.pointers = pointers
-        self.arithmetic = Arithmetic(builder, flags)
+        self.arithmetic = Arithmetic(builder, flags, has_half=has_half)
         self.lanes: Lanes | None = None
         self.private: set[Buffer] = set()
         """Scratch of which every lane has its own, cell beside cell."""
@@ -212,7 +215,8 @@ class ExprEmitter(Visitor[ir.Value], over=EXPR_NODES):
         return self.visit(expr)
 
     def visit_Const(self, node: Const) -> ir.Value:
-        return ir.Constant(scalar_type(node.dtype), node.value)
+        value = bits_of(node.value, node.dtype) if is_float16(node.dtype) else node.value
+        return ir.Constant(scalar_type(node.dtype), value)
 
     def visit_Var(self, node: Var) -> Any:
         if node in self.bindings:

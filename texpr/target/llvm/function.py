@@ -48,6 +48,7 @@ from texpr.target.llvm.types import (
     memory_type,
 )
 from texpr.target.signature import DONE, OUT_OF_BOUNDS, OUT_OF_MEMORY
+from texpr.target.target import Target
 from texpr.target.work import work
 
 STACK_BYTES = 16 << 10
@@ -63,13 +64,13 @@ class KernelFunction:
     sites: tuple[str, ...]
 
 
-def emit_kernel(program: Program, triple: str, threads: Threads | None = None) -> KernelFunction:
+def emit_kernel(program: Program, target: Target, threads: Threads | None = None) -> KernelFunction:
     """Return the LLVM function of a lowered ``program``.
 
     Without ``threads``, the iterations of parallel loops run one after the other.
     """
     module = ir.Module(name=program.name)
-    module.triple = triple
+    module.triple = target.triple
     types = [PTR if isinstance(arg, Buffer) else memory_type(arg.dtype) for arg in program.args]
     sizes, strides = program.sizes, stride_vars(program)
     types += [I64] * (len(sizes) + len(strides)) + [PTR]
@@ -93,7 +94,9 @@ def emit_kernel(program: Program, triple: str, threads: Threads | None = None) -
             env[thing] = builder.trunc(value, ir.IntType(thing.dtype.bits))  # a size
         else:
             env[thing] = value
-    emitter = _Function(builder, program, env, pointers, _Return(error), [], threads)
+    emitter = _Function(
+        builder, program, env, pointers, _Return(error), [], threads, has_half=target.has_half
+    )
     emitter.visit(program.body)
     builder.ret(ir.Constant(I64, DONE))
     return KernelFunction(module, function, tuple(emitter.sites))
@@ -107,7 +110,7 @@ def stride_vars(program: Program) -> tuple[Var, ...]:
 
 def emit_scalar(builder: ir.IRBuilder, expr: Expr, env: dict[Var, ir.Value]) -> ir.Value:
     """Emit an expression of scalars, such as an extent or a requirement."""
-    return ExprEmitter(builder, env, {}, ()).emit(expr)
+    return ExprEmitter(builder, env, {}, (), has_half=False).emit(expr)
 
 
 class _Exit(Protocol):
@@ -136,8 +139,8 @@ class _Return:
 class _Checked(ExprEmitter):
     """An expression emitter that can leave the kernel."""
 
-    def __init__(self, owner: _Function, flags: tuple[str, ...]) -> None:
-        super().__init__(owner.builder, owner.env, owner.pointers, flags)
+    def __init__(self, owner: _Function, flags: tuple[str, ...], *, has_half: bool) -> None:
+        super().__init__(owner.builder, owner.env, owner.pointers, flags, has_half=has_half)
         self.owner = owner
 
     def check(self, access: Load, dimension: int, index: ir.Value, extent: ir.Value) -> None:
@@ -162,12 +165,13 @@ class _Checked(ExprEmitter):
 
 
 class _Function(Visitor[None], over=STMT_NODES):
-    memoise = False
-
     """Emits the statements of a kernel, or of the part that each thread of a parallel loop runs.
 
-    ``threads`` is None where a parallel loop runs serially, as inside another one.
+    ``threads`` is None where a parallel loop runs serially, as inside another one; ``has_half``
+    says whether the target converts float16 by instructions of its own.
     """
+
+    memoise = False
 
     def __init__(
         self,
@@ -178,6 +182,8 @@ class _Function(Visitor[None], over=STMT_NODES):
         exit_: _Exit,
         sites: list[str],
         threads: Threads | None,
+        *,
+        has_half: bool,
     ) -> None:
         self.builder = builder
         self.program = program
@@ -186,11 +192,12 @@ class _Function(Visitor[None], over=STMT_NODES):
         self.exit = exit_
         self.sites = sites
         self.threads = threads
+        self.has_half = has_half
         self.heap: list[ir.Value] = []
         self.block: Block | None = None
         policy = program.float_policy
         flags = ("fast",) if policy.order == "fast" else ("contract",) if policy.contract else ()
-        self.exprs = _Checked(self, flags)
+        self.exprs = _Checked(self, flags, has_half=has_half)
 
     # ------------------------------------------------------------ leaving
 
@@ -277,7 +284,14 @@ class _Function(Visitor[None], over=STMT_NODES):
             {buffer: self.pointers[buffer] for buffer in buffers},
         )
         inner = _Function(
-            region.builder, self.program, region.env, region.pointers, region, self.sites, None
+            region.builder,
+            self.program,
+            region.env,
+            region.pointers,
+            region,
+            self.sites,
+            None,
+            has_half=self.has_half,
         )
         with region.iterations() as values:
             region.env.update(zip((loop.var for loop in nest), values, strict=True))

@@ -8,6 +8,8 @@ from typing import Final
 
 from llvmlite import ir
 
+from texpr.ir.dtypes import BFLOAT16
+
 PTR: Final = ir.PointerType()
 VOID: Final = ir.VoidType()
 BOOL: Final = ir.IntType(1)
@@ -23,6 +25,7 @@ _FUNCTIONS: Final[dict[str, ir.FunctionType]] = {
     "PyBuffer_Release": ir.FunctionType(VOID, (PTR,)),
     "PyEval_SaveThread": ir.FunctionType(PTR, ()),
     "PyEval_RestoreThread": ir.FunctionType(VOID, (PTR,)),
+    "PyObject_GetAttrString": ir.FunctionType(PTR, (PTR, PTR)),
     "PyErr_Occurred": ir.FunctionType(PTR, ()),
     "PyErr_ExceptionMatches": ir.FunctionType(I32, (PTR,)),
     "PyErr_Clear": ir.FunctionType(VOID, ()),
@@ -60,6 +63,7 @@ PY_NONE: Final = _object(None)
 PY_TRUE: Final = _object(True)
 PY_FALSE: Final = _object(False)
 PY_EXCEPTION: Final = _object(Exception)
+PY_BFLOAT16: Final = _object(BFLOAT16.numpy)
 
 
 def stack_room(b: ir.IRBuilder, kind: ir.Type, count: int = 1) -> ir.Value:

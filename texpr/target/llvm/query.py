@@ -191,6 +191,28 @@ def vector_registers(triple: str, cpu: str, features: str) -> VectorRegisters:
 
 
 @cache
+def has_half(triple: str, cpu: str, features: str) -> bool:
+    """Whether LLVM converts float16 to float32 and back without calling a function for it.
+
+    >>> has_half("aarch64-unknown-linux-gnu", "generic", "")
+    True
+    """
+    text = _assembly(
+        triple,
+        cpu,
+        features,
+        """define void @convert(ptr %p, ptr %q) {
+        %h = load half, ptr %p
+        %f = fpext half %h to float
+        %g = fadd float %f, 1.0
+        %r = fptrunc float %g to half
+        store half %r, ptr %q
+        ret void }""",
+    )
+    return not re.search(r"__(extendhfsf2|truncsfhf2|gnu_h2f_ieee|gnu_f2h_ieee)", text)
+
+
+@cache
 def lacking_features(triple: str, cpu: str, features: str) -> tuple[str, ...]:
     """Return what the processor can and this machine cannot, of what arithmetic may use.
 

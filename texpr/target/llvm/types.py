@@ -15,12 +15,12 @@ I32 = ir.IntType(32)
 I64 = ir.IntType(64)
 PTR = ir.PointerType()
 
-_FLOATS = {32: ir.FloatType(), 64: ir.DoubleType()}
+_FLOATS = {"float32": ir.FloatType(), "float64": ir.DoubleType()}
 
 
 def scalar_type(dtype: DType) -> ir.Type:
-    """Return the type of a value in a register; a bool is one bit."""
-    return _FLOATS[dtype.bits] if dtype.is_float else ir.IntType(dtype.bits)
+    """Return the type of a value in a register; a bool is one bit, a float of 16 its bits."""
+    return _FLOATS.get(dtype.name) or ir.IntType(dtype.bits)
 
 
 def memory_type(dtype: DType) -> ir.Type:
