@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.strategies import expressions, same_bits, scalars, valuations, variables
 from texpr.errors import (
+    ArgumentError,
     BoundsError,
     DTypeError,
     IllegalScheduleError,
@@ -1015,7 +1016,7 @@ def test_scalars_are_arguments() -> None:
 @pytest.mark.parametrize(
     ("params", "args", "error", "text"),
     [
-        ((A, B), (array(1),), DTypeError, "main: got 1 arguments; pass 2, (A, B)"),
+        ((A, B), (array(1),), ArgumentError, "main: got 1 arguments; pass 2, (A, B)"),
         ((A,), ([1, 2],), DTypeError, "main: argument A is a list; pass a NumPy array"),
         ((A,), (np.zeros(2),), DTypeError, "main: argument A has type float64; pass int32, A.asty"),
         ((A,), (array(1).astype(">i4"),), DTypeError, "main: argument A has type >i4; pass int32"),

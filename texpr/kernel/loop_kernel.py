@@ -56,7 +56,7 @@ class LoopKernel:
         """What sizes and scalars must fulfil, checked at every call."""
         return self.program.requirements
 
-    def __call__(self, *args: Any, **named: Any) -> None:
+    def __call__(self, /, *args: Any, **named: Any) -> None:
         """Run the kernel on NumPy arrays and numbers; arrays are written in place.
 
         The first call compiles it with the default schedule.
@@ -91,7 +91,7 @@ class LoopKernel:
         """
         return build(Schedule(self.program), self.program.args, target, self.name)
 
-    def interpret(self, *args: Any, **named: Any) -> None:
+    def interpret(self, /, *args: Any, **named: Any) -> None:
         """Run the reference interpreter, which checks every access, on the arguments of a call.
 
         Raises

@@ -17,10 +17,18 @@ from typing import Any, Final, NamedTuple, NoReturn, Protocol
 
 import numpy as np
 
-from texpr.errors import BoundsError, InternalError, ShapeError, TargetError, TexprError
+from texpr.errors import (
+    ArrayMemoryError,
+    BoundsError,
+    InternalError,
+    ShapeError,
+    TargetError,
+    TexprError,
+)
 from texpr.ir.expr import int_value
 from texpr.ir.program import Program
-from texpr.target.arguments import MISSING, Array, Checked, bind, check
+from texpr.target.arguments import MISSING, Array, Checked, bind, check, new_array
+from texpr.target.dlpack import NotShared, array_of, is_exporter
 from texpr.target.signature import ENTRY, OUT_OF_BOUNDS, OUT_OF_MEMORY, TRUSTED_ENTRY, Signature
 from texpr.target.timing import Timing, measure
 
@@ -62,7 +70,7 @@ class Kernel:
     _calls: _Calls | None
     """None where the code is for another machine."""
 
-    def __call__(self, *args: Any, **named: Any) -> Any:
+    def __call__(self, /, *args: Any, **named: Any) -> Any:
         """Run the kernel; the class of one for this machine has machine code in this place."""
         raise self._not_here()
 
@@ -95,7 +103,9 @@ class Kernel:
             ]
         )
 
-    def time(self, *args: Any, repeat: int = 15, min_time_ms: float = 5.0, **named: Any) -> Timing:
+    def time(
+        self, /, *args: Any, repeat: int = 15, min_time_ms: float = 5.0, **named: Any
+    ) -> Timing:
         """Measure how long a call with these arguments takes.
 
         Outputs that are left out are made once, before the measurement.
@@ -197,7 +207,7 @@ class _Owner(NamedTuple):
     decline: Callable[..., Any]
     fail: Callable[[int, int, int, int, int], None]
 
-    def __call__(self, *args: Any, **named: Any) -> Any:
+    def __call__(self, /, *args: Any, **named: Any) -> Any:
         return self.decline(*args, **named)
 
 
@@ -224,6 +234,11 @@ def _address(text: bytes) -> int | None:
     return ctypes.cast(ctypes.c_char_p(text), ctypes.c_void_p).value
 
 
+def _declined(*args: Any, **named: Any) -> object:
+    """Tell whoever tries a call that the machine code has declined it: one that runs gives None."""
+    return MISSING
+
+
 # ---------------------------------------------------------------- calls that the fast path declines
 
 
@@ -242,34 +257,61 @@ class _Calls:
         self.compile_strided = compile_strided
         self.lock = threading.Lock()
         self.strided: tuple[Callable[..., Any], Callable[..., Any]] | None = None
-        required = [
-            at for at, parameter in enumerate(signature.parameters) if not parameter.is_fresh
+        self.arrays = [
+            (at, parameter.is_output)
+            for at, parameter in enumerate(signature.parameters)
+            if parameter.is_array
         ]
-        self.required = required
         self.recipes = _recipes(signature)
         self.fast = _builtin(signature, code, ENTRY, self.declined, self.fail)
+        self.attempt = _builtin(signature, code, ENTRY, _declined, self.fail)
         self.dense = _builtin(signature, code, ENTRY, self.disagree, self.fail)
 
-    def declined(self, *args: Any, **named: Any) -> Any:
+    def declined(self, /, *args: Any, **named: Any) -> Any:
         """Take a call that the machine code of the dense flavour has declined.
 
-        One that names arguments or leaves outputs out is completed, and tried again.
+        One that names arguments, leaves outputs out or passes arrays of other libraries is
+        completed, and tried again.
         """
-        count = len(self.signature.parameters)
-        if named or len(args) != count:
-            values = [MISSING] * count
-            if not named and len(args) == len(self.required):
-                for at, value in zip(self.required, args, strict=True):
-                    values[at] = value
-            else:
-                values = bind(self.signature, args, named)
-            made = self.filled(values)
-            if made is not None:
-                self.fast(*values)
+        values = self.placed(args, named)
+        is_shared = self.share(values)
+        made = self.filled(values)
+        if made is not None:
+            is_another = bool(made or named or is_shared)
+            if is_another and self.attempt(*values) is None:
                 return returned(made)
-        elif self.strided is not None:
-            return self.strided[0](*args)
+            if self.strided is not None and self.strided[0](*values) is None:
+                return returned(made)
         return self.explained(*args, **named)
+
+    def placed(self, args: Sequence[Any], named: dict[str, Any]) -> list[Any]:
+        """Return the value of every parameter, ``MISSING`` for outputs to be made."""
+        count = len(self.signature.parameters)
+        if not named and len(args) == count:
+            return list(args)
+        if not named and len(args) == len(self.signature.required_places):
+            values = [MISSING] * count
+            for at, value in zip(self.signature.required_places, args, strict=True):
+                values[at] = value
+            return values
+        return bind(self.signature, args, named)
+
+    def share(self, values: list[Any]) -> bool:
+        """Put NumPy arrays in the places of arrays of other libraries; say whether there were any.
+
+        What cannot be shared stays, and is explained by the checks in Python.
+        """
+        found = False
+        for at, is_output in self.arrays:
+            value = values[at]
+            if not is_exporter(value):
+                continue
+            try:
+                values[at] = array_of(value, is_output=is_output)
+            except NotShared:
+                continue
+            found = True
+        return found
 
     def filled(self, values: list[Any]) -> list[Array] | None:
         """Put new arrays in the places of ``values`` that are missing, and return them.
@@ -278,7 +320,7 @@ class _Calls:
         not what they should be: the checks in Python know better.
         """
         made = []
-        for at, dtype, extents in self.recipes:
+        for at, what, dtype, extents in self.recipes:
             if values[at] is not MISSING:
                 continue
             shape = []
@@ -289,12 +331,12 @@ class _Calls:
                     shape.append(values[place].shape[extent])
                 else:
                     return None
-            array = np.empty(shape, dtype)
+            array = new_array(what, shape, dtype)
             made.append(array)
             values[at] = array
         return None if any(value is MISSING for value in values) else made
 
-    def explained(self, *args: Any, **named: Any) -> Any:
+    def explained(self, /, *args: Any, **named: Any) -> Any:
         """Check the arguments in Python, which raises what is wrong with them; then run."""
         checked = self.checked(args, named)
         if checked.is_dense:
@@ -307,7 +349,7 @@ class _Calls:
         return check(self.signature, bind(self.signature, args, named))
 
     def strided_code(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
-        """The strided flavour: one builtin that checks, one for arguments that are checked."""
+        """The strided flavour: a builtin that may decline, one for arguments that are checked."""
         with self.lock:
             if self.strided is None:
                 if self.compile_strided is None:
@@ -317,12 +359,12 @@ class _Calls:
                     )
                 code = self.compile_strided()
                 self.strided = (
-                    _builtin(self.signature, code, ENTRY, self.explained, self.fail),
+                    _builtin(self.signature, code, ENTRY, _declined, self.fail),
                     _builtin(self.signature, code, TRUSTED_ENTRY, self.disagree, self.fail),
                 )
             return self.strided
 
-    def disagree(self, *args: Any, **named: Any) -> NoReturn:
+    def disagree(self, /, *args: Any, **named: Any) -> NoReturn:
         raise InternalError(
             f"{self.signature.name}: machine code declines arguments in which Python finds no fault"
         )
@@ -336,16 +378,16 @@ class _Calls:
                 f"extent {extent}; outputs may be partly written; pass subscripts in range"
             )
         if status == OUT_OF_MEMORY:
-            raise MemoryError(
+            raise ArrayMemoryError(
                 f"{name}: no memory for an intermediate buffer; "
                 f"pass smaller arrays, or compute its stage at an inner loop"
             )
         raise InternalError(f"{name}: compiled code returned the unknown status {status}")
 
 
-_Recipe = tuple[int, "np.dtype[Any]", list[tuple["int | None", int]]]
-"""An output: its number, its type, and for each extent the number of an array and its dimension,
-or None and the extent."""
+_Recipe = tuple[int, str, "np.dtype[Any]", list[tuple["int | None", int]]]
+"""An output: its number, kernel and name for an error, its type, and for each extent the number of
+an array and its dimension, or None and the extent."""
 
 
 def _recipes(signature: Signature) -> list[_Recipe]:
@@ -363,7 +405,8 @@ def _recipes(signature: Signature) -> list[_Recipe]:
                 places[id(extent)] = (None, number)
         if parameter.is_fresh and all(id(extent) in places for extent in parameter.shape):
             extents = [places[id(extent)] for extent in parameter.shape]
-            recipes.append((at, parameter.dtype.numpy, extents))
+            what = f"{signature.name}: {parameter.name}"
+            recipes.append((at, what, parameter.dtype.numpy, extents))
     return recipes
 
 

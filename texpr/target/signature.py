@@ -192,6 +192,16 @@ class Signature:
         """What a call must pass: everything but the fresh outputs."""
         return tuple(parameter for parameter in self.parameters if not parameter.is_fresh)
 
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """The place of each parameter by its name."""
+        return {parameter.name: place for place, parameter in enumerate(self.parameters)}
+
+    @cached_property
+    def required_places(self) -> tuple[int, ...]:
+        """The places of what a call must pass."""
+        return tuple(at for at, parameter in enumerate(self.parameters) if not parameter.is_fresh)
+
     def __str__(self) -> str:
         """``matmul(A: float32[n, k], B: float32[k, m]) -> C: float32[n, m]``."""
         taken = [
