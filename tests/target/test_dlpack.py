@@ -326,8 +326,8 @@ class Nonsense:
         (
             Failing(RuntimeError("no"), requires_grad=True),
             (
-                f"A is a {__name__}.Failing that requires gradients, of which a kernel records none; "
-                "pass A.detach()"
+                f"A is a {__name__}.Failing that requires gradients, of which a kernel records "
+                "none; pass A.detach()"
             ),
         ),
     ],
@@ -350,8 +350,8 @@ def test_what_is_no_array_here(add, value, text):
         (
             Exporter(numbers(3, 4), flags=COPIED),
             (
-                f"C is {NAME}, which shares a copy of itself, in which what the kernel writes would "
-                "be lost; allocate it with NumPy"
+                f"C is {NAME}, which shares a copy of itself, in which what the kernel writes "
+                "would be lost; allocate it with NumPy"
             ),
         ),
         (

@@ -102,7 +102,7 @@ class _Capsule:
             if major != _VERSION[0]:
                 raise NotShared(
                     f", which speaks DLPack {major}.{minor}, and texpr 1",
-                    "pass a NumPy array of it",
+                    "pass a NumPy array",
                 )
             place += _HEAD.size
             self.is_older = False
