@@ -39,3 +39,11 @@ class Buffer:
 
     def __deepcopy__(self, memo: Any) -> Buffer:
         return self
+
+
+class ComputedBuffer(Buffer):
+    """A buffer that some operation makes, nobody knows which: what a pickled tensor becomes."""
+
+    @property
+    def is_computed(self) -> bool:
+        return True

@@ -39,12 +39,12 @@ class Names:
     """Gives every variable and buffer in scope a name of its own."""
 
     def __init__(self) -> None:
-        self._name_of: dict[int, str] = {}
+        self._name_of: dict[Var | Buffer, str] = {}
         self._taken: set[str] = set()
 
     def __call__(self, thing: Var | Buffer) -> str:
         """Return the name of ``thing``, giving it one if it has none yet."""
-        name = self._name_of.get(id(thing))
+        name = self._name_of.get(thing)
         return name if name is not None else self._bind(thing)
 
     def _bind(self, thing: Var | Buffer) -> str:
@@ -53,7 +53,7 @@ class Names:
             count += 1
             name = f"{thing.name}_{count}"
         self._taken.add(name)
-        self._name_of[id(thing)] = name
+        self._name_of[thing] = name
         return name
 
     @contextmanager
@@ -62,7 +62,7 @@ class Names:
         name = self._bind(thing)
         yield name
         self._taken.discard(name)
-        self._name_of.pop(id(thing), None)
+        self._name_of.pop(thing, None)
 
 
 class _Printer(Visitor[None], over=STMT_NODES):

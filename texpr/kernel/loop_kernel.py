@@ -11,7 +11,7 @@ from types import FunctionType
 from typing import Any
 
 from texpr.driver import build
-from texpr.errors import DTypeError
+from texpr.errors import DTypeError, TexprError
 from texpr.ir.expr import Expr
 from texpr.ir.interpreter import interpret
 from texpr.ir.program import Program
@@ -116,9 +116,24 @@ class LoopKernel:
     def __repr__(self) -> str:
         return f"<kernel {self.signature}>"
 
+    def __copy__(self) -> LoopKernel:
+        return self
+
+    def __deepcopy__(self, memo: object) -> LoopKernel:
+        return self
+
     def __reduce__(self) -> str:
+        """Pickle by name, as a function is."""
         name: str = self.__qualname__  # type: ignore[attr-defined]  # of update_wrapper
-        return name  # pickled by name, as a function is
+        found: Any = sys.modules.get(self.__module__)
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        if found is not self:
+            raise TexprError(
+                f"pickle: {self.__module__} has no {name} that is this kernel; define it at the "
+                f"top of a module, or pickle the machine code's kernel, {self.name}.compiled"
+            )
+        return name
 
 
 def kernel(function: Callable[..., Any]) -> LoopKernel:

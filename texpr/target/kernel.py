@@ -67,6 +67,8 @@ class Kernel:
     """How it was scheduled, where a schedule made it."""
     target: Machine
     _code: Code
+    _recipe: tuple[Callable[..., Kernel], tuple[Any, ...]] | None
+    """A function and arguments that make it again, in another process too."""
     _calls: _Calls | None
     """None where the code is for another machine."""
 
@@ -127,11 +129,19 @@ class Kernel:
     def __repr__(self) -> str:
         return f"<kernel {self.signature} for {self.target}>"
 
-    def __reduce__(self) -> NoReturn:
-        raise TexprError(
-            f"pickle: the kernel {self.name} is machine code of this process; "
-            f"pickle what it was built from, and build it again"
-        )
+    def __copy__(self) -> Kernel:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Kernel:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._recipe is None:
+            raise TexprError(
+                f"pickle: the kernel {self.name} is machine code of this process; "
+                f"pickle what it was built from, and build it again"
+            )
+        return self._recipe
 
 
 def make_kernel(
@@ -143,6 +153,7 @@ def make_kernel(
     trace: Any = None,
     sites: Sequence[str] = (),
     compile_strided: Callable[[], Code] | None = None,
+    recipe: tuple[Callable[..., Kernel], tuple[Any, ...]] | None = None,
 ) -> Kernel:
     """Make the callable of a compiled program.
 
@@ -163,6 +174,8 @@ def make_kernel(
     compile_strided : callable, optional
         Returns the code of the strided flavour, with ``ENTRY`` and ``TRUSTED_ENTRY``. It is
         called once, at the first call that needs it; without it, such a call is refused.
+    recipe : (callable, arguments), optional
+        What the kernel is pickled as; both are pickled. Without it, it is not.
     """
     calls: _Calls | None = None
     kind: Any = Kernel
@@ -180,6 +193,7 @@ def make_kernel(
     kernel.target = target
     kernel._code = code
     kernel._calls = calls
+    kernel._recipe = recipe
     return kernel
 
 

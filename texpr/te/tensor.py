@@ -6,13 +6,13 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 import texpr
-from texpr.errors import BoundsError, DTypeError, ShapeError, shown
-from texpr.ir.buffer import Buffer
+from texpr.errors import BoundsError, DTypeError, ShapeError, TexprError, shown
+from texpr.ir.buffer import Buffer, ComputedBuffer
 from texpr.ir.dtypes import INT64, DType
 from texpr.ir.expr import Const, Expr, ExprOperators, Load, as_index, binary, int_value, is_const
 from texpr.ir.itervar import IterVar
@@ -128,6 +128,11 @@ class Tensor(Buffer, ExprOperators):
             )
         return extent
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The array that it is in a program; what computes it stays with the schedule.
+        kind = ComputedBuffer if self.is_computed else Buffer
+        return (kind, (self.name, self.shape, self.dtype))
+
     def __repr__(self) -> str:
         return f"<tensor {self.name}: {self.dtype}[{', '.join(map(str, self.shape))}]>"
 
@@ -237,6 +242,18 @@ class Operation:
     def input_tensors(self) -> tuple[Tensor, ...]:
         """The tensors that it reads, in order of appearance."""
         return ()
+
+    def __copy__(self) -> Operation:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Operation:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TexprError(
+            f"pickle: the operation {self.name} is a rule over other tensors, made by Python "
+            f"functions; pickle a schedule of it, or the kernel built from that"
+        )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
