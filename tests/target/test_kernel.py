@@ -683,7 +683,8 @@ def test_attributes():
     assert "copy:" in kernel.asm
     assert repr(kernel) == "<kernel copy(A: float32[n]) -> C: float32[n] for llvm>"
     assert isinstance(kernel, Kernel)
-    assert str(inspect.signature(kernel)) == "(A, C=None)"
+    assert str(inspect.signature(kernel)) == "(A: float32[n], C: float32[n] = <made>)"
+    assert repr(kernel.signature) == "<signature copy(A: float32[n]) -> C: float32[n]>"
     assert kernel.__call__.__name__ == "copy"
     assert kernel.__call__.__doc__ == str(kernel.signature)
 

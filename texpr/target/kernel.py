@@ -94,16 +94,7 @@ class Kernel:
 
     @property
     def __signature__(self) -> inspect.Signature:
-        return inspect.Signature(
-            [
-                inspect.Parameter(
-                    parameter.name,
-                    inspect.Parameter.POSITIONAL_OR_KEYWORD,
-                    default=None if parameter.is_fresh else inspect.Parameter.empty,
-                )
-                for parameter in (*self.signature.required, *self.signature.fresh)
-            ]
-        )
+        return self.signature.to_inspect()
 
     def time(
         self, /, *args: Any, repeat: int = 15, min_time_ms: float = 5.0, **named: Any
@@ -184,6 +175,7 @@ def make_kernel(
         # Each kernel has a class of its own, with its machine code for __call__. A builtin is
         # no descriptor: nothing is bound, and a call costs 20 ns more than the builtin's.
         members = {"__call__": calls.fast, "__module__": Kernel.__module__}
+        members["__doc__"] = _doc(signature)
         kind = type("Kernel", (Kernel,), members)
     kernel: Kernel = kind()
     kernel.name = signature.name
@@ -195,6 +187,20 @@ def make_kernel(
     kernel._calls = calls
     kernel._recipe = recipe
     return kernel
+
+
+def _doc(signature: Signature) -> str:
+    """What ``help(kernel)`` says."""
+    lines = [str(signature), "", "Call it with NumPy arrays, or others that share their memory."]
+    if signature.fresh:
+        made = ", ".join(parameter.name for parameter in signature.fresh)
+        lines.append(
+            f"Leave {made} out and new arrays are returned; pass them and they are filled."
+        )
+    in_place = [p.name for p in signature.required if p.is_output]
+    if in_place:
+        lines.append(f"{', '.join(in_place)} {'is' if len(in_place) == 1 else 'are'} written.")
+    return "\n".join(lines)
 
 
 # ---------------------------------------------------------------- builtins
