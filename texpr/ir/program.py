@@ -54,6 +54,8 @@ class Stmt:
 
     show: ClassVar[Callable[[Any], str]]
     """Text of a statement or Program; ``texpr.ir.printer``, which stands above, puts it here."""
+    show_html: ClassVar[Callable[[Any], str]]
+    """What notebooks show of it; ``texpr.ir.html`` puts it here."""
 
     @property
     def children(self) -> tuple[Node, ...]:
@@ -78,6 +80,9 @@ class Stmt:
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """Print in notebooks, and in what hypothesis reports, as ``print`` does."""
         printer.text(str(self))
+
+    def _repr_html_(self) -> str:
+        return Stmt.show_html(self)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -346,6 +351,9 @@ class Program:
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """Print in notebooks, and in what hypothesis reports, as ``print`` does."""
         printer.text(str(self))
+
+    def _repr_html_(self) -> str:
+        return Stmt.show_html(self)
 
     __repr__ = __str__
 

@@ -13,6 +13,7 @@ from typing import Any
 from texpr.driver import build
 from texpr.errors import DTypeError, TexprError
 from texpr.ir.expr import Expr
+from texpr.ir.html import card, facts, loops, marked
 from texpr.ir.interpreter import interpret
 from texpr.ir.program import Program
 from texpr.kernel.outside import names_around
@@ -112,6 +113,11 @@ class LoopKernel:
 
     def __str__(self) -> str:
         return str(self.program)
+
+    def _repr_html_(self) -> str:
+        state = "at its first call" if self._compiled is None else f"for {self._compiled.target}"
+        rows = {"takes": self.signature, "compiled": state}
+        return card("loop kernel", marked("name", self.name), loops(self.program), facts(rows))
 
     def __repr__(self) -> str:
         return f"<kernel {self.signature}>"

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from texpr.errors import IllegalScheduleError, ScheduleError, did_you_mean
 from texpr.ir.buffer import Buffer
+from texpr.ir.html import Html, card, code, count, facts, folded, listed, loops, marked
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import Program
 from texpr.polyhedral.initialised import check_initialised
@@ -336,6 +337,25 @@ class Schedule:
     def __repr__(self) -> str:
         stages = ", ".join(self.state.declared.stages)
         return f"<schedule of {stages} after {len(self.state.trace)} primitives>"
+
+    def _repr_html_(self) -> str:
+        policy = self.declared.float_policy
+        steps = self.state.trace
+        inlined = [stage.name for stage in self.stages if stage.is_inlined]
+        rows = {
+            "floats": f"{policy.order}, {'contracted' if policy.contract else 'not contracted'}",
+            "inlined": listed(inlined) or None,
+        }
+        applied = folded(
+            f"{count(len(steps), 'primitive')} applied", code("\n".join(map(str, steps)))
+        )
+        return card(
+            "schedule",
+            marked("name", self.declared.name),
+            loops(self.program),
+            facts(rows),
+            applied if steps else Html(""),
+        )
 
 
 def schedule_of(program: Program, declares_tensors: bool, trace: Trace) -> Schedule:

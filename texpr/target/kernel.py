@@ -26,6 +26,7 @@ from texpr.errors import (
     TexprError,
 )
 from texpr.ir.expr import int_value
+from texpr.ir.html import Html, card, code, escaped, facts, folded, loops, marked
 from texpr.ir.program import Program
 from texpr.target.arguments import MISSING, Array, Checked, bind, check, new_array
 from texpr.target.dlpack import NotShared, array_of, is_exporter
@@ -40,6 +41,10 @@ class Code(Protocol):
     def llvm(self) -> str: ...
     @property
     def asm(self) -> str: ...
+    @property
+    def size_bytes(self) -> int | None:
+        """How long the kernel's machine code is, None where none was made."""
+
     def address(self, symbol: str) -> int: ...
 
 
@@ -116,6 +121,16 @@ class Kernel:
             raise self._not_here()
         checked = self._calls.checked(args, named)
         return measure(partial(self, *checked.values), repeat=repeat, min_time_ms=min_time_ms)
+
+    def _repr_html_(self) -> str:
+        rest = str(self.signature).removeprefix(self.name)
+        size = self._code.size_bytes
+        rows = {"target": self.target, "code": None if size is None else f"{size:,} bytes"}
+        title = Html(f"{marked('name', self.name)}{escaped(rest)}")
+        parts = [loops(self.program), facts(rows)]
+        if self.trace is not None:
+            parts.append(folded("trace", code(self.trace)))
+        return card("kernel", title, *parts)
 
     def __repr__(self) -> str:
         return f"<kernel {self.signature} for {self.target}>"

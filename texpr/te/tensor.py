@@ -15,6 +15,7 @@ from texpr.errors import BoundsError, DTypeError, ShapeError, TexprError, shown
 from texpr.ir.buffer import Buffer, ComputedBuffer
 from texpr.ir.dtypes import INT64, DType
 from texpr.ir.expr import Const, Expr, ExprOperators, Load, as_index, binary, int_value, is_const
+from texpr.ir.html import Html, card, code, escaped, facts, listed, marked
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import ONE, ZERO, Location
 from texpr.te.reduction import Reduce
@@ -134,7 +135,15 @@ class Tensor(Buffer, ExprOperators):
         return (kind, (self.name, self.shape, self.dtype))
 
     def __repr__(self) -> str:
-        return f"<tensor {self.name}: {self.dtype}[{', '.join(map(str, self.shape))}]>"
+        return f"<tensor {self._declared()}>"
+
+    def _declared(self) -> str:
+        return f"{self.name}: {self.dtype}[{', '.join(map(str, self.shape))}]"
+
+    def _repr_html_(self) -> str:
+        shape = ", ".join(map(str, self.shape)) or "()"
+        title = Html(f"{marked('name', self.name)}: {marked('type', self.dtype)}[{escaped(shape)}]")
+        return card("tensor", title, self.op.described())
 
     def elementwise(
         self, function: Callable[..., Expr], name: str, operands: Sequence[Any]
@@ -243,6 +252,29 @@ class Operation:
         """The tensors that it reads, in order of appearance."""
         return ()
 
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """How each element is computed, as text; empty for an input."""
+        return ()
+
+    def described(self) -> Html:
+        """Return what there is to say about it, for a notebook."""
+        location = getattr(self, "location", None)
+        own = {
+            "role": "" if self.rules else "an input",
+            "reduced over": listed(map(with_range, self.reduce_axis)) or None,
+            "reads": listed(tensor.name for tensor in self.input_tensors) or None,
+            "tag": self.tag,
+            "declared at": location,
+        }
+        rules = code("\n".join(self.rules)) if self.rules else Html("")
+        return Html(rules + facts(own))
+
+    def _repr_html_(self) -> str:
+        made = ", ".join(tensor._declared() for tensor in self.outputs)
+        title = Html(f"{marked('name', self.name)} {marked('quiet', 'makes ' + made)}")
+        return card("operation", title, self.described())
+
     def __copy__(self) -> Operation:
         return self
 
@@ -302,6 +334,17 @@ class ComputeOp(Operation):
         return (*self.body.values, *where, *init, *bounds)
 
     @property
+    def rules(self) -> tuple[str, ...]:
+        at = ", ".join(i.name for i in self.axis) or "()"
+        made = ", ".join(f"{tensor.name}[{at}]" for tensor in self.outputs)
+        if isinstance(self.body, Reduce):
+            return (f"{made} = {self.body}",)
+        return tuple(
+            f"{tensor.name}[{at}] = {value}"
+            for tensor, value in zip(self.outputs, self.body, strict=True)
+        )
+
+    @property
     def input_tensors(self) -> tuple[Tensor, ...]:
         found: dict[int, Tensor] = {}
         seen: set[int] = set()
@@ -314,6 +357,11 @@ class ComputeOp(Operation):
                 if isinstance(node, Load) and isinstance(node.buffer, Tensor):
                     found.setdefault(id(node.buffer), node.buffer)
         return tuple(found.values())
+
+
+def with_range(axis: IterVar) -> str:
+    """Return an axis with its range, ``k in [0, n)``."""
+    return f"{axis.name} in [{axis.lower}, {axis.upper})"
 
 
 def elementwise(function: Callable[..., Expr], name: str, operands: Sequence[Any]) -> Tensor:

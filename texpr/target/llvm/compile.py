@@ -31,6 +31,10 @@ class ForeignCode:
         """The LLVM IR, as it was emitted."""
         return str(self._module)
 
+    @property
+    def size_bytes(self) -> None:
+        """No machine code is made of it."""
+
     @cached_property
     def asm(self) -> str:
         """The assembly."""
