@@ -228,10 +228,10 @@ def test_the_strided_flavour_is_compiled_once_and_only_when_needed(abc):
     program = declare("copy", (A, C), (C,))
     compilations = []
 
-    def compile_strided():
+    def compile_strided(rows):
         compilations.append(1)
         time.sleep(0.01)
-        return compiled(program, sum_of(C, A), strided=True)
+        return compiled(program, sum_of(C, A), rows=rows)
 
     kernel = kernel_of(program, sum_of(C, A), compile_strided=compile_strided)
     a, _, _ = abc
@@ -735,7 +735,9 @@ def test_machine_code_is_freed_with_the_kernel():
     kernel = kernel_of(declare("f", (buffer("A", n, m),)))
     kernel(zeros(4, 4)[:, ::2])
     code = weakref.ref(kernel._code)
-    strided = weakref.ref(kernel._calls.strided[0].__self__.code)
+    (flavour,) = kernel._calls.flavours.values()
+    strided = weakref.ref(flavour.attempt.__self__.code)
+    del flavour
     del kernel
     gc.collect()
     assert (code(), strided()) == (None, None)

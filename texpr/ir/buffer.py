@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from texpr.ir.dtypes import DType
-from texpr.ir.expr import Expr
+from texpr.ir.expr import Expr, int_value
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +25,11 @@ class Buffer:
     @property
     def ndim(self) -> int:
         return len(self.shape)
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether elements that are neighbours along the last dimension are so in memory."""
+        return self.strides is None or int_value(self.strides[-1]) == 1
 
     @property
     def is_computed(self) -> bool:

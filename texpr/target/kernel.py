@@ -158,7 +158,7 @@ def make_kernel(
     target: Machine,
     trace: Any = None,
     sites: Sequence[str] = (),
-    compile_strided: Callable[[], Code] | None = None,
+    compile_strided: Callable[[frozenset[int]], Code] | None = None,
     recipe: tuple[Callable[..., Kernel], tuple[Any, ...]] | None = None,
 ) -> Kernel:
     """Make the callable of a compiled program.
@@ -178,8 +178,9 @@ def make_kernel(
     sites : sequence of str
         What the subscripts are that compiled code checks, by the number it reports.
     compile_strided : callable, optional
-        Returns the code of the strided flavour, with ``ENTRY`` and ``TRUSTED_ENTRY``. It is
-        called once, at the first call that needs it; without it, such a call is refused.
+        Returns the code of a strided flavour, with ``ENTRY`` and ``TRUSTED_ENTRY``, given the
+        parameters whose last dimension has no gaps. It is called at the first call that needs
+        such a one; without it, such a call is refused.
     recipe : (callable, arguments), optional
         What the kernel is pickled as; both are pickled. Without it, it is not.
     """
@@ -277,6 +278,26 @@ def _declined(*args: Any, **named: Any) -> object:
 # ---------------------------------------------------------------- calls that the fast path declines
 
 
+MAX_FLAVOURS: Final = 8
+"""How many strided flavours a kernel compiles, beside the one for whatever comes."""
+
+
+class _Flavour(NamedTuple):
+    """Two builtins of one strided flavour."""
+
+    attempt: Callable[..., Any]
+    """Checks its arguments, and may decline them."""
+    trusted: Callable[..., Any]
+    """Takes arguments that are checked."""
+
+
+def _has_rows(array: Array) -> bool:
+    """Whether the last dimension has no gaps, or is never stepped along."""
+    return array.ndim > 0 and (
+        array.strides[-1] == array.itemsize or array.shape[-1] <= 1 or array.size == 0
+    )
+
+
 class _Calls:
     """The calls of one kernel, beyond those that go right through its machine code."""
 
@@ -285,13 +306,13 @@ class _Calls:
         signature: Signature,
         code: Code,
         sites: Sequence[str],
-        compile_strided: Callable[[], Code] | None,
+        compile_strided: Callable[[frozenset[int]], Code] | None,
     ) -> None:
         self.signature = signature
         self.sites = tuple(sites)
         self.compile_strided = compile_strided
         self.lock = threading.Lock()
-        self.strided: tuple[Callable[..., Any], Callable[..., Any]] | None = None
+        self.flavours: dict[frozenset[int], _Flavour] = {}
         self.arrays = [
             (at, parameter.is_output)
             for at, parameter in enumerate(signature.parameters)
@@ -315,7 +336,8 @@ class _Calls:
             is_another = bool(made or named or is_shared)
             if is_another and self.attempt(*values) is None:
                 return returned(made)
-            if self.strided is not None and self.strided[0](*values) is None:
+            flavour = self.flavours.get(self.rows(values)) if self.flavours else None
+            if flavour is not None and flavour.attempt(*values) is None:
                 return returned(made)
         return self.explained(*args, **named)
 
@@ -377,27 +399,40 @@ class _Calls:
         if checked.is_dense:
             self.dense(*checked.values)
         else:
-            self.strided_code()[1](*checked.values)
+            self.flavour(self.rows(checked.values)).trusted(*checked.values)
         return returned(checked.made)
 
     def checked(self, args: Sequence[Any], named: dict[str, Any]) -> Checked:
         return check(self.signature, bind(self.signature, args, named))
 
-    def strided_code(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
-        """The strided flavour: a builtin that may decline, one for arguments that are checked."""
+    def rows(self, values: Sequence[Any]) -> frozenset[int]:
+        """Return the arrays whose last dimension has no gaps.
+
+        Once so many flavours were compiled that a kernel has no more, those of one that it has.
+        """
+        found = frozenset(
+            at
+            for at, _ in self.arrays
+            if isinstance(array := values[at], np.ndarray) and _has_rows(array)
+        )
+        is_full = len(self.flavours) >= MAX_FLAVOURS
+        return frozenset() if is_full and found not in self.flavours else found
+
+    def flavour(self, rows: frozenset[int]) -> _Flavour:
+        """Return the strided flavour for arrays of which ``rows`` have rows without gaps."""
         with self.lock:
-            if self.strided is None:
+            if rows not in self.flavours:
                 if self.compile_strided is None:
                     raise ShapeError(
                         f"{self.signature.name}: an array is not C-contiguous or not aligned, and "
                         f"this kernel takes no strides; pass np.ascontiguousarray of it"
                     )
-                code = self.compile_strided()
-                self.strided = (
+                code = self.compile_strided(rows)
+                self.flavours[rows] = _Flavour(
                     _builtin(self.signature, code, ENTRY, _declined, self.fail),
                     _builtin(self.signature, code, TRUSTED_ENTRY, self.disagree, self.fail),
                 )
-            return self.strided
+            return self.flavours[rows]
 
     def disagree(self, /, *args: Any, **named: Any) -> NoReturn:
         raise InternalError(

@@ -10,11 +10,11 @@ The machine code of a program is one function::
     i64 symbol(<args>, <sizes>, <strides>, ptr error)
 
 with a pointer for every array and the value of every scalar (a bool as 8 bits) in the order of
-``Program.args``; 64 bits for each of ``Program.sizes``; in the strided flavour, for each of
-``Program.buffers``, 64 bits for each of its strides, in elements; and a place for 4 times 64 bits
-that say more about an error: site, index, extent, dimension. It returns one of the statuses below.
-Python calls the function ``ENTRY``; where Python has checked the arguments itself it calls
-``TRUSTED_ENTRY``, which only code of the strided flavour has.
+``Program.args``; 64 bits for each of ``Program.sizes``; in the strided flavours, for each of
+``Program.buffers``, 64 bits for each of its strides that is not 1, in elements; and a place for 4
+times 64 bits that say more about an error: site, index, extent, dimension. It returns one of the
+statuses below. Python calls the function ``ENTRY``; where Python has checked the arguments itself
+it calls ``TRUSTED_ENTRY``, which only code of a strided flavour has.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from typing import NoReturn
 from llvmlite import ir
 
 from texpr.errors import TargetError
+from texpr.ir.buffer import Buffer
 from texpr.ir.program import Program
 from texpr.target.llvm.engine import NativeCode, assembly, compile_module
 from texpr.target.llvm.entry import emit_entry
@@ -53,29 +54,30 @@ class Compiled:
 
     code: NativeCode | ForeignCode
     sites: tuple[str, ...]
-    compile_strided: Callable[[], NativeCode] | None
+    compile_strided: Callable[[frozenset[int]], NativeCode] | None
 
 
 def compile_program(program: Program, target: Target) -> Compiled:
     """Compile a lowered program for ``target``.
 
-    Code for this machine has an entry for Python, and a flavour for arrays of any strides that is
-    compiled when a call first needs it.
+    Code for this machine has an entry for Python, and flavours for arrays of any strides that are
+    compiled when a call first needs them, one for each set of arguments whose rows have no gaps.
     """
     kernel = emit_kernel(program, target.triple)
     if not target.is_host:
         return Compiled(ForeignCode(kernel.module, target), kernel.sites, None)
 
-    def strided() -> NativeCode:
-        flavour = strided_program(program)
-        return _native(flavour, emit_kernel(flavour, target.triple), target, strided=True)
+    def strided(rows: frozenset[int]) -> NativeCode:
+        arrays = [arg for at in rows if isinstance(arg := program.args[at], Buffer)]
+        flavour = strided_program(program, arrays)
+        return _native(flavour, emit_kernel(flavour, target.triple), target, rows)
 
     return Compiled(_native(program, kernel, target), kernel.sites, strided)
 
 
 def _native(
-    program: Program, kernel: KernelFunction, target: Target, *, strided: bool = False
+    program: Program, kernel: KernelFunction, target: Target, rows: frozenset[int] | None = None
 ) -> NativeCode:
-    entry = emit_entry(kernel.function, Signature.of(program), emit_scalar, strided=strided)
-    exports = (ENTRY, TRUSTED_ENTRY) if strided else (ENTRY,)
+    entry = emit_entry(kernel.function, Signature.of(program), emit_scalar, rows=rows)
+    exports = (ENTRY,) if rows is None else (ENTRY, TRUSTED_ENTRY)
     return compile_module(kernel.module, target, exports, entry=entry, name=program.name)
