@@ -291,13 +291,6 @@ class _Flavour(NamedTuple):
     """Takes arguments that are checked."""
 
 
-def _has_rows(array: Array) -> bool:
-    """Whether the last dimension has no gaps, or is never stepped along."""
-    return array.ndim > 0 and (
-        array.strides[-1] == array.itemsize or array.shape[-1] <= 1 or array.size == 0
-    )
-
-
 class _Calls:
     """The calls of one kernel, beyond those that go right through its machine code."""
 
@@ -361,7 +354,7 @@ class _Calls:
         found = False
         for at, is_output in self.arrays:
             value = values[at]
-            if not is_exporter(value):
+            if type(value) is np.ndarray or value is MISSING or not is_exporter(value):
                 continue
             try:
                 values[at] = array_of(value, is_output=is_output)
@@ -410,13 +403,16 @@ class _Calls:
 
         Once so many flavours were compiled that a kernel has no more, those of one that it has.
         """
-        found = frozenset(
-            at
-            for at, _ in self.arrays
-            if isinstance(array := values[at], np.ndarray) and _has_rows(array)
-        )
+        found = []
+        for at, _ in self.arrays:
+            array = values[at]
+            if isinstance(array, np.ndarray) and array.ndim:
+                is_unit = array.strides[-1] == array.itemsize
+                if is_unit or array.shape[-1] <= 1 or array.size == 0:  # never stepped along
+                    found.append(at)
+        rows = frozenset(found)
         is_full = len(self.flavours) >= MAX_FLAVOURS
-        return frozenset() if is_full and found not in self.flavours else found
+        return frozenset() if is_full and rows not in self.flavours else rows
 
     def flavour(self, rows: frozenset[int]) -> _Flavour:
         """Return the strided flavour for arrays of which ``rows`` have rows without gaps."""
