@@ -66,7 +66,7 @@ def broadcast(array):
 
 
 @given(te_programs(), st.integers(0, 1 << 30), st.integers(0, 6), st.data())
-@settings(max_examples=20)
+@settings(max_examples=40)
 def test_any_mixture_computes_the_same(case: Case, seed: int, count: int, data) -> None:
     s = case.schedule()
     schedule_at_random(s, seed, count)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,7 @@ from texpr.ir.program import ONE, Block, Program, Store
 from texpr.ir.visitor import Rewriter, Visit
 
 
-def strided_program(program: Program, rows: Collection[Buffer] = ()) -> Program:
+def strided_program(program: Program, rows: AbstractSet[Buffer] = frozenset()) -> Program:
     """Return ``program`` with variables for the strides of its arrays.
 
     The strides count elements and come after the sizes in machine code, array by array. Those in

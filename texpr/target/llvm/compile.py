@@ -68,7 +68,7 @@ def compile_program(program: Program, target: Target) -> Compiled:
         return Compiled(ForeignCode(kernel.module, target), kernel.sites, None)
 
     def strided(rows: frozenset[int]) -> NativeCode:
-        arrays = [arg for at in rows if isinstance(arg := program.args[at], Buffer)]
+        arrays = {arg for at in rows if isinstance(arg := program.args[at], Buffer)}
         flavour = strided_program(program, arrays)
         return _native(flavour, emit_kernel(flavour, target.triple), target, rows)
 
