@@ -57,11 +57,13 @@ class Machine(Protocol):
 
 
 class Kernel:
-    """A compiled program; call it with NumPy arrays, or anything with the buffer protocol.
+    """A compiled program; call it with NumPy arrays, or others that share their memory.
 
-    ``kernel(A, B, C)`` writes the output ``C`` and returns None. ``kernel(A, B)`` makes the
-    outputs that are left out and returns them: one array, or a tuple. Arguments may be named.
-    The GIL is released while it runs, and calls from several threads are independent.
+    These come through the buffer protocol or DLPack. ``kernel(A, B, C)`` writes the output ``C``
+    and returns None. ``kernel(A, B)`` makes the outputs that are left out and returns them: one
+    NumPy array, or a tuple. Arguments may be named. The GIL is released while it runs, and calls
+    from several threads are independent. Pickled, it is its declaration and its trace, and is
+    built again where it is loaded.
     """
 
     name: str
