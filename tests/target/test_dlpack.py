@@ -1,5 +1,6 @@
 import gc
 import importlib
+import importlib.util
 import re
 import sys
 import weakref
@@ -235,9 +236,10 @@ def test_memory_is_freed(add, make):
 # ---------------------------------------------------------------- what is refused
 
 
-def refused(text, call, *args):
-    with pytest.raises(TexprError, match=re.escape(text) + "$"):
-        call(*args)
+def refused(text, call, *args, **named):
+    """Check that a call is refused with this text, in which ``...`` stands for anything."""
+    with pytest.raises(TexprError, match=re.escape(text).replace(r"\.\.\.", ".*") + "$"):
+        call(*args, **named)
 
 
 NAME = "a tests.target.exporters.Exporter"
@@ -257,6 +259,32 @@ class Failing:
         raise self.error
 
 
+def refused_tensors():
+    """Tensors of torch, where it is, that are no arguments, and what is said of them."""
+    if not importlib.util.find_spec("torch"):
+        return
+    torch = importlib.import_module("torch")
+    kind = "A is a torch.Tensor"
+    memory = "pass one whose elements lie in the CPU's memory"
+    yield (
+        torch.zeros(3, 4, requires_grad=True),
+        f"{kind} that requires gradients, of which a kernel records none; pass A.detach()",
+    )
+    yield (
+        torch.zeros(3, 4, device="meta"),
+        f"{kind}, which does not share its memory (...meta...); {memory}",
+    )
+    for tensor in (
+        torch.zeros(3, 4).to_sparse(),
+        torch.zeros(3, 4, dtype=torch.complex64).conj(),
+    ):
+        yield tensor, f"{kind}, which does not share its memory (...); {memory}"
+    yield (
+        torch.zeros(3, 4, dtype=torch.bfloat16),
+        "A is bfloat16 where float32 is wanted; convert it to float32 first",
+    )
+
+
 class Nonsense:
     def __dlpack__(self, **options):
         return 3
@@ -268,6 +296,7 @@ class Nonsense:
 @pytest.mark.parametrize(
     ("value", "text"),
     [
+        *refused_tensors(),
         (
             Exporter(numbers(3, 4), device_type=2),
             (
@@ -335,6 +364,7 @@ class Nonsense:
 def test_what_is_no_array_here(add, value, text):
     refused(f"add: {text}", add, value, numbers(3, 4))
     refused(f"add: {text}", add, value, numbers(3, 4), np.zeros((3, 4), "f4"))
+    refused(f"add: {text}", add, B=numbers(3, 4), A=value)
 
 
 @pytest.mark.parametrize(
