@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
@@ -238,6 +238,9 @@ class Operation:
     axis: tuple[IterVar, ...] = ()
     reduce_axis: tuple[IterVar, ...] = ()
     outputs: tuple[Tensor, ...]
+    location: Location | None = None
+    role: ClassVar[str] = ""
+    """What notebooks say that it is, where its rules do not tell."""
 
     @property
     def num_outputs(self) -> int:
@@ -259,13 +262,12 @@ class Operation:
 
     def described(self) -> Html:
         """Return what there is to say about it, for a notebook."""
-        location = getattr(self, "location", None)
         own = {
-            "role": "" if self.rules else "an input",
+            "role": self.role,
             "reduced over": listed(map(with_range, self.reduce_axis)) or None,
             "reads": listed(tensor.name for tensor in self.input_tensors) or None,
             "tag": self.tag,
-            "declared at": location,
+            "declared at": self.location,
         }
         rules = code("\n".join(self.rules)) if self.rules else Html("")
         return Html(rules + facts(own))
@@ -293,6 +295,8 @@ class Operation:
 
 class PlaceholderOp(Operation):
     """An input."""
+
+    role = "an input"
 
     def __init__(self, name: str, shape: tuple[Expr, ...], dtype: DType) -> None:
         self.name, self.tag, self.attrs = name, "", {}
