@@ -270,7 +270,7 @@ def test_loop_kernels_go_by_name():
 
 def test_a_loop_kernel_that_has_no_name():
     @texpr.kernel
-    def inside(A: texpr.f64[n]):  # noqa: F821 - a size
+    def inside(A: texpr.f64[N]):
         for i in range(A.shape[0]):
             A[i] += 1
 
