@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 import texpr
+from tests.target.exporters import Exporter
 from texpr import te
 from texpr.errors import (
     BoundsError,
@@ -477,6 +478,16 @@ CALLING = {
         lambda p: p.kernel(array(8, 4), read_only(8)),
         TexprError,
         r"C is read-only, and the kernel",
+    ),
+    "a tensor of another device": (
+        lambda p: p.kernel(Exporter(array(8, 4), device_type=2)),
+        DTypeError,
+        r"A is a tests.target.exporters.Exporter in the memory of another device \(CUDA\)",
+    ),
+    "a pickled operation": (
+        lambda p: pickle.dumps(p.C.op),
+        TexprError,
+        r"pickle: the operation C is a rule",
     ),
     "an output that is also an input": (
         lambda p: p.kernel(SHARED, SHARED.reshape(-1)[:8]),

@@ -5,6 +5,7 @@ from texpr.create import create_schedule
 from texpr.driver import build, lower
 from texpr.errors import (
     ArgumentError,
+    ArrayMemoryError,
     BoundsError,
     ConfigError,
     DTypeError,
@@ -48,6 +49,7 @@ from texpr.version import __version__
 
 __all__ = [
     "ArgumentError",
+    "ArrayMemoryError",
     "BoundsError",
     "ConfigError",
     "DTypeError",

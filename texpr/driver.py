@@ -21,7 +21,7 @@ from texpr.errors import DTypeError, LoweringError, shown
 from texpr.ir.program import Program
 from texpr.polyhedral.bounds import check_bounds
 from texpr.polyhedral.scop import Scop
-from texpr.schedule import Schedule
+from texpr.schedule import Schedule, Trace, schedule_of
 from texpr.target.kernel import Kernel, make_kernel
 from texpr.target.llvm.compile import compile_program
 from texpr.target.passes import PASSES, Pass
@@ -127,11 +127,42 @@ def build(
         trace=schedule.trace,
         sites=compiled.sites,
         compile_strided=compiled.compile_strided,
+        recipe=(rebuilt, (*schedule.recipe, lowered.args, _anywhere(machine), log.name)),
     )
     level = ASSUMPTIONS if schedule.state.assumed else EVERYTHING
     if machine.is_host and config.verify_level() >= level:
         return verified(kernel, bind_arguments(schedule.declared, lowered.args, log.name))
     return kernel
+
+
+def rebuilt(
+    program: Program,
+    declares_tensors: bool,
+    trace: Trace,
+    args: Sequence[Any],
+    target: str,
+    name: str,
+) -> Kernel:
+    """Build a kernel again from what it is pickled as: the trace is replayed, and judged.
+
+    Parameters
+    ----------
+    program, declares_tensors, trace
+        What :func:`texpr.schedule.schedule.schedule_of` takes.
+    args, target, name
+        What :func:`build` takes.
+
+    Raises
+    ------
+    TexprError
+        As :func:`build`; a trace that this texpr refuses.
+    """
+    return build(schedule_of(program, declares_tensors, trace), args, target, name)
+
+
+def _anywhere(target: Target) -> str:
+    """Return the text of ``target`` for another machine: this one's is that machine's own."""
+    return "llvm" if target == Target.host() else str(target)
 
 
 def _checked_log(what: str, schedule: object, name: object) -> BuildLog:

@@ -28,6 +28,10 @@ class ArgumentError(TexprError, TypeError):
     """A kernel called with too many, too few or wrongly named arguments."""
 
 
+class ArrayMemoryError(TexprError, MemoryError):
+    """An array for which there is no memory."""
+
+
 class BoundsError(TexprError, IndexError):
     """An access outside its buffer."""
 

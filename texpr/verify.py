@@ -30,7 +30,7 @@ def verified(kernel: Kernel, declared: Program) -> Kernel:
         these arguments. The arrays keep what the kernel computed.
     """
 
-    def call(self: Kernel, *args: Any, **named: Any) -> Any:
+    def call(self: Kernel, /, *args: Any, **named: Any) -> Any:
         assert self._calls is not None  # it is for this machine
         checked = self._calls.checked(args, named)
         arrays = [

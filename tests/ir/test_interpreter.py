@@ -22,6 +22,7 @@ from tests.strategies import (
     variables,
 )
 from texpr.errors import (
+    ArgumentError,
     BoundsError,
     DTypeError,
     IllegalScheduleError,
@@ -1037,7 +1038,7 @@ def test_scalars_are_arguments() -> None:
 @pytest.mark.parametrize(
     ("params", "args", "error", "text"),
     [
-        ((A, B), (array(1),), DTypeError, "main: got 1 arguments; pass 2, (A, B)"),
+        ((A, B), (array(1),), ArgumentError, "main: got 1 arguments; pass 2, (A, B)"),
         ((A,), ([1, 2],), DTypeError, "main: argument A is a list; pass a NumPy array"),
         ((A,), (np.zeros(2),), DTypeError, "main: argument A has type float64; pass int32, A.asty"),
         ((A,), (array(1).astype(">i4"),), DTypeError, "main: argument A has type >i4; pass int32"),

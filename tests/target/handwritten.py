@@ -185,20 +185,27 @@ def declare(
     return Program(name, tuple(args), Seq(tuple(blocks)), tuple(requirements))
 
 
-def write_kernel(program: Program, body: Body, *, strided: bool = False) -> ir.Function:
-    """The function with its body emitted by ``body``; it returns 0 unless the body returned."""
+def write_kernel(
+    program: Program, body: Body, *, rows: frozenset[int] | None = None
+) -> ir.Function:
+    """The function with its body emitted by ``body``; it returns 0 unless the body returned.
+
+    A strided flavour has ``rows``, the arguments whose last stride is 1.
+    """
     module = ir.Module(program.name)
     kinds = [PTR if isinstance(arg, Buffer) else llvm_type(arg.dtype) for arg in program.args]
     kinds += [I64] * len(program.sizes)
-    if strided:
-        kinds += [I64] * sum(buffer.ndim for buffer in program.buffers)
+    places = {id(arg): at for at, arg in enumerate(program.args)}
+    if rows is not None:
+        kinds += [I64] * sum(b.ndim - (places[id(b)] in rows) for b in program.buffers)
     function = ir.Function(module, ir.FunctionType(I64, (*kinds, PTR)), program.name)
     taken = iter(function.args)
     of = {id(thing): next(taken) for thing in (*program.args, *program.sizes)}
-    strides = {
-        id(buffer): [next(taken) for _ in range(buffer.ndim)] if strided else []
-        for buffer in program.buffers
-    }
+    strides: dict[int, list[ir.Value]] = {id(buffer): [] for buffer in program.buffers}
+    for buffer in program.buffers if rows is not None else ():
+        has_rows = places[id(buffer)] in rows
+        own = [next(taken) for _ in range(buffer.ndim - has_rows)]
+        strides[id(buffer)] = [*own, I64(1)] if has_rows else own
     b = ir.IRBuilder(function.append_basic_block())
     body(b, Args(of, strides, next(taken)))
     if not b.block.is_terminated:
@@ -211,18 +218,20 @@ def compiled(
     body: Body = nothing,
     *,
     strided: bool = False,
+    rows: frozenset[int] | None = None,
     symbols: Mapping[str, int] | None = None,
 ) -> NativeCode:
-    function = write_kernel(program, body, strided=strided)
-    entry = emit_entry(function, Signature.of(program), emit_int, strided=strided)
-    exports = (ENTRY, TRUSTED_ENTRY) if strided else (ENTRY,)
+    rows = frozenset() if strided else rows
+    function = write_kernel(program, body, rows=rows)
+    entry = emit_entry(function, Signature.of(program), emit_int, rows=rows)
+    exports = (ENTRY,) if rows is None else (ENTRY, TRUSTED_ENTRY)
     module = function.module
     return compile_module(module, host(), exports, entry=entry, symbols=symbols, name=program.name)
 
 
 def kernel_of(program: Program, body: Body = nothing, **options: object) -> Kernel:
     """The kernel, with its strided flavour unless the options say otherwise."""
-    options.setdefault("compile_strided", lambda: compiled(program, body, strided=True))
+    options.setdefault("compile_strided", lambda rows: compiled(program, body, rows=rows))
     return make_kernel(
         program=program,
         signature=Signature.of(program),

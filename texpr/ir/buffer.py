@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from texpr.ir.dtypes import DType
-from texpr.ir.expr import Expr
+from texpr.ir.expr import Expr, int_value
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +27,11 @@ class Buffer:
         return len(self.shape)
 
     @property
+    def has_rows(self) -> bool:
+        """Whether elements that are neighbours along the last dimension are so in memory."""
+        return self.strides is None or int_value(self.strides[-1]) == 1
+
+    @property
     def is_computed(self) -> bool:
         """Whether some operation makes it; a plain buffer is given."""
         return False
@@ -39,3 +44,11 @@ class Buffer:
 
     def __deepcopy__(self, memo: Any) -> Buffer:
         return self
+
+
+class ComputedBuffer(Buffer):
+    """A buffer that some operation makes, nobody knows which: what a pickled tensor becomes."""
+
+    @property
+    def is_computed(self) -> bool:
+        return True

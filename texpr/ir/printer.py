@@ -6,9 +6,9 @@ bindings put in, so that the subscripts are in terms of the loops around it.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from texpr.ir.buffer import Buffer
 from texpr.ir.chunks import STATIC
@@ -40,12 +40,12 @@ class Names:
     """Gives every variable and buffer in scope a name of its own."""
 
     def __init__(self) -> None:
-        self._name_of: dict[int, str] = {}
+        self._name_of: dict[Var | Buffer, str] = {}
         self._taken: set[str] = set()
 
     def __call__(self, thing: Var | Buffer) -> str:
         """Return the name of ``thing``, giving it one if it has none yet."""
-        name = self._name_of.get(id(thing))
+        name = self._name_of.get(thing)
         return name if name is not None else self._bind(thing)
 
     def _bind(self, thing: Var | Buffer) -> str:
@@ -54,7 +54,7 @@ class Names:
             count += 1
             name = f"{thing.name}_{count}"
         self._taken.add(name)
-        self._name_of[id(thing)] = name
+        self._name_of[thing] = name
         return name
 
     @contextmanager
@@ -63,14 +63,27 @@ class Names:
         name = self._bind(thing)
         yield name
         self._taken.discard(name)
-        self._name_of.pop(id(thing), None)
+        self._name_of.pop(thing, None)
+
+
+Style: TypeAlias = Callable[[str, str], str]
+"""What becomes of a piece of text of some kind, as it is printed: ``style("keyword", "for")``.
+
+The kinds are keyword, name, type, expr, comment, and the names of loop kinds: serial, parallel, …
+"""
+
+
+def plain(kind: str, text: str) -> str:
+    """Return the text as it is."""
+    return text
 
 
 class _Printer(Visitor[None], over=STMT_NODES):
     memoise = False
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: Names, style: Style = plain) -> None:
         self.names = names
+        self.style = style
         self.lines: list[str] = []
         self.depth = 0
 
@@ -78,7 +91,10 @@ class _Printer(Visitor[None], over=STMT_NODES):
         self.lines.append(INDENT * self.depth + text)
 
     def text(self, expr: Expr) -> str:
-        return expr_text(expr, self.names)
+        return self.style("expr", expr_text(expr, self.names))
+
+    def keyword(self, word: str) -> str:
+        return self.style("keyword", word)
 
     def body(self, stmt: Stmt) -> Generator[Any, Any, None]:
         """Print ``stmt`` one level deeper."""
@@ -86,7 +102,7 @@ class _Printer(Visitor[None], over=STMT_NODES):
         before = len(self.lines)
         yield stmt
         if len(self.lines) == before:
-            self.line("pass")
+            self.line(self.keyword("pass"))
         self.depth -= 1
 
     def visit_Seq(self, node: Seq) -> Visit[None]:
@@ -101,27 +117,30 @@ class _Printer(Visitor[None], over=STMT_NODES):
         if node.chunks != STATIC:
             bounds.append(f'schedule="{node.chunks}"')
         with self.names.scope(node.var) as name:
-            self.line(f"for {name} in {node.kind.value}({', '.join(bounds)}):")
+            kind = self.style(node.kind.name.lower(), node.kind.value)
+            head = f"{self.keyword('for')} {self.style('name', name)} {self.keyword('in')}"
+            self.line(f"{head} {kind}({', '.join(bounds)}):")
             yield from self.body(node.body)
 
     def visit_If(self, node: If) -> Visit[None]:
-        self.line(f"if {self.text(node.condition)}:")
+        self.line(f"{self.keyword('if')} {self.text(node.condition)}:")
         yield from self.body(node.then)
         if node.orelse is not None:
-            self.line("else:")
+            self.line(f"{self.keyword('else')}:")
             yield from self.body(node.orelse)
 
     def visit_Let(self, node: Let) -> Visit[None]:
         value = self.text(node.value)
         with self.names.scope(node.var) as name:
-            self.line(f"{name} = {value}")
+            self.line(f"{self.style('name', name)} = {value}")
             yield node.body
 
     def visit_Alloc(self, node: Alloc) -> Visit[None]:
         with self.names.scope(node.buffer) as name:
             shape = ", ".join(map(self.text, node.buffer.shape))
             comma = "," if node.buffer.ndim == 1 else ""
-            self.line(f"{name} = empty(({shape}{comma}), {node.buffer.dtype})")
+            dtype = self.style("type", str(node.buffer.dtype))
+            self.line(f"{self.style('name', name)} = empty(({shape}{comma}), {dtype})")
             yield node.body
 
     def visit_Block(self, node: Block) -> None:
@@ -131,7 +150,7 @@ class _Printer(Visitor[None], over=STMT_NODES):
         predicate = simplify(substitute(node.predicate, at_loops))
         stores = [cast(Store, simplify(substitute(store, at_loops))) for store in node.stores]
         if predicate is not TRUE:
-            self.line(f"if {self.text(predicate)}:")
+            self.line(f"{self.keyword('if')} {self.text(predicate)}:")
             self.depth += 1
         self.line(self.assignment(stores))
         if predicate is not TRUE:
@@ -153,40 +172,49 @@ class _Printer(Visitor[None], over=STMT_NODES):
         return f"{', '.join(targets)} = {', '.join(values)}"
 
 
-def stmt_text(stmt: Stmt) -> str:
+def stmt_text(stmt: Stmt, style: Style = plain) -> str:
     """Return the statement as Python-like text."""
-    printer = _Printer(Names())
+    printer = _Printer(Names(), style)
     printer.visit(stmt)
-    return "\n".join(printer.lines) or "pass"
+    return "\n".join(printer.lines) or printer.keyword("pass")
 
 
-def program_text(program: Program) -> str:
+def program_text(program: Program, style: Style = plain) -> str:
     """Return the program as the text of a Python-like function."""
     names = Names()
-    printer = _Printer(names)
-    outputs = {id(buffer) for buffer in program.outputs}
+    printer = _Printer(names, style)
     shapes = [extent for buffer in program.buffers for extent in buffer.shape]
     for var in free_vars(*shapes, *program.scalars):
         names(var)
-    parts = []
-    for arg in program.args:
-        if isinstance(arg, Var):
-            parts.append(f"{names(arg)}: {arg.dtype}")
-        else:
-            shape = ", ".join(map(printer.text, arg.shape)) or "()"
-            role = "out " if id(arg) in outputs else ""
-            parts.append(f"{names(arg)}: {role}{arg.dtype}[{shape}]")
-    head = f"def {program.name}({', '.join(parts)}):"
-    if len(head) > 100:  # the project's line length
-        head = f"def {program.name}(\n{INDENT * 2}" + f",\n{INDENT * 2}".join(parts) + ",\n):"
+    parts = _arguments(program, names, style)
+    head = f"{printer.keyword('def')} {style('name', program.name)}"
+    plain_parts = _arguments(program, names, plain)
+    if len(f"def {program.name}({', '.join(plain_parts)}):") > 100:  # the project's line length
+        head += f"(\n{INDENT * 2}" + f",\n{INDENT * 2}".join(parts) + ",\n):"
+    else:
+        head += f"({', '.join(parts)}):"
     printer.depth = 1
     for requirement in program.requirements:
-        printer.line(f"require {printer.text(requirement)}")
+        printer.line(f"{printer.keyword('require')} {printer.text(requirement)}")
     before = len(printer.lines)
     printer.visit(program.body)
     if len(printer.lines) == before:
-        printer.line("pass")
+        printer.line(printer.keyword("pass"))
     return "\n".join([head, *printer.lines])
+
+
+def _arguments(program: Program, names: Names, style: Style) -> list[str]:
+    outputs = {id(buffer) for buffer in program.outputs}
+    parts = []
+    for arg in program.args:
+        dtype = style("type", str(arg.dtype))
+        if isinstance(arg, Var):
+            parts.append(f"{names(arg)}: {dtype}")
+        else:
+            shape = ", ".join(style("expr", expr_text(n, names)) for n in arg.shape) or "()"
+            role = f"{style('keyword', 'out')} " if id(arg) in outputs else ""
+            parts.append(f"{names(arg)}: {role}{dtype}[{shape}]")
+    return parts
 
 
 def _show(thing: Stmt | Program) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Literal, TypeAlias, Union
 
 from texpr.ir.buffer import Buffer
@@ -55,6 +55,8 @@ class Stmt:
 
     show: ClassVar[Callable[[Any], str]]
     """Text of a statement or Program; ``texpr.ir.printer``, which stands above, puts it here."""
+    show_html: ClassVar[Callable[[Any], str]]
+    """What notebooks show of it; ``texpr.ir.html`` puts it here."""
 
     @property
     def children(self) -> tuple[Node, ...]:
@@ -64,12 +66,24 @@ class Stmt:
         """Return this statement over other children of the same kinds."""
         raise TypeError(f"{type(self).__name__} has no children")
 
+    def __copy__(self) -> Stmt:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Stmt:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_from_table, (_to_table(self),))
+
     def __str__(self) -> str:
         return Stmt.show(self)
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """Print in notebooks, and in what hypothesis reports, as ``print`` does."""
         printer.text(str(self))
+
+    def _repr_html_(self) -> str:
+        return Stmt.show_html(self)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -323,6 +337,12 @@ class Program:
         written = {id(buffer) for buffer in self.outputs}
         return tuple(buffer for buffer in self.buffers if id(buffer) not in written)
 
+    def __copy__(self) -> Program:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Program:
+        return self
+
     def with_body(self, body: Stmt) -> Program:
         """Return the program with another body; itself where that is the one it has."""
         return self if body is self.body else replace(self, body=body)
@@ -333,6 +353,9 @@ class Program:
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """Print in notebooks, and in what hypothesis reports, as ``print`` does."""
         printer.text(str(self))
+
+    def _repr_html_(self) -> str:
+        return Stmt.show_html(self)
 
     __repr__ = __str__
 
@@ -346,6 +369,41 @@ def stmts(root: Stmt) -> list[Stmt]:
         order.append(stmt)
         stack.extend(child for child in reversed(stmt.children) if isinstance(child, Stmt))
     return order
+
+
+class _Row(int):
+    """The number of the row of a statement."""
+
+    __slots__ = ()
+
+
+def _to_table(root: Stmt) -> list[tuple[Any, ...]]:
+    """Return the tree as rows (class, fields), the root last: pickle must not recurse."""
+    row_of: dict[int, _Row] = {}
+
+    def packed(value: Any) -> Any:
+        if isinstance(value, Stmt):
+            return row_of[id(value)]
+        return tuple(map(packed, value)) if type(value) is tuple else value
+
+    rows: list[tuple[Any, ...]] = []
+    for stmt in reversed(stmts(root)):
+        rows.append((type(stmt), [packed(getattr(stmt, f.name)) for f in fields(stmt)]))  # type: ignore[arg-type]
+        row_of[id(stmt)] = _Row(len(rows) - 1)
+    return rows
+
+
+def _from_table(rows: list[tuple[Any, ...]]) -> Stmt:
+    made: list[Stmt] = []
+
+    def unpacked(value: Any) -> Any:
+        if isinstance(value, _Row):
+            return made[value]
+        return tuple(map(unpacked, value)) if type(value) is tuple else value
+
+    for cls, values in rows:
+        made.append(cls(*map(unpacked, values)))
+    return made[-1]
 
 
 def blocks(root: Stmt) -> list[Block]:

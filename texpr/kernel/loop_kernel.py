@@ -11,8 +11,9 @@ from types import FunctionType
 from typing import Any
 
 from texpr.driver import build
-from texpr.errors import DTypeError
+from texpr.errors import DTypeError, TexprError
 from texpr.ir.expr import Expr
+from texpr.ir.html import card, facts, loops, marked
 from texpr.ir.interpreter import interpret
 from texpr.ir.program import Program
 from texpr.kernel.outside import names_around
@@ -56,7 +57,7 @@ class LoopKernel:
         """What sizes and scalars must fulfil, checked at every call."""
         return self.program.requirements
 
-    def __call__(self, *args: Any, **named: Any) -> None:
+    def __call__(self, /, *args: Any, **named: Any) -> None:
         """Run the kernel on NumPy arrays and numbers; arrays are written in place.
 
         The first call compiles it with the default schedule.
@@ -91,7 +92,7 @@ class LoopKernel:
         """
         return build(Schedule(self.program), self.program.args, target, self.name)
 
-    def interpret(self, *args: Any, **named: Any) -> None:
+    def interpret(self, /, *args: Any, **named: Any) -> None:
         """Run the reference interpreter, which checks every access, on the arguments of a call.
 
         Raises
@@ -113,12 +114,32 @@ class LoopKernel:
     def __str__(self) -> str:
         return str(self.program)
 
+    def _repr_html_(self) -> str:
+        state = "at its first call" if self._compiled is None else f"for {self._compiled.target}"
+        rows = {"takes": self.signature, "compiled": state}
+        return card("loop kernel", marked("name", self.name), loops(self.program), facts(rows))
+
     def __repr__(self) -> str:
         return f"<kernel {self.signature}>"
 
+    def __copy__(self) -> LoopKernel:
+        return self
+
+    def __deepcopy__(self, memo: object) -> LoopKernel:
+        return self
+
     def __reduce__(self) -> str:
+        """Pickle by name, as a function is."""
         name: str = self.__qualname__  # type: ignore[attr-defined]  # of update_wrapper
-        return name  # pickled by name, as a function is
+        found: Any = sys.modules.get(self.__module__)
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        if found is not self:
+            raise TexprError(
+                f"pickle: {self.__module__} has no {name} that is this kernel; define it at the "
+                f"top of a module, or pickle the machine code's kernel, {self.name}.compiled"
+            )
+        return name
 
 
 def kernel(function: Callable[..., Any]) -> LoopKernel:

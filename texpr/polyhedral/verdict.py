@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import islpy as isl
 
 from texpr.ir.expr import Const, Var
+from texpr.ir.html import Html, card, escaped, facts, listed, marked
 from texpr.ir.printer import stmt_text
 from texpr.ir.program import Block
 from texpr.ir.simplify import simplify
@@ -68,6 +70,30 @@ class Verdict:
         if self.legal:
             lines.append(f"  legal here: {'; '.join(self.legal)}")
         return "\n".join(lines)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Print in notebooks as ``print`` does."""
+        printer.text(str(self))
+
+    def _repr_html_(self) -> str:
+        outcome = _OUTCOME.get(self.kind, "is not possible")
+        title = Html(f"{escaped(self.what)} {marked('bad', outcome)}")
+        rows: dict[str, object] = {}
+        if self.source is not None and self.sink is not None:
+            for verb, one in zip(
+                _VERBS[self.dependence or "flow"], (self.source, self.sink), strict=True
+            ):
+                who = Html(f"{escaped(_named(one, one))} {marked('quiet', one.location)}")
+                rows["first" if one is self.source else "then"] = Html(
+                    f"{who}<br>{escaped(one.text)} {marked('quiet', f'{verb} {self.cell}')}"
+                )
+            rows["dependence"] = self.dependence
+            rows["smallest sizes"] = ", ".join(f"{n}={v}" for n, v in (self.sizes or {}).items())
+            before, after = _named(self.source, self.sink), _named(self.sink, self.source)
+            rows["but"] = self._proposal(before, after)
+        rows["reason"] = self.reason
+        rows["legal here"] = listed(self.legal) or None
+        return card("verdict", title, facts(rows))
 
     def _collision(self, source: Instance, sink: Instance) -> list[str]:
         first, second = _VERBS[self.dependence or "flow"]

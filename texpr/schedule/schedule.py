@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from texpr.errors import IllegalScheduleError, ScheduleError, did_you_mean
 from texpr.ir.buffer import Buffer
+from texpr.ir.html import Html, card, code, count, facts, folded, listed, loops, marked
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import Program
 from texpr.polyhedral.initialised import check_initialised
@@ -27,8 +28,12 @@ class Schedule:
     """How a program is to run.
 
     ``s["C"]`` is a stage, ``print(s)`` shows the loop nest at any moment, ``s.trace`` what was
-    done to it. A primitive that is refused leaves the schedule as it was.
+    done to it. A primitive that is refused leaves the schedule as it was. Pickled, it is its
+    program and its trace, which is replayed, and judged, when it is loaded.
     """
+
+    declares_tensors: bool = False
+    """Whether tensor expressions were declared, and not loops."""
 
     def __init__(self, program: Program) -> None:
         self._history: tuple[State, ...] = (initial_state(program),)
@@ -46,18 +51,27 @@ class Schedule:
 
     @property
     def default_args(self) -> tuple[Any, ...] | None:
-        """What a kernel takes unless it is told: what was declared. None leaves it to the build."""
-        return self.declared.args
+        """What a kernel takes unless it is told: what loops declare; for tensors, what is needed.
+
+        None leaves it to the build: inputs, outputs and the scalars that are needed.
+        """
+        return None if self.declares_tensors else self.declared.args
 
     @property
     def fresh_outputs(self) -> Collection[Buffer] | None:
-        """The outputs that a call may leave out: none here, for loops may not fill an array."""
-        return ()
+        """The outputs that a call may leave out: none of loops, which may not fill an array.
+
+        None stands for every output that no statement reads first: a tensor is computed whole.
+        """
+        return None if self.declares_tensors else ()
 
     @property
     def sizes_may_decide(self) -> bool:
-        """Whether a subscript may leave its array at some sizes and is checked when it runs."""
-        return False
+        """Whether a subscript may leave its array at some sizes and is checked when it runs.
+
+        Tensors have no requirements of their own, so theirs are checked if need be.
+        """
+        return self.declares_tensors
 
     @property
     def program(self) -> Program:
@@ -98,6 +112,10 @@ class Schedule:
         """
         if isinstance(key, Stage):
             key = key.name
+        if isinstance(key, Buffer):  # of a schedule that was pickled, say
+            for name, stage in self.state.declared.stages.items():
+                if any(store.buffer is key for store in stage.block.stores):
+                    return name
         if not isinstance(key, str) or key not in self.state.declared.stages:
             raise unknown_stage(key, self.state)
         return key
@@ -306,9 +324,64 @@ class Schedule:
         new.__dict__.update(self.__dict__)
         return new
 
+    def __copy__(self: Self) -> Self:
+        return self.copy()
+
+    def __deepcopy__(self: Self, memo: object) -> Self:
+        return self.copy()
+
+    @property
+    def recipe(self) -> tuple[Program, bool, Trace]:
+        """What :func:`schedule_of` makes such a schedule from."""
+        return (self.declared, self.declares_tensors, self.trace)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (schedule_of, self.recipe)
+
     def __str__(self) -> str:
         return str(self.program)
 
     def __repr__(self) -> str:
         stages = ", ".join(self.state.declared.stages)
         return f"<schedule of {stages} after {len(self.state.trace)} primitives>"
+
+    def _repr_html_(self) -> str:
+        policy = self.declared.float_policy
+        steps = self.state.trace
+        inlined = [stage.name for stage in self.stages if stage.is_inlined]
+        rows = {
+            "floats": f"{policy.order}, {'contracted' if policy.contract else 'not contracted'}",
+            "inlined": listed(inlined) or None,
+        }
+        applied = folded(
+            f"{count(len(steps), 'primitive')} applied", code("\n".join(map(str, steps)))
+        )
+        return card(
+            "schedule",
+            marked("name", self.declared.name),
+            loops(self.program),
+            facts(rows),
+            applied if steps else Html(""),
+        )
+
+
+def schedule_of(program: Program, declares_tensors: bool, trace: Trace) -> Schedule:
+    """Return a schedule of ``program`` with the primitives of ``trace`` applied.
+
+    Parameters
+    ----------
+    program : Program
+        As it was declared.
+    declares_tensors : bool
+        Whether tensor expressions were.
+    trace : Trace
+
+    Raises
+    ------
+    ScheduleError
+        A primitive that cannot be applied.
+    """
+    schedule = Schedule(program)
+    schedule.declares_tensors = declares_tensors
+    trace.replay(schedule)
+    return schedule

@@ -371,6 +371,9 @@ class Stage:
             f"{what}: {given.name!r} {where}, not of {self.name!r}; its loops are {listed}"
         )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Stage, (self._schedule, self.name))
+
     def __repr__(self) -> str:
         loops = ", ".join(axis.name for axis in self.leaf_iter_vars)
         return f"<stage {self.name} ({'inlined' if self.is_inlined else loops})>"

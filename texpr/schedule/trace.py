@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from texpr.errors import ScheduleError
+from texpr.ir.html import card, code, count
 
 if TYPE_CHECKING:
     from texpr.schedule.schedule import Schedule
@@ -57,6 +58,13 @@ class Trace:
 
     def __len__(self) -> int:
         return len(self.steps)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Print in notebooks as ``print`` does."""
+        printer.text(str(self))
+
+    def _repr_html_(self) -> str:
+        return card("trace", count(len(self), "primitive"), code(self))
 
     def replay(self, schedule: Schedule) -> Schedule:
         """Apply the steps to ``schedule`` and return it.

@@ -14,10 +14,18 @@ from typing import Any, Final
 
 import numpy as np
 
-from texpr.errors import ArgumentError, DTypeError, ShapeError, TexprError, did_you_mean
+from texpr.errors import (
+    ArgumentError,
+    ArrayMemoryError,
+    DTypeError,
+    ShapeError,
+    TexprError,
+    did_you_mean,
+)
 from texpr.ir.expr import Expr, Var, free_vars
 from texpr.ir.interpreter import evaluate
 from texpr.target.aliasing import check_aliasing
+from texpr.target.dlpack import NotShared, array_of, is_exporter
 from texpr.target.signature import Parameter, Signature
 
 Array = np.ndarray[Any, Any]
@@ -49,39 +57,41 @@ def bind(signature: Signature, args: Sequence[object], named: Mapping[str, objec
     ArgumentError
         Too many, too few, or of an unknown name.
     """
-    parameters = signature.parameters
-    for name in named:
-        if all(parameter.name != name for parameter in parameters):
-            hint = did_you_mean(name, [parameter.name for parameter in parameters])
+    values: list[Any] = [MISSING] * len(signature.parameters)
+    required = signature.required_places
+    given_required = len(args)
+    for name, value in named.items():
+        place = signature.places.get(name)
+        if place is None:
             raise ArgumentError(
-                f"{signature.name}: no parameter is called {name!r}{hint}; call it as {signature}"
+                f"{signature.name}: no parameter is called {name!r}"
+                f"{did_you_mean(name, signature.places)}; call it as {signature}"
             )
-    required = signature.required
-    given_required = len(args) + sum(parameter.name in named for parameter in required)
+        values[place] = value
+        given_required += place in required
     if given_required == len(required):
-        slots = [parameter for parameter in required if parameter.name not in named]
+        slots = [place for place in required if values[place] is MISSING]
     else:
-        slots = list(parameters)
+        slots = list(range(len(values)))
     if len(args) > len(slots):
         raise ArgumentError(
-            f"{signature.name}: {len(args)} arguments were given and it takes {len(parameters)}; "
+            f"{signature.name}: {len(args)} arguments were given and it takes {len(values)}; "
             f"call it as {signature}"
         )
-    bound = dict(named)
-    for parameter, value in zip(slots, args, strict=False):
-        if parameter.name in bound:
+    for place, value in zip(slots, args, strict=False):
+        if values[place] is not MISSING:
             raise ArgumentError(
-                f"{signature.name}: {parameter.name} was given both by position and by name; "
-                f"leave one out"
+                f"{signature.name}: {signature.parameters[place].name} was given both by position "
+                f"and by name; leave one out"
             )
-        bound[parameter.name] = value
-    missing = [parameter.name for parameter in required if parameter.name not in bound]
+        values[place] = value
+    missing = [signature.parameters[place].name for place in required if values[place] is MISSING]
     if missing:
         noun = "argument" if len(missing) == 1 else "arguments"
         raise ArgumentError(
             f"{signature.name}: missing the {noun} {', '.join(missing)}; call it as {signature}"
         )
-    return [bound.get(parameter.name, MISSING) for parameter in parameters]
+    return values
 
 
 def check(signature: Signature, bound: Sequence[Any]) -> Checked:
@@ -103,6 +113,7 @@ class _Check:
     def __init__(self, signature: Signature, values: list[Any]) -> None:
         self.signature = signature
         self.values = values
+        self.given = tuple(values)
         self.sizes: dict[Var, Any] = {}
         self.origin = {size.var: size for size in signature.sizes}
 
@@ -119,7 +130,7 @@ class _Check:
                 self.values[at] = self.as_scalar(parameter, self.values[at])
         for at, parameter in present:
             if parameter.is_array:
-                self.check_dtype(parameter, self.values[at])
+                self.check_dtype(parameter, self.values[at], self.given[at])
                 self.check_ndim(parameter, self.values[at])
         self.find_sizes()
         made = []
@@ -135,7 +146,7 @@ class _Check:
                 raise self.wrong(
                     TexprError,
                     f"{parameter.name} is read-only, and the kernel writes it",
-                    f"pass an array that may be written, such as {parameter.name}.copy()",
+                    f"pass an array that may be written, such as np.array({parameter.name})",
                 )
         check_aliasing(self.signature.name, arrays)
         is_dense = all(_is_dense(array) for _, array in arrays)
@@ -146,34 +157,44 @@ class _Check:
     # ------------------------------------------------------------ kinds and types
 
     def as_array(self, parameter: Parameter, value: Any) -> Array:
+        array, own = self.shared(parameter, value), parameter.dtype.numpy
+        # Of bfloat16, machine code knows only the one object that NumPy has for it.
+        return array.view(own) if array.dtype == own and array.dtype is not own else array
+
+    def shared(self, parameter: Parameter, value: Any) -> Array:
+        """Return the NumPy array that ``value`` is, or one that shares its memory."""
         if isinstance(value, np.ndarray):
-            own = parameter.dtype.numpy
-            # Of bfloat16, machine code knows only the one object that NumPy has for it.
-            return value.view(own) if value.dtype == own and value.dtype is not own else value
-        name, dtype = parameter.name, parameter.dtype
+            return value
         try:
             return np.asarray(memoryview(value))
         except (TypeError, ValueError, BufferError, NotImplementedError) as error:
-            kind = f"{name} is {_described(value)}"
-            if isinstance(value, (list, tuple)):
-                advice = f"pass np.asarray({name}, dtype={dtype.name!r})"
-                what = f"{kind}, not an array"
-            elif isinstance(value, (bool, int, float, complex)):
-                what = f"{name} is the number {value!r}, not an array"
-                advice = f"pass an array of {dtype}{_shape_text(self.signature, parameter)}"
-            elif hasattr(value, "__dlpack__") and hasattr(value, "numpy"):
-                what = f"{kind}, which has no buffer protocol"
-                advice = f"pass {name}.numpy(), which shares its memory"
-            elif hasattr(value, "__dlpack__"):
-                what = f"{kind}, which has no buffer protocol"
-                advice = f"pass np.from_dlpack({name}), which shares its memory"
-            elif hasattr(value, "__array__"):
-                what = f"{kind}, which has no buffer protocol"
-                advice = f"pass np.asarray({name})"
-            else:
-                what = f"{kind}, not an array ({error})"
-                advice = "pass a NumPy array, or another object with the buffer protocol"
-            raise self.wrong(DTypeError, what, advice) from None
+            refusal = error
+        name = parameter.name
+        if is_exporter(value):
+            try:
+                return array_of(value, is_output=parameter.is_output)
+            except NotShared as error:
+                what = f"{name} is {_described(value)}{error.what}"
+                raise self.wrong(DTypeError, what, error.advice.format(name=name)) from error
+        raise self.wrong(DTypeError, *self.no_array(parameter, value, refusal)) from None
+
+    def no_array(self, parameter: Parameter, value: Any, refusal: Exception) -> tuple[str, str]:
+        """Say what ``value`` is, which is no array, and what to pass."""
+        name, dtype = parameter.name, parameter.dtype
+        kind = f"{name} is {_described(value)}"
+        if isinstance(value, (list, tuple)):
+            return f"{kind}, not an array", f"pass np.asarray({name}, dtype={dtype.name!r})"
+        if isinstance(value, (bool, int, float, complex)):
+            return (
+                f"{name} is the number {value!r}, not an array",
+                f"pass an array of {dtype}{_shape_text(self.signature, parameter)}",
+            )
+        if hasattr(value, "__array__"):
+            return f"{kind}, which has no buffer protocol", f"pass np.asarray({name})"
+        return (
+            f"{kind}, not an array ({refusal})",
+            "pass a NumPy array, or an object with the buffer protocol or DLPack",
+        )
 
     def as_scalar(self, parameter: Parameter, value: Any) -> bool | int | float:
         number = self.as_number(parameter, value)
@@ -221,12 +242,14 @@ class _Check:
             "pass a smaller value, or declare a wider type",
         )
 
-    def check_dtype(self, parameter: Parameter, array: Array) -> None:
+    def check_dtype(self, parameter: Parameter, array: Array, given: object) -> None:
         name, dtype = parameter.name, parameter.dtype
         if array.dtype == dtype.numpy:
             return
         if parameter.is_output:  # the result would go into a copy
             advice = f"allocate it with dtype {dtype.name!r}"
+        elif not hasattr(given, "astype"):  # an array of another library
+            advice = f"convert it to {dtype} first"
         else:
             advice = f"pass {name}.astype({dtype.name!r})"
         if array.dtype == np.uint16 and dtype.is_float and dtype.bits == 16:
@@ -297,7 +320,7 @@ class _Check:
                     f"{parameter.name} would have a negative extent {dimension}: {explained}",
                     "pass larger arrays",
                 )
-        return np.empty(shape, parameter.dtype.numpy)
+        return new_array(f"{self.signature.name}: {parameter.name}", shape, parameter.dtype.numpy)
 
     def check_extents(self) -> None:
         solved = {(size.parameter, size.dimension) for size in self.signature.sizes}
@@ -365,6 +388,24 @@ class _Check:
                     f"the {array.itemsize} bytes of {parameter.dtype}",
                     "pass a contiguous array" if parameter.is_output else f"pass {copy}",
                 )
+
+
+def new_array(what: str, shape: Sequence[int], dtype: np.dtype[Any]) -> Array:
+    """Return an array whose elements hold nothing yet.
+
+    Raises
+    ------
+    ArrayMemoryError
+        No memory holds it; ``what`` says what it would have been.
+    """
+    try:
+        return np.empty(shape, dtype)
+    except (MemoryError, ValueError):  # more bytes than there are; more than can be counted
+        extents = "×".join(map(str, shape))
+        raise ArrayMemoryError(
+            f"{what}, left out, would be a new array of {extents} {dtype}, for which there is no "
+            f"memory; pass smaller arrays"
+        ) from None
 
 
 def _is_dense(array: Array) -> bool:

@@ -17,10 +17,19 @@ from typing import Any, Final, NamedTuple, NoReturn, Protocol
 
 import numpy as np
 
-from texpr.errors import BoundsError, InternalError, ShapeError, TargetError, TexprError
+from texpr.errors import (
+    ArrayMemoryError,
+    BoundsError,
+    InternalError,
+    ShapeError,
+    TargetError,
+    TexprError,
+)
 from texpr.ir.expr import int_value
+from texpr.ir.html import Html, card, code, escaped, facts, folded, loops, marked
 from texpr.ir.program import Program
-from texpr.target.arguments import MISSING, Array, Checked, bind, check
+from texpr.target.arguments import MISSING, Array, Checked, bind, check, new_array
+from texpr.target.dlpack import NotShared, array_of, is_exporter
 from texpr.target.signature import ENTRY, OUT_OF_BOUNDS, OUT_OF_MEMORY, TRUSTED_ENTRY, Signature
 from texpr.target.timing import Timing, measure
 
@@ -32,6 +41,10 @@ class Code(Protocol):
     def llvm(self) -> str: ...
     @property
     def asm(self) -> str: ...
+    @property
+    def size_bytes(self) -> int | None:
+        """How long the kernel's machine code is, None where none was made."""
+
     def address(self, symbol: str) -> int: ...
 
 
@@ -44,11 +57,13 @@ class Machine(Protocol):
 
 
 class Kernel:
-    """A compiled program; call it with NumPy arrays, or anything with the buffer protocol.
+    """A compiled program; call it with NumPy arrays, or others that share their memory.
 
-    ``kernel(A, B, C)`` writes the output ``C`` and returns None. ``kernel(A, B)`` makes the
-    outputs that are left out and returns them: one array, or a tuple. Arguments may be named.
-    The GIL is released while it runs, and calls from several threads are independent.
+    These come through the buffer protocol or DLPack. ``kernel(A, B, C)`` writes the output ``C``
+    and returns None. ``kernel(A, B)`` makes the outputs that are left out and returns them: one
+    NumPy array, or a tuple. Arguments may be named. The GIL is released while it runs, and calls
+    from several threads are independent. Pickled, it is its declaration and its trace, and is
+    built again where it is loaded.
     """
 
     name: str
@@ -59,10 +74,12 @@ class Kernel:
     """How it was scheduled, where a schedule made it."""
     target: Machine
     _code: Code
+    _recipe: tuple[Callable[..., Kernel], tuple[Any, ...]] | None
+    """A function and arguments that make it again, in another process too."""
     _calls: _Calls | None
     """None where the code is for another machine."""
 
-    def __call__(self, *args: Any, **named: Any) -> Any:
+    def __call__(self, /, *args: Any, **named: Any) -> Any:
         """Run the kernel; the class of one for this machine has machine code in this place."""
         raise self._not_here()
 
@@ -84,18 +101,11 @@ class Kernel:
 
     @property
     def __signature__(self) -> inspect.Signature:
-        return inspect.Signature(
-            [
-                inspect.Parameter(
-                    parameter.name,
-                    inspect.Parameter.POSITIONAL_OR_KEYWORD,
-                    default=None if parameter.is_fresh else inspect.Parameter.empty,
-                )
-                for parameter in (*self.signature.required, *self.signature.fresh)
-            ]
-        )
+        return self.signature.to_inspect()
 
-    def time(self, *args: Any, repeat: int = 15, min_time_ms: float = 5.0, **named: Any) -> Timing:
+    def time(
+        self, /, *args: Any, repeat: int = 15, min_time_ms: float = 5.0, **named: Any
+    ) -> Timing:
         """Measure how long a call with these arguments takes.
 
         Outputs that are left out are made once, before the measurement.
@@ -114,14 +124,32 @@ class Kernel:
         checked = self._calls.checked(args, named)
         return measure(partial(self, *checked.values), repeat=repeat, min_time_ms=min_time_ms)
 
+    def _repr_html_(self) -> str:
+        rest = str(self.signature).removeprefix(self.name)
+        size = self._code.size_bytes
+        rows = {"target": self.target, "code": None if size is None else f"{size:,} bytes"}
+        title = Html(f"{marked('name', self.name)}{escaped(rest)}")
+        parts = [loops(self.program), facts(rows)]
+        if self.trace is not None:
+            parts.append(folded("trace", code(self.trace)))
+        return card("kernel", title, *parts)
+
     def __repr__(self) -> str:
         return f"<kernel {self.signature} for {self.target}>"
 
-    def __reduce__(self) -> NoReturn:
-        raise TexprError(
-            f"pickle: the kernel {self.name} is machine code of this process; "
-            f"pickle what it was built from, and build it again"
-        )
+    def __copy__(self) -> Kernel:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Kernel:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._recipe is None:
+            raise TexprError(
+                f"pickle: the kernel {self.name} is machine code of this process; "
+                f"pickle what it was built from, and build it again"
+            )
+        return self._recipe
 
 
 def make_kernel(
@@ -132,7 +160,8 @@ def make_kernel(
     target: Machine,
     trace: Any = None,
     sites: Sequence[str] = (),
-    compile_strided: Callable[[], Code] | None = None,
+    compile_strided: Callable[[frozenset[int]], Code] | None = None,
+    recipe: tuple[Callable[..., Kernel], tuple[Any, ...]] | None = None,
 ) -> Kernel:
     """Make the callable of a compiled program.
 
@@ -151,8 +180,11 @@ def make_kernel(
     sites : sequence of str
         What the subscripts are that compiled code checks, by the number it reports.
     compile_strided : callable, optional
-        Returns the code of the strided flavour, with ``ENTRY`` and ``TRUSTED_ENTRY``. It is
-        called once, at the first call that needs it; without it, such a call is refused.
+        Returns the code of a strided flavour, with ``ENTRY`` and ``TRUSTED_ENTRY``, given the
+        parameters whose last dimension has no gaps. It is called at the first call that needs
+        such a one; without it, such a call is refused.
+    recipe : (callable, arguments), optional
+        What the kernel is pickled as; both are pickled. Without it, it is not.
     """
     calls: _Calls | None = None
     kind: Any = Kernel
@@ -161,6 +193,7 @@ def make_kernel(
         # Each kernel has a class of its own, with its machine code for __call__. A builtin is
         # no descriptor: nothing is bound, and a call costs 20 ns more than the builtin's.
         members = {"__call__": calls.fast, "__module__": Kernel.__module__}
+        members["__doc__"] = _doc(signature)
         kind = type("Kernel", (Kernel,), members)
     kernel: Kernel = kind()
     kernel.name = signature.name
@@ -170,7 +203,22 @@ def make_kernel(
     kernel.target = target
     kernel._code = code
     kernel._calls = calls
+    kernel._recipe = recipe
     return kernel
+
+
+def _doc(signature: Signature) -> str:
+    """What ``help(kernel)`` says."""
+    lines = [str(signature), "", "Call it with NumPy arrays, or others that share their memory."]
+    if signature.fresh:
+        made = ", ".join(parameter.name for parameter in signature.fresh)
+        lines.append(
+            f"Leave {made} out and new arrays are returned; pass them and they are filled."
+        )
+    in_place = [p.name for p in signature.required if p.is_output]
+    if in_place:
+        lines.append(f"{', '.join(in_place)} {'is' if len(in_place) == 1 else 'are'} written.")
+    return "\n".join(lines)
 
 
 # ---------------------------------------------------------------- builtins
@@ -197,7 +245,7 @@ class _Owner(NamedTuple):
     decline: Callable[..., Any]
     fail: Callable[[int, int, int, int, int], None]
 
-    def __call__(self, *args: Any, **named: Any) -> Any:
+    def __call__(self, /, *args: Any, **named: Any) -> Any:
         return self.decline(*args, **named)
 
 
@@ -224,7 +272,25 @@ def _address(text: bytes) -> int | None:
     return ctypes.cast(ctypes.c_char_p(text), ctypes.c_void_p).value
 
 
+def _declined(*args: Any, **named: Any) -> object:
+    """Tell whoever tries a call that the machine code has declined it: one that runs gives None."""
+    return MISSING
+
+
 # ---------------------------------------------------------------- calls that the fast path declines
+
+
+MAX_FLAVOURS: Final = 8
+"""How many strided flavours a kernel compiles, beside the one for whatever comes."""
+
+
+class _Flavour(NamedTuple):
+    """Two builtins of one strided flavour."""
+
+    attempt: Callable[..., Any]
+    """Checks its arguments, and may decline them."""
+    trusted: Callable[..., Any]
+    """Takes arguments that are checked."""
 
 
 class _Calls:
@@ -235,41 +301,69 @@ class _Calls:
         signature: Signature,
         code: Code,
         sites: Sequence[str],
-        compile_strided: Callable[[], Code] | None,
+        compile_strided: Callable[[frozenset[int]], Code] | None,
     ) -> None:
         self.signature = signature
         self.sites = tuple(sites)
         self.compile_strided = compile_strided
         self.lock = threading.Lock()
-        self.strided: tuple[Callable[..., Any], Callable[..., Any]] | None = None
-        required = [
-            at for at, parameter in enumerate(signature.parameters) if not parameter.is_fresh
+        self.flavours: dict[frozenset[int], _Flavour] = {}
+        self.arrays = [
+            (at, parameter.is_output)
+            for at, parameter in enumerate(signature.parameters)
+            if parameter.is_array
         ]
-        self.required = required
         self.recipes = _recipes(signature)
         self.fast = _builtin(signature, code, ENTRY, self.declined, self.fail)
+        self.attempt = _builtin(signature, code, ENTRY, _declined, self.fail)
         self.dense = _builtin(signature, code, ENTRY, self.disagree, self.fail)
 
-    def declined(self, *args: Any, **named: Any) -> Any:
+    def declined(self, /, *args: Any, **named: Any) -> Any:
         """Take a call that the machine code of the dense flavour has declined.
 
-        One that names arguments or leaves outputs out is completed, and tried again.
+        One that names arguments, leaves outputs out or passes arrays of other libraries is
+        completed, and tried again.
         """
-        count = len(self.signature.parameters)
-        if named or len(args) != count:
-            values = [MISSING] * count
-            if not named and len(args) == len(self.required):
-                for at, value in zip(self.required, args, strict=True):
-                    values[at] = value
-            else:
-                values = bind(self.signature, args, named)
-            made = self.filled(values)
-            if made is not None:
-                self.fast(*values)
+        values = self.placed(args, named)
+        is_shared = self.share(values)
+        made = self.filled(values)
+        if made is not None:
+            is_another = bool(made or named or is_shared)
+            if is_another and self.attempt(*values) is None:
                 return returned(made)
-        elif self.strided is not None:
-            return self.strided[0](*args)
+            flavour = self.flavours.get(self.rows(values)) if self.flavours else None
+            if flavour is not None and flavour.attempt(*values) is None:
+                return returned(made)
         return self.explained(*args, **named)
+
+    def placed(self, args: Sequence[Any], named: dict[str, Any]) -> list[Any]:
+        """Return the value of every parameter, ``MISSING`` for outputs to be made."""
+        count = len(self.signature.parameters)
+        if not named and len(args) == count:
+            return list(args)
+        if not named and len(args) == len(self.signature.required_places):
+            values = [MISSING] * count
+            for at, value in zip(self.signature.required_places, args, strict=True):
+                values[at] = value
+            return values
+        return bind(self.signature, args, named)
+
+    def share(self, values: list[Any]) -> bool:
+        """Put NumPy arrays in the places of arrays of other libraries; say whether there were any.
+
+        What cannot be shared stays, and is explained by the checks in Python.
+        """
+        found = False
+        for at, is_output in self.arrays:
+            value = values[at]
+            if type(value) is np.ndarray or value is MISSING or not is_exporter(value):
+                continue
+            try:
+                values[at] = array_of(value, is_output=is_output)
+            except NotShared:
+                continue
+            found = True
+        return found
 
     def filled(self, values: list[Any]) -> list[Array] | None:
         """Put new arrays in the places of ``values`` that are missing, and return them.
@@ -278,7 +372,7 @@ class _Calls:
         not what they should be: the checks in Python know better.
         """
         made = []
-        for at, dtype, extents in self.recipes:
+        for at, what, dtype, extents in self.recipes:
             if values[at] is not MISSING:
                 continue
             shape = []
@@ -289,40 +383,56 @@ class _Calls:
                     shape.append(values[place].shape[extent])
                 else:
                     return None
-            array = np.empty(shape, dtype)
+            array = new_array(what, shape, dtype)
             made.append(array)
             values[at] = array
         return None if any(value is MISSING for value in values) else made
 
-    def explained(self, *args: Any, **named: Any) -> Any:
+    def explained(self, /, *args: Any, **named: Any) -> Any:
         """Check the arguments in Python, which raises what is wrong with them; then run."""
         checked = self.checked(args, named)
         if checked.is_dense:
             self.dense(*checked.values)
         else:
-            self.strided_code()[1](*checked.values)
+            self.flavour(self.rows(checked.values)).trusted(*checked.values)
         return returned(checked.made)
 
     def checked(self, args: Sequence[Any], named: dict[str, Any]) -> Checked:
         return check(self.signature, bind(self.signature, args, named))
 
-    def strided_code(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
-        """The strided flavour: one builtin that checks, one for arguments that are checked."""
+    def rows(self, values: Sequence[Any]) -> frozenset[int]:
+        """Return the arrays whose last dimension has no gaps.
+
+        Once so many flavours were compiled that a kernel has no more, those of one that it has.
+        """
+        found = []
+        for at, _ in self.arrays:
+            array = values[at]
+            if isinstance(array, np.ndarray) and array.ndim:
+                is_unit = array.strides[-1] == array.itemsize
+                if is_unit or array.shape[-1] <= 1 or array.size == 0:  # never stepped along
+                    found.append(at)
+        rows = frozenset(found)
+        is_full = len(self.flavours) >= MAX_FLAVOURS
+        return frozenset() if is_full and rows not in self.flavours else rows
+
+    def flavour(self, rows: frozenset[int]) -> _Flavour:
+        """Return the strided flavour for arrays of which ``rows`` have rows without gaps."""
         with self.lock:
-            if self.strided is None:
+            if rows not in self.flavours:
                 if self.compile_strided is None:
                     raise ShapeError(
                         f"{self.signature.name}: an array is not C-contiguous or not aligned, and "
                         f"this kernel takes no strides; pass np.ascontiguousarray of it"
                     )
-                code = self.compile_strided()
-                self.strided = (
-                    _builtin(self.signature, code, ENTRY, self.explained, self.fail),
+                code = self.compile_strided(rows)
+                self.flavours[rows] = _Flavour(
+                    _builtin(self.signature, code, ENTRY, _declined, self.fail),
                     _builtin(self.signature, code, TRUSTED_ENTRY, self.disagree, self.fail),
                 )
-            return self.strided
+            return self.flavours[rows]
 
-    def disagree(self, *args: Any, **named: Any) -> NoReturn:
+    def disagree(self, /, *args: Any, **named: Any) -> NoReturn:
         raise InternalError(
             f"{self.signature.name}: machine code declines arguments in which Python finds no fault"
         )
@@ -336,16 +446,16 @@ class _Calls:
                 f"extent {extent}; outputs may be partly written; pass subscripts in range"
             )
         if status == OUT_OF_MEMORY:
-            raise MemoryError(
+            raise ArrayMemoryError(
                 f"{name}: no memory for an intermediate buffer; "
                 f"pass smaller arrays, or compute its stage at an inner loop"
             )
         raise InternalError(f"{name}: compiled code returned the unknown status {status}")
 
 
-_Recipe = tuple[int, "np.dtype[Any]", list[tuple["int | None", int]]]
-"""An output: its number, its type, and for each extent the number of an array and its dimension,
-or None and the extent."""
+_Recipe = tuple[int, str, "np.dtype[Any]", list[tuple["int | None", int]]]
+"""An output: its number, kernel and name for an error, its type, and for each extent the number of
+an array and its dimension, or None and the extent."""
 
 
 def _recipes(signature: Signature) -> list[_Recipe]:
@@ -363,7 +473,8 @@ def _recipes(signature: Signature) -> list[_Recipe]:
                 places[id(extent)] = (None, number)
         if parameter.is_fresh and all(id(extent) in places for extent in parameter.shape):
             extents = [places[id(extent)] for extent in parameter.shape]
-            recipes.append((at, parameter.dtype.numpy, extents))
+            what = f"{signature.name}: {parameter.name}"
+            recipes.append((at, what, parameter.dtype.numpy, extents))
     return recipes
 
 

@@ -10,15 +10,16 @@ The machine code of a program is one function::
     i64 symbol(<args>, <sizes>, <strides>, ptr error)
 
 with a pointer for every array and the value of every scalar (a bool as 8 bits) in the order of
-``Program.args``; 64 bits for each of ``Program.sizes``; in the strided flavour, for each of
-``Program.buffers``, 64 bits for each of its strides, in elements; and a place for 4 times 64 bits
-that say more about an error: site, index, extent, dimension. It returns one of the statuses below.
-Python calls the function ``ENTRY``; where Python has checked the arguments itself it calls
-``TRUSTED_ENTRY``, which only code of the strided flavour has.
+``Program.args``; 64 bits for each of ``Program.sizes``; in the strided flavours, for each of
+``Program.buffers``, 64 bits for each of its strides that is not 1, in elements; and a place for 4
+times 64 bits that say more about an error: site, index, extent, dimension. It returns one of the
+statuses below. Python calls the function ``ENTRY``; where Python has checked the arguments itself
+it calls ``TRUSTED_ENTRY``, which only code of a strided flavour has.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -105,7 +106,7 @@ class Extent:
     expected: Expr
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Signature:
     """The parameters of a compiled program, and what a call checks.
 
@@ -192,6 +193,16 @@ class Signature:
         """What a call must pass: everything but the fresh outputs."""
         return tuple(parameter for parameter in self.parameters if not parameter.is_fresh)
 
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """The place of each parameter by its name."""
+        return {parameter.name: place for place, parameter in enumerate(self.parameters)}
+
+    @cached_property
+    def required_places(self) -> tuple[int, ...]:
+        """The places of what a call must pass."""
+        return tuple(at for at, parameter in enumerate(self.parameters) if not parameter.is_fresh)
+
     def __str__(self) -> str:
         """``matmul(A: float32[n, k], B: float32[k, m]) -> C: float32[n, m]``."""
         taken = [
@@ -207,12 +218,49 @@ class Signature:
         return f"{self.name}({', '.join(taken)}){arrow}{where}"
 
     def _declared(self, parameter: Parameter) -> str:
+        return f"{parameter.name}: {self.kind_text(parameter)}"
+
+    def kind_text(self, parameter: Parameter) -> str:
+        """Return what a parameter is, ``float32[n, k]`` or ``int64``."""
         shape = f"[{', '.join(map(self.text, parameter.shape))}]" if parameter.is_array else ""
-        return f"{parameter.name}: {parameter.dtype}{shape}"
+        return f"{parameter.dtype}{shape}"
+
+    def __repr__(self) -> str:
+        return f"<signature {self}>"
+
+    def to_inspect(self) -> inspect.Signature:
+        """Return it as Python shows signatures: fresh outputs last, with a default.
+
+        >>> from texpr import te
+        >>> A = te.placeholder((te.var("n"),), name="A")
+        >>> B = te.compute(A.shape, lambda i: A[i] + 1, name="B")
+        >>> Signature.of(te.create_schedule(B.op).program).to_inspect()
+        <Signature (A: float32[n], B: float32[n] = <made>)>
+        """
+        return inspect.Signature(
+            [
+                inspect.Parameter(
+                    parameter.name,
+                    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                    default=_Words("<made>") if parameter.is_fresh else inspect.Parameter.empty,
+                    annotation=_Words(self.kind_text(parameter)),
+                )
+                for parameter in (*self.required, *self.fresh)
+            ]
+        )
 
     def text(self, expr: Expr) -> str:
         """Return ``expr`` with the names that this signature gives to variables."""
         return expr_text(expr, self.name_of)
+
+
+class _Words(str):
+    """Words that print without quotes where Python shows a value by its ``repr``."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 def written_before_read(program: Program) -> list[Buffer]:

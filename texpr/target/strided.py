@@ -1,28 +1,37 @@
-"""The flavour of a program that takes arrays of any strides."""
+"""The flavours of a program that take arrays of any strides."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
 from texpr.ir.buffer import Buffer
 from texpr.ir.expr import Expr, Load, Var
-from texpr.ir.program import Block, Program, Store
+from texpr.ir.program import ONE, Block, Program, Store
 from texpr.ir.visitor import Rewriter, Visit
 
 
-def strided_program(program: Program) -> Program:
+def strided_program(program: Program, rows: AbstractSet[Buffer] = frozenset()) -> Program:
     """Return ``program`` with variables for the strides of its arrays.
 
-    The strides count elements and come after the sizes in machine code, array by array.
+    The strides count elements and come after the sizes in machine code, array by array. Those in
+    ``rows`` have their last dimension without gaps, so that vectors are loaded from them whole.
     """
+
+    def strides(buffer: Buffer) -> tuple[Expr, ...]:
+        own: list[Expr] = [Var(f"{buffer.name}_stride{d}") for d in range(buffer.ndim)]
+        if buffer in rows:
+            own[-1] = ONE
+        return tuple(own)
+
     twins = {
         buffer: Buffer(
             buffer.name,
             buffer.shape,
             buffer.dtype,
-            tuple(Var(f"{buffer.name}_stride{d}") for d in range(buffer.ndim)),
+            strides(buffer),
         )
         for buffer in program.buffers
     }

@@ -84,6 +84,10 @@ class Reduce(ExprOperators):
 
     def __str__(self) -> str:
         names = ", ".join(k.name for k in self.axis)
-        return f"{self.reducer.name}({', '.join(map(str, self.values))}, axis={names})"
+        axis = names if len(self.axis) == 1 else f"[{names}]"
+        where = "" if self.where is None else f", where={self.where}"
+        init = "" if self.init is None else f", init={', '.join(map(str, self.init))}"
+        values = ", ".join(map(str, self.values))
+        return f"{self.reducer.name}({values}, axis={axis}{where}{init})"
 
     __repr__ = __str__

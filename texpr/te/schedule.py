@@ -25,6 +25,8 @@ class TeStage(Stage):
 class TeSchedule(Schedule):
     """A schedule of tensor expressions; ``s[C]``, ``s[C.op]`` and ``s["C"]`` are the same stage."""
 
+    declares_tensors = True
+
     def __init__(self, outputs: list[Operation], name: str, float_policy: FloatPolicy) -> None:
         declared = declaration(outputs, name, float_policy)
         super().__init__(declared.program)
@@ -38,21 +40,6 @@ class TeSchedule(Schedule):
             if own == name and isinstance(op, ComputeOp):
                 return op
         raise ScheduleError(f"schedule: no operation has the name {name!r}")
-
-    @property
-    def fresh_outputs(self) -> None:
-        """Every output that no statement reads first: a tensor is computed whole."""
-        return
-
-    @property
-    def sizes_may_decide(self) -> bool:
-        """Tensors have no requirements of their own, so their subscripts are checked if need be."""
-        return True
-
-    @property
-    def default_args(self) -> None:
-        """Inputs, outputs and the scalars that are needed."""
-        return
 
     def stage(self, name: str) -> TeStage:
         return TeStage(self, name)

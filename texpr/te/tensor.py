@@ -6,14 +6,16 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
 import texpr
-from texpr.errors import DTypeError, ShapeError
+from texpr.errors import DTypeError, ShapeError, TexprError
+from texpr.ir.buffer import Buffer, ComputedBuffer
 from texpr.ir.dtypes import DType
 from texpr.ir.expr import Expr, ExprOperators, Load, binary, int_value
+from texpr.ir.html import Html, card, code, escaped, facts, listed, marked
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import Location
 from texpr.te.methods import TensorMethods
@@ -139,8 +141,21 @@ class Tensor(TensorMethods):
             )
         return extent
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The array that it is in a program; what computes it stays with the schedule.
+        kind = ComputedBuffer if self.is_computed else Buffer
+        return (kind, (self.name, self.shape, self.dtype))
+
     def __repr__(self) -> str:
-        return f"<tensor {self.name}: {self.dtype}[{', '.join(map(str, self.shape))}]>"
+        return f"<tensor {self._declared()}>"
+
+    def _declared(self) -> str:
+        return f"{self.name}: {self.dtype}[{', '.join(map(str, self.shape))}]"
+
+    def _repr_html_(self) -> str:
+        shape = ", ".join(map(str, self.shape)) or "()"
+        title = Html(f"{marked('name', self.name)}: {marked('type', self.dtype)}[{escaped(shape)}]")
+        return card("tensor", title, self.op.described())
 
 
 class Operation:
@@ -152,6 +167,9 @@ class Operation:
     axis: tuple[IterVar, ...] = ()
     reduce_axis: tuple[IterVar, ...] = ()
     outputs: tuple[Tensor, ...]
+    location: Location | None = None
+    role: ClassVar[str] = ""
+    """What notebooks say that it is, where its rules do not tell."""
 
     @property
     def num_outputs(self) -> int:
@@ -166,12 +184,48 @@ class Operation:
         """The tensors that it reads, in order of appearance."""
         return ()
 
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """How each element is computed, as text; empty for an input."""
+        return ()
+
+    def described(self) -> Html:
+        """Return what there is to say about it, for a notebook."""
+        own = {
+            "role": self.role,
+            "reduced over": listed(map(with_range, self.reduce_axis)) or None,
+            "reads": listed(tensor.name for tensor in self.input_tensors) or None,
+            "tag": self.tag,
+            "declared at": self.location,
+        }
+        rules = code("\n".join(self.rules)) if self.rules else Html("")
+        return Html(rules + facts(own))
+
+    def _repr_html_(self) -> str:
+        made = ", ".join(tensor._declared() for tensor in self.outputs)
+        title = Html(f"{marked('name', self.name)} {marked('quiet', 'makes ' + made)}")
+        return card("operation", title, self.described())
+
+    def __copy__(self) -> Operation:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Operation:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TexprError(
+            f"pickle: the operation {self.name} is a rule over other tensors, made by Python "
+            f"functions; pickle a schedule of it, or the kernel built from that"
+        )
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
 
 
 class PlaceholderOp(Operation):
     """An input."""
+
+    role = "an input"
 
     def __init__(self, name: str, shape: tuple[Expr, ...], dtype: DType) -> None:
         self.name, self.tag, self.attrs = name, "", {}
@@ -213,6 +267,17 @@ class ComputeOp(Operation):
         return (*self.body.values, *where, *init, *bounds)
 
     @property
+    def rules(self) -> tuple[str, ...]:
+        at = ", ".join(i.name for i in self.axis) or "()"
+        made = ", ".join(f"{tensor.name}[{at}]" for tensor in self.outputs)
+        if isinstance(self.body, Reduce):
+            return (f"{made} = {self.body}",)
+        return tuple(
+            f"{tensor.name}[{at}] = {value}"
+            for tensor, value in zip(self.outputs, self.body, strict=True)
+        )
+
+    @property
     def input_tensors(self) -> tuple[Tensor, ...]:
         found: dict[int, Tensor] = {}
         seen: set[int] = set()
@@ -225,6 +290,11 @@ class ComputeOp(Operation):
                 if isinstance(node, Load) and isinstance(node.buffer, Tensor):
                     found.setdefault(id(node.buffer), node.buffer)
         return tuple(found.values())
+
+
+def with_range(axis: IterVar) -> str:
+    """Return an axis with its range, ``k in [0, n)``."""
+    return f"{axis.name} in [{axis.lower}, {axis.upper})"
 
 
 def user_location() -> Location | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from texpr.errors import DTypeError, ShapeError
+from texpr.errors import ArgumentError, DTypeError, ShapeError
 from texpr.ir.buffer import Buffer
 from texpr.ir.expr import Binary, Cast, Const, Expr, Unary, Var, free_vars, postorder
 from texpr.ir.interpreter.expression import evaluate, held
@@ -22,14 +22,16 @@ def bind(program: Program, args: Sequence[object]) -> Scope:
 
     Raises
     ------
+    ArgumentError
+        Too many arguments, or too few.
     DTypeError
-        An argument is missing or of the wrong kind.
+        An argument of the wrong kind.
     ShapeError
         The shapes disagree with each other, or a requirement does not hold.
     """
     if len(args) != len(program.args):
         names = ", ".join(arg.name for arg in program.args)
-        raise DTypeError(
+        raise ArgumentError(
             f"{program.name}: got {len(args)} arguments; pass {len(program.args)}, ({names})"
         )
     scope: Scope = {}

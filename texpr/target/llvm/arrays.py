@@ -89,6 +89,15 @@ class View:
             for dimension in range(self.parameter.ndim)
         ]
 
+    def has_rows(self) -> ir.Value:
+        """Whether the last dimension of a strided view has no gaps, or is never stepped along."""
+        b = self.builder
+        low, high = self.byte_range()
+        is_single = b.icmp_signed("<=", self.extent(self.parameter.ndim - 1), int64(1))
+        is_empty = b.icmp_unsigned("==", low, high)
+        is_unit = b.icmp_signed("==", self.element_strides()[-1], int64(1))
+        return b.or_(is_unit, b.or_(is_single, is_empty))
+
     def is_injective(self) -> ir.Value:
         """Whether no two elements of a strided view share a byte, by a sufficient condition.
 

@@ -11,6 +11,7 @@ from llvmlite import ir
 
 from texpr import config
 from texpr.errors import TargetError
+from texpr.ir.buffer import Buffer
 from texpr.ir.program import Loop, LoopKind, Program, stmts
 from texpr.target import host, threads
 from texpr.target.llvm.engine import NativeCode, assembly, compile_module
@@ -34,6 +35,10 @@ class ForeignCode:
         """The LLVM IR, as it was emitted."""
         return str(self._module)
 
+    @property
+    def size_bytes(self) -> None:
+        """No machine code is made of it."""
+
     @cached_property
     def asm(self) -> str:
         """The assembly."""
@@ -52,14 +57,14 @@ class Compiled:
 
     code: NativeCode | ForeignCode
     sites: tuple[str, ...]
-    compile_strided: Callable[[], NativeCode] | None
+    compile_strided: Callable[[frozenset[int]], NativeCode] | None
 
 
 def compile_program(program: Program, target: Target) -> Compiled:
     """Compile a lowered program for ``target``.
 
-    Code for this machine has an entry for Python, and a flavour for arrays of any strides that is
-    compiled when a call first needs it.
+    Code for this machine has an entry for Python, and flavours for arrays of any strides that are
+    compiled when a call first needs them, one for each set of arguments whose rows have no gaps.
     """
     forks = any(isinstance(s, Loop) and s.kind is LoopKind.PARALLEL for s in stmts(program.body))
     symbols = threads.symbols() if forks and target.is_host else None
@@ -71,10 +76,10 @@ def compile_program(program: Program, target: Target) -> Compiled:
     if not target.is_host:
         return Compiled(ForeignCode(kernel.module, target), kernel.sites, None)
 
-    def strided() -> NativeCode:
-        flavour = strided_program(program)
-        function = emit_kernel(flavour, target, crew)
-        return _native(flavour, function, target, symbols, strided=True)
+    def strided(rows: frozenset[int]) -> NativeCode:
+        arrays = {arg for at in rows if isinstance(arg := program.args[at], Buffer)}
+        flavour = strided_program(program, arrays)
+        return _native(flavour, emit_kernel(flavour, target, crew), target, symbols, rows)
 
     return Compiled(_native(program, kernel, target, symbols), kernel.sites, strided)
 
@@ -84,11 +89,10 @@ def _native(
     kernel: KernelFunction,
     target: Target,
     symbols: Mapping[str, int] | None,
-    *,
-    strided: bool = False,
+    rows: frozenset[int] | None = None,
 ) -> NativeCode:
-    entry = emit_entry(kernel.function, Signature.of(program), emit_scalar, strided=strided)
-    exports = (ENTRY, TRUSTED_ENTRY) if strided else (ENTRY,)
+    entry = emit_entry(kernel.function, Signature.of(program), emit_scalar, rows=rows)
+    exports = (ENTRY,) if rows is None else (ENTRY, TRUSTED_ENTRY)
     return compile_module(
         kernel.module, target, exports, entry=entry, symbols=symbols, name=program.name
     )

@@ -42,10 +42,14 @@ class Machine(Protocol):
 class NativeCode:
     """Machine code in this process; it is unmapped when the last reference to this object goes.
 
-    The texts of its IR and assembly are made when they are first asked for.
+    The texts of its IR and assembly are made when they are first asked for; ``size_bytes`` is how
+    long the code of the module is, without its entry.
     """
 
-    def __init__(self, jit: Any, library: Any, optimised: bytes, target: Machine) -> None:
+    def __init__(
+        self, jit: Any, library: Any, optimised: bytes, size_bytes: int, target: Machine
+    ) -> None:
+        self.size_bytes = size_bytes
         self._jit = jit
         self._library = library
         self._optimised = optimised
@@ -143,7 +147,14 @@ def compile_module(
             library.import_symbol(symbol, address)
         for symbol in exports:
             library.export_symbol(symbol)
-        return NativeCode(jit, library.link(jit, "texpr"), bitcode, target)
+        return NativeCode(
+            jit, library.link(jit, "texpr"), bitcode, _code_size_bytes(images[0]), target
+        )
+
+
+def _code_size_bytes(image: bytes) -> int:
+    sections = llvm.ObjectFileRef.from_data(image).sections()
+    return sum(section.size() for section in sections if section.is_text())
 
 
 def assembly(module: ir.Module, target: Machine) -> str:

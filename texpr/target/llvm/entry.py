@@ -49,11 +49,15 @@ _DONE, _SLOW, _RAISED, _FAILED = range(4)
 
 
 def emit_entry(
-    kernel: ir.Function, signature: Signature, emit_int: EmitInt, *, strided: bool = False
+    kernel: ir.Function,
+    signature: Signature,
+    emit_int: EmitInt,
+    *,
+    rows: frozenset[int] | None = None,
 ) -> ir.Module:
     """Return a module with the entry of ``kernel`` under the name ``ENTRY``.
 
-    The dense flavour checks that every array is C-contiguous and aligned. The strided flavour
+    The dense flavour checks that every array is C-contiguous and aligned. A strided flavour
     passes strides to the kernel instead, and also has ``TRUSTED_ENTRY``, for arrays of which
     Python has found that no output overlaps anything, which byte ranges alone may not show.
 
@@ -67,18 +71,19 @@ def emit_entry(
     signature : Signature
     emit_int : callable
         Emits an extent or a requirement: ``emit_int(builder, expr, {var: value}) -> value``.
-    strided : bool
+    rows : frozenset of int, optional
+        Of a strided flavour, the parameters whose last stride is 1 and is not passed.
     """
     module = ir.Module(f"{kernel.name}_entry")
     callee = ir.Function(module, kernel.function_type, kernel.name)
     api = PythonApi(module)
-    if not strided:
+    if rows is None:
         function = ir.Function(module, _ENTRY_TYPE, ENTRY)
-        _Entry(api, function, callee, signature, emit_int, None).emit()
+        _Entry(api, function, callee, signature, emit_int).emit()
         return module
     kind = ir.FunctionType(PTR, (*_ENTRY_TYPE.args, BOOL))
     body, _ = api.helper(f"{ENTRY}.body", kind)
-    _Entry(api, body, callee, signature, emit_int, body.args[4]).emit()
+    _Entry(api, body, callee, signature, emit_int, body.args[4], rows).emit()
     for name, trusted in ((ENTRY, FALSE), (TRUSTED_ENTRY, TRUE)):
         function = ir.Function(module, _ENTRY_TYPE, name)
         builder = ir.IRBuilder(function.append_basic_block())
@@ -99,7 +104,8 @@ class _Entry:
         kernel: ir.Function,
         signature: Signature,
         emit_int: EmitInt,
-        trusted: ir.Value | None,
+        trusted: ir.Value | None = None,
+        rows: frozenset[int] = frozenset(),
     ) -> None:
         self.api = api
         self.function = function
@@ -107,6 +113,7 @@ class _Entry:
         self.signature = signature
         self.emit_int = emit_int
         self.trusted = trusted
+        self.rows = rows
         self.builder = ir.IRBuilder(function.append_basic_block("start"))
         self.views: dict[int, View] = {}
         self.values: dict[Var, ir.Value] = {}
@@ -132,6 +139,8 @@ class _Entry:
                 self.values[parameter.source] = self.read_scalar(parameter, self.arg(position))
         for position, view in self.views.items():
             self.check(acquire(self.api, b, self.arg(position), view))
+        for position in sorted(self.rows):
+            self.check(self.views[position].has_rows())
         self.check_extents()
         self.check_overlap()
         self.run(error)
@@ -246,8 +255,9 @@ class _Entry:
                 arguments.append(self.views[position].data())
         arguments += self.sizes_in_order()
         if self.trusted is not None:
-            for view in self.views.values():
-                arguments += view.element_strides()
+            for position, view in self.views.items():
+                strides = view.element_strides()
+                arguments += strides[:-1] if position in self.rows else strides
         thread = self.api.call(b, "PyEval_SaveThread")
         status = b.call(self.kernel, (*arguments, error))
         self.api.call(b, "PyEval_RestoreThread", thread)

@@ -360,8 +360,13 @@ class ExprEmitter(Visitor[ir.Value], over=EXPR_NODES):
         assert lanes is not None
         in_loops = [simplify(index) for index in in_loops]
         steps = [coefficient(index, lanes.var) for index in in_loops]
-        dense = buffer.strides is None
-        if dense and steps and steps[-1] == 1 and not any(steps[:-1]) and None not in steps:
+        if (
+            steps
+            and buffer.has_rows
+            and steps[-1] == 1
+            and not any(steps[:-1])
+            and None not in steps
+        ):
             first = [substitute(index, {lanes.var: lanes.first}) for index in in_loops]
             with_bindings, self.bindings = self.bindings, {}
             offset = yield from self._offset(buffer, first)
