@@ -14,4 +14,5 @@ INTRINSIC = Intrinsic(
     lowering=Composition(lambda x: 1.0 / Call(SQRT, (x,))),
     points=(0.0, -0.0, 1.0, 0.5, 2.0, 1e-30, 1e30, -1.0, inf, nan),
     ulps=1,
+    partials=(lambda x: -0.5 * Call(INTRINSIC, (x,)) / x,),
 )

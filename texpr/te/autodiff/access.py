@@ -1,0 +1,403 @@
+"""Which iterations touch a given cell: ``g(i, k) == j`` solved for the loop variables.
+
+The equations are solved exactly over the integers, by elimination on expressions rather than with
+isl: extents, offsets and even products are symbols here, subscripts may be data (``idx[i]``), and
+what comes out must read as a person would have written it. Each step removes a variable or
+shrinks its range:
+
+- ``a*x + … == e`` with ``a`` 1 or -1 gives ``x``;
+- where ``g > 1`` divides every coefficient but that of ``y``, ``y`` is known modulo ``g``, so that
+  ``y == r + g*t`` with a ``t`` of ``g`` times fewer values, and the equation is divided by ``g``;
+- ``e // c`` and ``e % c`` are ``q`` and ``r`` with ``e == c*q + r`` and ``0 <= r < c``.
+
+The variable that would span the most cells is solved for, so that what stays to be looped over is
+short: a convolution's window and not its image. What cannot be solved remains a condition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import gcd
+
+from texpr.errors import TexprError
+from texpr.ir.dtypes import INT64
+from texpr.ir.expr import Binary, Const, Expr, Load, Var, free_vars, int_value, is_const, postorder
+from texpr.ir.itervar import IterVar
+from texpr.ir.linear import Sum, sum_expr, sum_of
+from texpr.ir.program import TRUE, ZERO
+from texpr.ir.simplify.compare import at_least_zero
+from texpr.ir.simplify.context import Context
+from texpr.ir.simplify.engine import simplified
+from texpr.ir.simplify.statements import assume, inside_loops
+from texpr.ir.visitor import substitute
+
+
+@dataclass(frozen=True, eq=False)
+class Equation:
+    """``left == right``, of loop variables and what stands outside.
+
+    ``is_defined`` promises that both can be evaluated wherever the loops run: that no condition
+    guards what they read.
+    """
+
+    left: Expr
+    right: Expr
+    is_defined: bool = True
+
+    @property
+    def difference(self) -> Expr:
+        return self.left - self.right
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """The iterations that satisfy equations: those of ``loops`` for which ``conditions`` hold."""
+
+    loops: tuple[IterVar, ...]
+    """What is still to be looped over, each range free of those that come after it."""
+    values: Mapping[Var, Expr]
+    """The old loop variables in terms of the new ones and of the cell."""
+    conditions: tuple[Expr, ...]
+    """To be evaluated in this order: later ones may read where earlier ones hold."""
+    unread: tuple[Expr, ...]
+    """Further conditions, which read what other conditions of the program may guard."""
+
+
+def solve(
+    loops: Sequence[IterVar], equations: Sequence[Equation], outer: Sequence[IterVar]
+) -> Solution:
+    """Return the iterations of ``loops`` that satisfy ``equations``, for a cell of ``outer``.
+
+    >>> from texpr import te
+    >>> i, k = IterVar("i", (ZERO, te.const(10))), te.reduce_axis((0, 3), name="k")
+    >>> j = IterVar("j", (ZERO, te.const(22)))
+    >>> found = solve([i, k], [Equation(i.var * 2 + k.var, j.var)], [j])
+    >>> found.loops, [str(found.values[v.var]) for v in (i, k)], [*map(str, found.conditions)]
+    ((<reduce_axis k_o in [0, 2)>,), ['j//2 - k_o', 'j%2 + k_o*2'], ['j%2 + k_o*2 < 3', \
+'j//2 - k_o >= 0', 'j//2 - k_o < 10'])
+    """
+    try:
+        return _Solver(loops, outer, take_divisions=True).solve(equations)
+    except _UnboundedError:
+        return _Solver(loops, outer, take_divisions=False).solve(equations)
+
+
+class _UnboundedError(Exception):
+    """A quotient without a range of its own would have to be looped over."""
+
+
+class _Solver:
+    """The unknown loop variables, and what is known of those that were solved for."""
+
+    def __init__(
+        self, loops: Sequence[IterVar], outer: Sequence[IterVar], *, take_divisions: bool
+    ) -> None:
+        self.given, self.outer = {loop.var: loop for loop in loops}, outer
+        self.unknown = dict(self.given)
+        self.unbounded: set[Var] = set()
+        """Quotients of which no range is known."""
+        self.take_divisions = take_divisions
+        self.context = inside_loops([*outer, *loops])
+        self.values: dict[Var, Expr] = {}
+        self.conditions: list[Expr] = []
+        self.ranges: list[Expr] = []
+        """Conditions that were ranges of loops that depend on others, and may be that again."""
+
+    def solve(self, equations: Sequence[Equation]) -> Solution:
+        pending = self._without_divisions(equations) if self.take_divisions else [*equations]
+        unread: list[Expr] = []
+        while pending:
+            equation = min(pending, key=self._difficulty)
+            pending.remove(equation)
+            linear = self._linear(equation)
+            if linear.is_solvable:
+                self._eliminate(linear.coefficients, linear.rest)
+            else:
+                is_safe = equation.is_defined or not _reads(equation.difference)
+                place = self.conditions if is_safe else unread
+                place.append(Binary("eq", equation.left, equation.right))
+        if self.unbounded & self.unknown.keys():
+            raise _UnboundedError
+        return self._solution(unread)
+
+    # ------------------------------------------------------------ equations
+
+    def _without_divisions(self, equations: Sequence[Equation]) -> list[Equation]:
+        """Put new variables in the place of quotients and remainders of loop variables."""
+        new: dict[Expr, Expr] = {}
+        parts: dict[tuple[Expr, Expr], tuple[Expr, Expr]] = {}
+        added: list[Equation] = []
+        for node in (node for equation in equations for node in postorder(equation.left)):
+            if node in new:
+                continue
+            children = [new[child] for child in node.children]
+            new[node] = node.rebuild(children) if children else node
+            if not isinstance(node, Binary) or node.op not in ("floordiv", "floormod"):
+                continue
+            a, b = children
+            if self._unknowns(b) or not self._unknowns(a) or not self._divides(node):
+                continue
+            if (a, b) not in parts:
+                quotient, remainder = self._quotient(a, b)
+                parts[a, b] = (quotient, remainder)
+                added.append(Equation(a, quotient * b + remainder))
+            new[node] = parts[a, b][node.op == "floormod"]
+        return [
+            *(Equation(new[one.left], one.right, one.is_defined) for one in equations),
+            *added,
+        ]
+
+    def _divides(self, node: Binary) -> bool:
+        """Whether ``node`` is ``a // b`` or ``a % b`` of index expressions, b not negative."""
+        return self.context.is_index(node) and self.context.range_of(node.b)[0] >= 0
+
+    def _quotient(self, a: Expr, b: Expr) -> tuple[Expr, Expr]:
+        """Add a quotient and a remainder to the unknown variables."""
+        name = free_vars(a)[0].name
+        low, high = self.context.range_of(a)
+        divisor, own = int_value(b), self.unknown.get(a) if isinstance(a, Var) else None
+        dom: tuple[Expr, Expr] = (ZERO, ZERO)
+        is_bounded = True
+        if divisor and low > -(1 << 40) and high < 1 << 40:
+            dom = (Const(low // divisor, INT64), Const(high // divisor + 1, INT64))
+        elif own is not None and is_const(own.lower, 0):
+            dom = (ZERO, (own.upper + b - 1) // b)
+        else:
+            is_bounded = False
+        quotient = IterVar(f"{name}_o", dom, is_reduce=True)
+        remainder = IterVar(f"{name}_i", (ZERO, b), is_reduce=True)
+        self.unknown[quotient.var], self.unknown[remainder.var] = quotient, remainder
+        if not is_bounded:
+            self.unbounded.add(quotient.var)
+        return quotient.var, remainder.var
+
+    def _unknowns(self, expr: Expr) -> list[Var]:
+        return [var for var in free_vars(expr) if var in self.unknown]
+
+    def _linear(self, equation: Equation) -> _Linear:
+        """Take what is known into ``equation`` and collect what it says of the unknown."""
+        total = sum_of(simplified(substitute(equation.difference, self.values), self.context))
+        found = {term: c for term, c in total.terms.items() if term in self.unknown}
+        others = Sum({t: -c for t, c in total.terms.items() if t not in found}, -total.constant)
+        tangled = {var for term in others.terms for var in self._unknowns(term)}
+        coefficients = {v: c for v, c in found.items() if isinstance(v, Var) and v not in tangled}
+        rest = sum_expr(others, INT64)
+        for var in tangled & found.keys():
+            rest -= var * found[var]
+        return _Linear(coefficients, rest, len(tangled), equation.is_defined or not _reads(rest))
+
+    def _difficulty(self, equation: Equation) -> tuple[bool, int, int]:
+        linear = self._linear(equation)
+        return not linear.is_solvable, linear.tangled, len(linear.coefficients)
+
+    # ------------------------------------------------------------ elimination
+
+    def _eliminate(self, a: dict[Var, int], e: Expr) -> None:
+        """Solve ``sum of a[v]*v == e`` for the variable that spans the most."""
+        x = max(a, key=lambda var: self._span(var, a))
+        while True:
+            common = gcd(*a.values())
+            if common > 1:
+                self.conditions.append(Binary("eq", e % common, ZERO))
+                e, a = e // common, {var: c // common for var, c in a.items()}
+            if abs(a[x]) == 1:
+                break
+            split = next(
+                ((y, g) for y in a if y is not x and (g := _gcd_without(a, y)) > 1),
+                None,
+            )
+            if split is None:  # then for one other and x, whatever the rest of them is
+                y = max((var for var in a if var is not x), key=lambda var: self._span(var, a))
+                e = _minus(e, {var: c for var, c in a.items() if var not in {x, y}})
+                a = {x: a[x], y: a[y]}
+                continue
+            a, e = self._split(a, simplified(e, self.context), *split)
+        value = _minus(e, {var: c for var, c in a.items() if var is not x})
+        self._assign(x, value if a[x] == 1 else -value)
+
+    def _span(self, var: Var, a: Mapping[Var, int]) -> tuple[bool, bool, bool, bool, int, bool]:
+        """How much is gained by solving for ``var``: what it would have to loop over."""
+        loop = self.unknown[var]
+        bounds = [bound for bound in free_vars(loop.lower, loop.upper) if bound in a]
+        extent = int_value(loop.extent)
+        is_data = not loop.is_reduce
+        known = abs(a[var]) * (1 if extent is None else extent)
+        is_free = var in self.unbounded
+        return is_free, bool(bounds), extent is None, extent is None and is_data, known, is_data
+
+    def _split(self, a: dict[Var, int], e: Expr, y: Var, g: int) -> tuple[dict[Var, int], Expr]:
+        """Where g divides all other coefficients: ``y = lower + r + g*t``, r known."""
+        loop = self.unknown[y]
+        e = simplified(e - loop.lower * a[y], self.context)
+        r = simplified(e * pow(a[y], -1, g) % g, self.context)
+        rest = e // g if a[y] == 1 else (e - r * a[y]) // g
+        others = {var: c // g for var, c in a.items() if var is not y}
+        extent = int_value(loop.extent)
+        if extent is not None and extent <= g and y not in self.unbounded:
+            self._assign(y, loop.lower + r)
+            return others, rest
+        outer = IterVar(f"{loop.name}_o", (ZERO, (loop.extent + (g - 1)) // g), is_reduce=True)
+        self.unknown = {  # in the place of y
+            (outer.var if var is y else var): (outer if var is y else one)
+            for var, one in self.unknown.items()
+        }
+        if y in self.unbounded:
+            self.unbounded.add(outer.var)
+        self._assign(y, loop.lower + r + outer.var * g, loop)
+        return {**others, outer.var: a[y]}, rest
+
+    def _assign(self, x: Var, value: Expr, loop: IterVar | None = None) -> None:
+        """Let ``x`` be ``value`` from now on, where that is in its range."""
+        own = self.unknown.pop(x) if loop is None else loop
+        if x not in self.unbounded:
+            depends = any(var in self.given for var in free_vars(own.lower, own.upper))
+            place = self.ranges if depends else self.conditions
+            place += [Binary("ge", value, own.lower), Binary("lt", value, own.upper)]
+        self.values = {var: substitute(old, {x: value}) for var, old in self.values.items()}
+        self.values[x] = value
+
+    # ------------------------------------------------------------ what is left
+
+    def _solution(self, unread: list[Expr]) -> Solution:
+        loops = self._ordered()
+        context = inside_loops([*self.outer, *loops])
+        ranges = [self._known(condition, context) for condition in self.ranges]
+        loops, ranges = _tightened(loops, ranges, context)
+        context = inside_loops([*self.outer, *loops])
+        conditions = [self._known(one, context) for one in (*self.conditions, *ranges)]
+        conditions.sort(key=_depth)  # what is read may itself be read where others hold
+        kept: dict[Expr, None] = {}
+        for condition in conditions:
+            # Earlier conditions decide some of the later ones.
+            now = simplified(condition, context)
+            if now is not TRUE:
+                kept[now] = None
+                assume(now, context)
+        values = {var: simplified(self.values.get(var, var), context) for var in self.given}
+        return Solution(
+            tuple(loops), values, tuple(kept), tuple(self._known(one, context) for one in unread)
+        )
+
+    def _known(self, expr: Expr, context: Context) -> Expr:
+        return simplified(substitute(expr, self.values), context)
+
+    def _ordered(self) -> list[IterVar]:
+        """Return the loops that are left, each after those that its range depends on."""
+        pending = {
+            var: IterVar(
+                loop.name,
+                (self._known(loop.lower, self.context), self._known(loop.upper, self.context)),
+                is_reduce=True,
+            )
+            for var, loop in self.unknown.items()
+        }
+        order: list[IterVar] = []
+        renamed: dict[Var, Expr] = {}
+        while pending:
+            ready = next(
+                (
+                    var
+                    for var, loop in pending.items()
+                    if not any(v in pending for v in free_vars(loop.lower, loop.upper))
+                ),
+                None,
+            )
+            if ready is None:
+                ready = next(iter(pending))
+                loop, own = self.unknown[ready], pending[ready]
+                own.dom = (self._hull(loop.lower, -1, loop), self._hull(loop.upper, 1, loop))
+                self.conditions += [
+                    Binary("ge", ready, loop.lower), Binary("lt", ready, loop.upper),
+                ]  # fmt: skip
+            own = pending.pop(ready)
+            own.dom = (substitute(own.lower, renamed), substitute(own.upper, renamed))
+            renamed[ready] = own.var
+            order.append(own)
+        self.values = {var: substitute(old, renamed) for var, old in self.values.items()}
+        self.values |= renamed
+        return order
+
+    def _hull(self, bound: Expr, sign: int, loop: IterVar) -> Expr:
+        """Return the least or greatest value of a bound over all iterations."""
+        for _ in self.given:
+            total = sum_of(bound)
+            inner = [var for var in free_vars(bound) if var in self.given]
+            if not inner:
+                return simplified(bound, self.context)
+            values: dict[Var, Expr] = {}
+            for var in inner:
+                c = total.terms.get(var, 0) * sign
+                axis = self.given[var]
+                values[var] = axis.upper - 1 if c > 0 else axis.lower
+            if not all(var in total.terms for var in inner):
+                break
+            bound = substitute(bound, values)
+        raise TexprError(
+            f"gradient: the range [{loop.lower}, {loop.upper}) of axis {loop.name!r} cannot be "
+            f"taken apart from the other axes; make it a constant range and pass the condition "
+            f"as where="
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Linear:
+    """``sum of coefficients * variables == rest``; ``tangled`` variables stand in ``rest``."""
+
+    coefficients: dict[Var, int]
+    rest: Expr
+    tangled: int
+    is_defined: bool
+
+    @property
+    def is_solvable(self) -> bool:
+        return bool(self.coefficients) and self.is_defined
+
+
+def _gcd_without(a: Mapping[Var, int], y: Var) -> int:
+    return gcd(*(c for var, c in a.items() if var is not y))
+
+
+def _minus(e: Expr, terms: Mapping[Var, int]) -> Expr:
+    for var, c in terms.items():
+        e -= var * c
+    return e
+
+
+def _reads(expr: Expr) -> bool:
+    return any(isinstance(node, Load) for node in postorder(expr))
+
+
+def _depth(expr: Expr) -> int:
+    """How many reads of data stand inside one another."""
+    depth: dict[Expr, int] = {}
+    for node in postorder(expr):
+        below = max((depth[child] for child in node.children), default=0)
+        depth[node] = below + isinstance(node, Load)
+    return depth[expr]
+
+
+def _tightened(
+    loops: Sequence[IterVar], conditions: Sequence[Expr], context: Context
+) -> tuple[list[IterVar], list[Expr]]:
+    """Turn conditions that bound one loop by what is outside of all into its range."""
+    kept: list[Expr] = []
+    inner = {loop.var: loop for loop in loops}
+    for condition in conditions:
+        total = at_least_zero(condition, context)
+        used = [var for var in free_vars(condition) if var in inner]
+        c = total.terms.get(used[0], 0) if total is not None and len(used) == 1 else 0
+        if total is None or abs(c) != 1 or _reads(condition):
+            kept.append(condition)
+            continue
+        loop = inner[used[0]]
+        rest = sum_expr(
+            Sum({t: v for t, v in total.terms.items() if t is not loop.var}, total.constant), INT64
+        )
+        if c == 1:
+            end = simplified(Binary("max", loop.lower, -rest), context)
+            loop.dom = (end, loop.upper)
+        else:
+            end = simplified(Binary("min", loop.upper, rest + 1), context)
+            loop.dom = (loop.lower, end)
+    return [*loops], kept
