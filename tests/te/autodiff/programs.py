@@ -378,7 +378,7 @@ def awkward_combination() -> Program:
 @program
 def difference_of_two() -> Program:
     given = Inputs()
-    X = given.new("X", 12)
+    X = given.new("X", 13)
     k = te.reduce_axis((-1, 3), name="k")
     return te.compute((4,), lambda i: te.sum(X[2 * i - 2 * k + 4] * k, axis=k), name="Y"), given
 
