@@ -116,7 +116,8 @@ class _Solver:
             else:
                 is_safe = equation.is_defined or not _reads(equation.difference)
                 place = self.conditions if is_safe else unread
-                place.append(Binary("eq", equation.left, equation.right))
+                sides = equation.left, equation.right
+                place.append(Binary("eq", *(sides if sides[0].children else sides[::-1])))
         if self.unbounded & self.unknown.keys():
             raise _UnboundedError
         return self._solution(unread)
@@ -172,6 +173,9 @@ class _Solver:
             self.unbounded.add(quotient.var)
         return quotient.var, remainder.var
 
+    def _extent(self, loop: IterVar) -> int | None:
+        return int_value(simplified(loop.extent, self.context))
+
     def _unknowns(self, expr: Expr) -> list[Var]:
         return [var for var in free_vars(expr) if var in self.unknown]
 
@@ -220,7 +224,7 @@ class _Solver:
         """How much is gained by solving for ``var``: what it would have to loop over."""
         loop = self.unknown[var]
         bounds = [bound for bound in free_vars(loop.lower, loop.upper) if bound in a]
-        extent = int_value(loop.extent)
+        extent = self._extent(loop)
         is_data = not loop.is_reduce
         known = abs(a[var]) * (1 if extent is None else extent)
         is_free = var in self.unbounded
@@ -233,7 +237,7 @@ class _Solver:
         r = simplified(e * pow(a[y], -1, g) % g, self.context)
         rest = e // g if a[y] == 1 else (e - r * a[y]) // g
         others = {var: c // g for var, c in a.items() if var is not y}
-        extent = int_value(loop.extent)
+        extent = self._extent(loop)
         if extent is not None and extent <= g and y not in self.unbounded:
             self._assign(y, loop.lower + r)
             return others, rest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from texpr.errors import DTypeError, ShapeError, shown
+from texpr.errors import DTypeError, ShapeError, TexprError, shown
 from texpr.ir.expr import Binary, Const, cast
 from texpr.ir.functions import all_of, if_then_else
 from texpr.ir.itervar import IterVar
@@ -130,7 +130,7 @@ class _Sweep:
     def run(self) -> None:
         for op in reversed(self.order):
             found = [self._close(tensor) for tensor in op.outputs]
-            if not isinstance(op, ComputeOp) or not any(found):
+            if not any(found):
                 continue
             for term in _terms(op, found, self.live):
                 self.pending.setdefault(term.tensor, []).append(term)
@@ -174,8 +174,18 @@ def _live(order: Sequence[Operation], inputs: Sequence[Tensor]) -> set[Tensor]:
 
 
 def _terms(
-    op: ComputeOp, adjoints: Sequence[Adjoint | None], live: Collection[Tensor]
+    op: Operation, adjoints: Sequence[Adjoint | None], live: Collection[Tensor]
 ) -> Iterator[Term]:
+    """Yield what ``op`` adds to the adjoints of those tensors of ``live`` that it reads."""
+    if not isinstance(op, ComputeOp):
+        read = next((tensor.name for tensor in op.input_tensors if tensor in live), None)
+        if read is not None:
+            raise TexprError(
+                f"gradient: {op.name} is computed from {read} by {type(op).__name__}, of which no "
+                f"derivative is known; declare it with te.compute, or differentiate up to "
+                f"{op.name} and from there on and put them together"
+            )
+        return
     if isinstance(op.body, Reduce):
         yield from reduction_terms(op, adjoints, live)
         return
