@@ -98,8 +98,8 @@ def _conv(stride: int, dilation: int, size: int) -> Program:
 
 
 for _case in ((1, 1, 3), (2, 1, 3), (2, 1, 2), (3, 1, 2), (1, 2, 2), (2, 3, 3), (4, 2, 3)):
-    PROGRAMS["conv2d stride {} dilation {} size {}".format(*_case)] = (
-        lambda case=_case: _conv(*case)
+    PROGRAMS["conv2d stride {} dilation {} size {}".format(*_case)] = lambda case=_case: _conv(
+        *case
     )
 
 

@@ -31,6 +31,7 @@ from texpr.ir.simplify.context import Context
 from texpr.ir.simplify.engine import simplified
 from texpr.ir.simplify.statements import assume, inside_loops
 from texpr.ir.visitor import substitute
+from texpr.te.autodiff.products import is_order_of_digits
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,10 +112,13 @@ class _Solver:
             equation = min(pending, key=self._difficulty)
             pending.remove(equation)
             linear = self._linear(equation)
-            if linear.is_solvable:
+            digit = self._symbolic_digit(linear)
+            if digit is not None:
+                pending.append(digit)
+            elif linear.is_solvable:
                 self._eliminate(linear.coefficients, linear.rest)
             else:
-                is_safe = equation.is_defined or not _reads(equation.difference)
+                is_safe = equation.is_defined or not reads(equation.difference)
                 place = self.conditions if is_safe else unread
                 sides = equation.left, equation.right
                 place.append(Binary("eq", *(sides if sides[0].children else sides[::-1])))
@@ -189,11 +193,31 @@ class _Solver:
         rest = sum_expr(others, INT64)
         for var in tangled & found.keys():
             rest -= var * found[var]
-        return _Linear(coefficients, rest, len(tangled), equation.is_defined or not _reads(rest))
+        return _Linear(coefficients, rest, len(tangled), equation.is_defined or not reads(rest))
 
     def _difficulty(self, equation: Equation) -> tuple[bool, int, int]:
         linear = self._linear(equation)
         return not linear.is_solvable, linear.tangled, len(linear.coefficients)
+
+    def _symbolic_digit(self, linear: _Linear) -> Equation | None:
+        """Solve ``y + b*(…) == e`` for a y from 0 to a symbolic b: ``e % b``; return the rest."""
+        if len(linear.coefficients) != 1 or not linear.tangled:
+            return None
+        ((y, c),) = linear.coefficients.items()
+        loop, base = self.unknown[y], self.unknown[y].upper
+        if c != 1 or not is_const(loop.lower, 0) or self._unknowns(base):
+            return None
+        known, high = sum_of(linear.rest), Sum({})
+        for term, times in known.terms.items():
+            if self._unknowns(term):
+                digit = _divided(term, base)
+                if digit is None:
+                    return None
+                known = known.plus(Sum({term: 1}), -times)
+                high = high.plus(sum_of(digit), -times)
+        number = sum_expr(known, INT64)
+        self._assign(y, number % base)
+        return Equation(sum_expr(high, INT64), number // base, linear.is_defined)
 
     # ------------------------------------------------------------ elimination
 
@@ -275,7 +299,7 @@ class _Solver:
         for condition in conditions:
             # Earlier conditions decide some of the later ones.
             now = simplified(condition, context)
-            if now is not TRUE:
+            if now is not TRUE and not is_order_of_digits(now, context, [*self.outer, *loops]):
                 kept[now] = None
                 assume(now, context)
         values = {var: simplified(self.values.get(var, var), context) for var in self.given}
@@ -358,6 +382,16 @@ class _Linear:
         return bool(self.coefficients) and self.is_defined
 
 
+def _divided(term: Expr, base: Expr) -> Expr | None:
+    """Return ``x`` where ``term`` is ``x*base``."""
+    if isinstance(term, Binary) and term.op == "mul":
+        if term.b is base:
+            return term.a
+        if term.a is base:
+            return term.b
+    return None
+
+
 def _gcd_without(a: Mapping[Var, int], y: Var) -> int:
     return gcd(*(c for var, c in a.items() if var is not y))
 
@@ -368,7 +402,8 @@ def _minus(e: Expr, terms: Mapping[Var, int]) -> Expr:
     return e
 
 
-def _reads(expr: Expr) -> bool:
+def reads(expr: Expr) -> bool:
+    """Whether ``expr`` reads a buffer."""
     return any(isinstance(node, Load) for node in postorder(expr))
 
 
@@ -391,7 +426,7 @@ def _tightened(
         total = at_least_zero(condition, context)
         used = [var for var in free_vars(condition) if var in inner]
         c = total.terms.get(used[0], 0) if total is not None and len(used) == 1 else 0
-        if total is None or abs(c) != 1 or _reads(condition):
+        if total is None or abs(c) != 1 or reads(condition):
             kept.append(condition)
             continue
         loop = inner[used[0]]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from texpr.ir.dtypes import promote
-from texpr.ir.expr import Const, Expr, IfThenElse, Load, Unary, Var, cast
+from texpr.ir.expr import Const, Expr, IfThenElse, Load, Unary, Var, cast, free_vars
 from texpr.ir.functions import all_of, if_then_else
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import TRUE, ZERO
@@ -16,7 +16,7 @@ from texpr.ir.simplify.context import Context
 from texpr.ir.simplify.engine import simplified
 from texpr.ir.simplify.statements import assume, inside_loops
 from texpr.ir.visitor import substitute
-from texpr.te.autodiff.access import Equation, solve
+from texpr.te.autodiff.access import Equation, reads, solve
 from texpr.te.autodiff.reductions import fresh_axes
 from texpr.te.autodiff.tangent import is_zero
 from texpr.te.autodiff.terms import Term
@@ -153,6 +153,7 @@ def dimension_names(tensor: Tensor, terms: Iterable[Term]) -> list[str]:
     names: dict[int, str] = {}
     for term in terms:
         for position, index in enumerate(term.leaf.indices):
-            if isinstance(index, Var):
-                names.setdefault(position, index.name)
+            read_by = [] if reads(index) else [v.name for v in free_vars(index) if v.is_axis]
+            if read_by:
+                names.setdefault(position, read_by[0])
     return [names.get(position, f"i{position}") for position in range(tensor.ndim)]
