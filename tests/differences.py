@@ -10,6 +10,7 @@ import numpy as np
 import texpr
 from texpr import te
 from texpr.ir.expr import Var
+from texpr.te.program import operations
 
 EPSILON = float(np.finfo("float64").eps)
 STEP = EPSILON ** (1 / 3)
@@ -47,7 +48,7 @@ def check_gradient(
         rng = np.random.default_rng(seed)
         given[head] = head_array = rng.normal(size=(*prefix, *plain.shape))
     found = te.gradient(output, inputs, head)
-    used = {t for op in te_operations(found) for t in op.input_tensors}
+    used = {t for op in operations([x.op for x in found]) for t in op.input_tensors}
     known = {tensor: array for tensor, array in given.items() if tensor in used}
     kernel = texpr.build(
         te.create_schedule([tensor.op for tensor in found]),
@@ -58,12 +59,6 @@ def check_gradient(
         flat_head = head_array.reshape((*extents, plain.size))
         compare(at, arrays, tensor, flat_head, np.asarray(derivative))
     return found
-
-
-def te_operations(tensors: Sequence[te.Tensor]) -> list[te.Operation]:
-    from texpr.te.program import operations
-
-    return operations([tensor.op for tensor in tensors])
 
 
 def compare(

@@ -51,10 +51,10 @@ def matmul_bias_relu() -> Program:
 def softmax() -> Program:
     given = Inputs()
     Z = given.new("Z", 3, 5)
-    k, l = axes(k=5, l=5)
+    k, r = axes(k=5, r=5)
     M = te.compute((3,), lambda i: te.max(Z[i, k], axis=k), name="M")
     E = te.compute((3, 5), lambda i, j: te.exp(Z[i, j] - M[i]), name="E")
-    S = te.compute((3,), lambda i: te.sum(E[i, l], axis=l), name="S")
+    S = te.compute((3,), lambda i: te.sum(E[i, r], axis=r), name="S")
     return te.compute((3, 5), lambda i, j: E[i, j] / S[i], name="Q"), given
 
 
@@ -62,9 +62,9 @@ def softmax() -> Program:
 def logsumexp() -> Program:
     given = Inputs()
     Z = given.new("Z", 3, 5)
-    k, l = axes(k=5, l=5)
+    k, r = axes(k=5, r=5)
     M = te.compute((3,), lambda i: te.max(Z[i, k], axis=k), name="M")
-    S = te.compute((3,), lambda i: te.sum(te.exp(Z[i, l] - M[i]), axis=l), name="S")
+    S = te.compute((3,), lambda i: te.sum(te.exp(Z[i, r] - M[i]), axis=r), name="S")
     return te.compute((3,), lambda i: te.log(S[i]) + M[i], name="L"), given
 
 
@@ -72,9 +72,9 @@ def logsumexp() -> Program:
 def layer_norm() -> Program:
     given = Inputs()
     X, g, b = given.new("X", 3, 6), given.new("g", 6), given.new("b", 6)
-    k, l = axes(k=6, l=6)
+    k, r = axes(k=6, r=6)
     mean = te.compute((3,), lambda i: te.sum(X[i, k] / 6.0, axis=k), name="mean")
-    var = te.compute((3,), lambda i: te.sum((X[i, l] - mean[i]) ** 2 / 6.0, axis=l), name="var")
+    var = te.compute((3,), lambda i: te.sum((X[i, r] - mean[i]) ** 2 / 6.0, axis=r), name="var")
     rule = lambda i, j: (X[i, j] - mean[i]) * te.rsqrt(var[i] + 1e-5) * g[j] + b[j]  # noqa: E731
     return te.compute((3, 6), rule, name="N"), given
 
@@ -163,9 +163,9 @@ def lstm_cell() -> Program:
     given = Inputs()
     x, h, c = given.new("x", 3), given.new("h", 2), given.new("c", 2)
     W, U = given.new("W", 4, 2, 3), given.new("U", 4, 2, 2)
-    k, l = axes(k=3, l=2)
+    k, r = axes(k=3, r=2)
     a = te.compute((4, 2), lambda g, i: te.sum(W[g, i, k] * x[k], axis=k), name="a")
-    b = te.compute((4, 2), lambda g, i: te.sum(U[g, i, l] * h[l], axis=l), name="b")
+    b = te.compute((4, 2), lambda g, i: te.sum(U[g, i, r] * h[r], axis=r), name="b")
     z = te.compute((4, 2), lambda g, i: a[g, i] + b[g, i], name="z")
     s = te.sigmoid
     new_c = te.compute(
@@ -370,8 +370,8 @@ def backwards_with_steps() -> Program:
 def awkward_combination() -> Program:
     given = Inputs()
     X = given.new("X", 40)
-    k, l = axes(k=3, l=4)
-    rule = lambda i: te.sum(X[2 * i + 3 * k + 5 * l] * (i + k), axis=[k, l])  # noqa: E731
+    k, r = axes(k=3, r=4)
+    rule = lambda i: te.sum(X[2 * i + 3 * k + 5 * r] * (i + k), axis=[k, r])  # noqa: E731
     return te.compute((5,), rule, name="Y"), given
 
 

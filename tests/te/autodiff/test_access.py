@@ -129,28 +129,28 @@ def test_random_equations_of_symbolic_sizes(n: int, m: int, data: st.DataObject)
 
 
 # What a person would loop over: (loops, subscripts, extents, iterations for all cells together).
-I, K, L = axis("i", 20, is_reduce=False), axis("k", 3), axis("l", 4)
+ROW, K, L = axis("i", 20, is_reduce=False), axis("k", 3), axis("l", 4)
 EFFORT = {
-    "transposed": ([I, K], [K.var, I.var], [3, 20], 60),
-    "broadcast": ([I, K], [I.var], [20], 60),
-    "convolution": ([I, K], [I.var + K.var], [22], 22 * 3),
-    "dilated": ([I, K], [I.var + K.var * 2], [24], 24 * 3),
-    "strided": ([I, K], [I.var * 2 + K.var], [41], 41 * 2),
-    "stride as wide as the window": ([I, K], [I.var * 3 + K.var], [60], 60),
-    "stride wider than the window": ([I, K], [I.var * 5 + K.var], [98], 98),
-    "strided and dilated": ([I, K], [I.var * 2 + K.var * 3], [45], 45 * 2),
-    "strided and dilated alike": ([I, K], [I.var * 2 + K.var * 2], [43], 43 * 3),
-    "flat": ([I, L, K], [I.var * 12 + L.var * 3 + K.var], [240], 240),
-    "flat, order of loops": ([K, L, I], [K.var + L.var * 3 + I.var * 12], [240], 240),
-    "flat, the long one inside": ([I, K], [K.var * 20 + I.var], [60], 60),
-    "apart": ([I], [I.var // 4, I.var % 4], [5, 4], 20),
-    "repeated": ([I], [I.var // 4], [5], 20),
-    "tiled": ([I], [I.var % 4], [4], 20),
-    "wrapped": ([I, K], [(I.var + K.var) % 20], [20], 60),
-    "steps": ([I], [I.var * 7 + 2], [140], 140),
-    "backwards": ([I], [19 - I.var], [20], 20),
-    "triangle": ([I, axis("k", I.var + 1)], [I.var], [20], 210),
-    "fixed": ([I], [te.const(3)], [5], 100),
+    "transposed": ([ROW, K], [K.var, ROW.var], [3, 20], 60),
+    "broadcast": ([ROW, K], [ROW.var], [20], 60),
+    "convolution": ([ROW, K], [ROW.var + K.var], [22], 22 * 3),
+    "dilated": ([ROW, K], [ROW.var + K.var * 2], [24], 24 * 3),
+    "strided": ([ROW, K], [ROW.var * 2 + K.var], [41], 41 * 2),
+    "stride as wide as the window": ([ROW, K], [ROW.var * 3 + K.var], [60], 60),
+    "stride wider than the window": ([ROW, K], [ROW.var * 5 + K.var], [98], 98),
+    "strided and dilated": ([ROW, K], [ROW.var * 2 + K.var * 3], [45], 45 * 2),
+    "strided and dilated alike": ([ROW, K], [ROW.var * 2 + K.var * 2], [43], 43 * 3),
+    "flat": ([ROW, L, K], [ROW.var * 12 + L.var * 3 + K.var], [240], 240),
+    "flat, order of loops": ([K, L, ROW], [K.var + L.var * 3 + ROW.var * 12], [240], 240),
+    "flat, the long one inside": ([ROW, K], [K.var * 20 + ROW.var], [60], 60),
+    "apart": ([ROW], [ROW.var // 4, ROW.var % 4], [5, 4], 20),
+    "repeated": ([ROW], [ROW.var // 4], [5], 20),
+    "tiled": ([ROW], [ROW.var % 4], [4], 20),
+    "wrapped": ([ROW, K], [(ROW.var + K.var) % 20], [20], 60),
+    "steps": ([ROW], [ROW.var * 7 + 2], [140], 140),
+    "backwards": ([ROW], [19 - ROW.var], [20], 20),
+    "triangle": ([ROW, axis("k", ROW.var + 1)], [ROW.var], [20], 210),
+    "fixed": ([ROW], [te.const(3)], [5], 100),
 }  # fmt: skip
 
 
@@ -173,15 +173,15 @@ def test_a_dependent_range_is_solved_for_and_becomes_that_of_the_other() -> None
 
 def test_a_range_that_cannot_be_taken_apart_is_refused() -> None:
     i = axis("i", 20, is_reduce=False)
-    k, l = axis("k", i.var * i.var), axis("l", 20)
+    k, r = axis("k", i.var * i.var), axis("r", 20)
     with pytest.raises(
         TexprError,
         match=r"gradient: the range \[0, i\*i\) of axis 'k' cannot be taken apart from the other "
         r"axes; make it a constant range and pass the condition as where=",
     ):
-        solve([i, k, l], [Equation(i.var, l.var + k.var // l.var)], [])
+        solve([i, k, r], [Equation(i.var, r.var + k.var // r.var)], [])
 
 
 def test_every_order_of_loops_gives_the_same() -> None:
-    for loops in itertools.permutations((I, K, L)):
-        check(loops, [I.var + K.var * 2, L.var - K.var], [24, 4])
+    for loops in itertools.permutations((ROW, K, L)):
+        check(loops, [ROW.var + K.var * 2, L.var - K.var], [24, 4])

@@ -12,9 +12,7 @@ from tests.te.autodiff.programs import PROGRAMS
 from texpr import te
 from texpr.te.program import operations
 
-
 every_program = pytest.mark.parametrize("name", PROGRAMS)
-SMOOTH = [name for name in PROGRAMS if name not in {"product"}]
 
 
 def floats(arrays: dict[te.Tensor, Any]) -> list[te.Tensor]:

@@ -76,8 +76,10 @@ WRONG: dict[str, tuple[Callable[[], Any], type[TexprError], str]] = {
     "an integer output": (
         lambda: te.gradient(K, [A]),
         DTypeError,
-        r"gradient: the output, K, is int32, and integers have no derivative; pass a tensor of "
-        r"floats",
+        (
+            r"gradient: the output, K, is int32, and integers have no derivative; pass a tensor of "
+            r"floats"
+        ),
     ),
     "an integer input": (
         lambda: te.gradient(B, [A, I]),
@@ -97,8 +99,10 @@ WRONG: dict[str, tuple[Callable[[], Any], type[TexprError], str]] = {
     "a head of another shape": (
         lambda: te.gradient(B, [A], te.placeholder((3, 4, 5), name="H")),
         ShapeError,
-        r"gradient: the head H has the shape \(3, 4, 5\), which does not end with \(4, n\), that "
-        r"of B; pass a head of shape prefix \+ \(4, n\)",
+        (
+            r"gradient: the head H has the shape \(3, 4, 5\), which does not end with \(4, n\), that "
+            r"of B; pass a head of shape prefix \+ \(4, n\)"
+        ),
     ),
     "a head of too few dimensions": (
         lambda: te.gradient(B, [A], te.placeholder((N,), name="H")),
@@ -108,20 +112,26 @@ WRONG: dict[str, tuple[Callable[[], Any], type[TexprError], str]] = {
     "a function without derivative": (
         through_a_function_without_derivative,
         TexprError,
-        r"gradient: opaque has no derivative, in opaque\(A\[i, j\]\); declare that part with "
-        r"functions that have one",
+        (
+            r"gradient: opaque has no derivative, in opaque\(A\[i, j\]\); declare that part with "
+            r"functions that have one"
+        ),
     ),
     "an operation of another kind": (
         through_a_table,
         TexprError,
-        r"gradient: T is computed from A by TableOp, of which no derivative is known; declare it "
-        r"with te.compute, or differentiate up to T and from there on and put them together",
+        (
+            r"gradient: T is computed from A by TableOp, of which no derivative is known; declare it "
+            r"with te.compute, or differentiate up to T and from there on and put them together"
+        ),
     ),
     "a product over a dependent range": (
         through_a_product_over_a_triangle,
         TexprError,
-        r"gradient: P reduces by 'prod' over 'k', whose range depends on 'i'; make it a constant "
-        r"range and pass the condition as where=",
+        (
+            r"gradient: P reduces by 'prod' over 'k', whose range depends on 'i'; make it a constant "
+            r"range and pass the condition as where="
+        ),
     ),
 }
 
