@@ -321,6 +321,48 @@ def element_picked_by_an_argmax() -> Program:
 
 
 @program
+def value_of_an_argmin_of_pairs_with_a_start() -> Program:
+    given = Inputs()
+    X, Y = given.new("X", 4, 3), given.new("Y", 4)
+    (k,) = axes(k=3)
+    rule = lambda i: te.argmin(  # noqa: E731
+        (7 - k, X[i, k] + Y[i]), axis=k, where=k != 1, init=(100, Y[i] * 0.5)
+    )
+    _, least = te.compute((4,), rule, name="M")
+    return te.compute((4,), lambda i: least[i] ** 2, name="R"), given
+
+
+@program
+def two_results_of_one_rule() -> Program:
+    given = Inputs()
+    X, Y = given.new("X", 4), given.new("Y", 4)
+    a, b = te.compute((4,), lambda i: (te.exp(X[i]) * Y[i], te.exp(X[3 - i])), name="T")
+    return te.compute((4,), lambda i: a[i] * b[3 - i] + a[0], name="R"), given
+
+
+@program
+def sparse_rows() -> Program:
+    given = Inputs()
+    value, x = given.new("value", 6), given.new("x", 5)
+    column, first = given.index("column", [0, 3, 1, 3, 4, 0]), given.index("first", [0, 2, 2, 5, 6])
+
+    def rule(i: Any) -> Any:
+        k = te.reduce_axis((first[i], first[i + 1]), name="k")
+        return te.sum(value[k] * x[column[k]] ** 2, axis=k)
+
+    return te.compute((4,), rule, name="Y"), given
+
+
+@program
+def rows_of_a_table_added_up() -> Program:
+    given = Inputs()
+    T, I = given.new("T", 5, 3), given.index("I", [[3, 0], [3, 3], [1, 2]])  # noqa: E741
+    k, w = axes(k=2), given.new("w", 2)
+    rule = lambda i, j: te.sum(T[I[i, k[0]], j] * w[k[0]], axis=k, where=I[i, k[0]] > 0)  # noqa: E731
+    return te.compute((3, 3), rule, name="Y"), given
+
+
+@program
 def upsample() -> Program:
     given = Inputs()
     X = given.new("X", 4, 3)

@@ -100,8 +100,8 @@ WRONG: dict[str, tuple[Callable[[], Any], type[TexprError], str]] = {
         lambda: te.gradient(B, [A], te.placeholder((3, 4, 5), name="H")),
         ShapeError,
         (
-            r"gradient: the head H has the shape \(3, 4, 5\), which does not end with \(4, n\), that "
-            r"of B; pass a head of shape prefix \+ \(4, n\)"
+            r"gradient: the head H has the shape \(3, 4, 5\), which does not end with \(4, n\), "
+            r"that of B; pass a head of shape prefix \+ \(4, n\)"
         ),
     ),
     "a head of too few dimensions": (
@@ -121,16 +121,17 @@ WRONG: dict[str, tuple[Callable[[], Any], type[TexprError], str]] = {
         through_a_table,
         TexprError,
         (
-            r"gradient: T is computed from A by TableOp, of which no derivative is known; declare it "
-            r"with te.compute, or differentiate up to T and from there on and put them together"
+            r"gradient: T is computed from A by TableOp, of which no derivative is known; "
+            r"declare it with te.compute, or differentiate up to T and "
+            r"from there on and put them together"
         ),
     ),
     "a product over a dependent range": (
         through_a_product_over_a_triangle,
         TexprError,
         (
-            r"gradient: P reduces by 'prod' over 'k', whose range depends on 'i'; make it a constant "
-            r"range and pass the condition as where="
+            r"gradient: P reduces by 'prod' over 'k', whose range depends on 'i'; make it a "
+            r"constant range and pass the condition as where="
         ),
     ),
 }
