@@ -15,7 +15,8 @@ from texpr.errors import TexprError
 from texpr.ir.expr import Expr, Var, as_expr
 from texpr.ir.interpreter import evaluate
 from texpr.ir.itervar import IterVar
-from texpr.te.autodiff.access import Equation, Solution, solve
+from texpr.te.autodiff.access import Solution, solve
+from texpr.te.autodiff.elimination import Equation
 
 Point = tuple[int, ...]
 

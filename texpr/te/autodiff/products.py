@@ -38,18 +38,20 @@ def is_order_of_digits(condition: Expr, context: Context, loops: Sequence[IterVa
         return False
     extents = {loop.var: loop.upper for loop in loops if is_const(loop.lower, 0)}
     bound = _factors(above[0])
-    if len(below) == 1 and _is_digit(next(iter(below)), bound, extents):
+    if any(context.range_of(factor)[0] < 0 for factor in bound):
+        return False
+    if len(below) == 1 and all(_is_digit(term, bound, extents, context) for term in below):
         return True
     return _is_number_below(Sum(below), bound, context)
 
 
-def _is_digit(term: Expr, bound: list[Expr], extents: Mapping[Var, Expr]) -> bool:
+def _is_digit(term: Expr, bound: list[Expr], extents: Mapping[Var, Expr], context: Context) -> bool:
     """Whether ``term`` is ``c // b`` or ``c % b``, below ``bound`` by the extent of c."""
     if not isinstance(term, Binary) or term.op not in {"floordiv", "floormod"}:
         return False
     extent, base = _extent(term.a, extents), _factors(term.b)
     rest = None if extent is None else _without(extent, base)
-    if rest is None:
+    if rest is None or any(context.range_of(factor)[0] < 0 for factor in base):
         return False
     # The remainder by a base of 0 does not matter: there is no c below 0.
     return _without(rest if term.op == "floordiv" else base, bound) == []
@@ -69,7 +71,7 @@ def _is_number_below(number: Sum, bound: list[Expr], context: Context) -> bool:
         for position, digit in enumerate(parts := _factors(term)):
             base = parts[:position] + parts[position + 1 :]
             high = _without(bound, base)
-            if not base or not high:
+            if not base or not high or any(context.range_of(factor)[0] < 0 for factor in base):
                 continue
             rest = number.plus(Sum({term: 1}), -1)
             low = len(rest.terms) == 0 or _is_below(rest, base, context)

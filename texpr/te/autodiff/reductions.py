@@ -11,7 +11,7 @@ from texpr.ir.expr import Binary, Const, Expr, Load, Var, free_vars
 from texpr.ir.functions import any_of
 from texpr.ir.itervar import IterVar
 from texpr.ir.visitor import substitute
-from texpr.te.autodiff.access import Equation
+from texpr.te.autodiff.elimination import Equation
 from texpr.te.autodiff.terms import Adjoint, Term, loads, terms
 from texpr.te.declare import compute
 from texpr.te.program import unique_name

@@ -16,7 +16,8 @@ from texpr.ir.simplify.context import Context
 from texpr.ir.simplify.engine import simplified
 from texpr.ir.simplify.statements import assume, inside_loops
 from texpr.ir.visitor import substitute
-from texpr.te.autodiff.access import Equation, reads, solve
+from texpr.te.autodiff.access import solve
+from texpr.te.autodiff.elimination import Equation, reads
 from texpr.te.autodiff.reductions import fresh_axes
 from texpr.te.autodiff.tangent import is_zero
 from texpr.te.autodiff.terms import Term

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from texpr.ir.expr import Const, Expr, Load, Var, postorder
 from texpr.ir.itervar import IterVar
-from texpr.te.autodiff.access import Equation
+from texpr.te.autodiff.elimination import Equation
 from texpr.te.autodiff.tangent import guard_of, tangent
 from texpr.te.tensor import ComputeOp, Tensor
 
