@@ -115,7 +115,7 @@ class _Sweep:
     """One way back from an output, with the terms that are still to be summed."""
 
     def __init__(self, output: Tensor, inputs: Sequence[Tensor], head: Tensor | None) -> None:
-        self.output, self.head = output, head
+        self.output, self.wanted, self.head = output, set(inputs), head
         extents = output.shape if head is None else head.shape[: head.ndim - output.ndim]
         like = output if head is None else head
         self.prefix = tuple(
@@ -137,8 +137,8 @@ class _Sweep:
 
     def result(self, tensor: Tensor) -> Tensor:
         adjoint = self.adjoints.get(tensor)
-        if adjoint is not None and adjoint.tensor is not None and adjoint.tensor is not self.head:
-            return adjoint.tensor
+        if adjoint is not None and adjoint.made is not None:
+            return adjoint.made
         stage = AdjointStage(tensor, self.prefix, ())
         zero = Const(0, tensor.dtype)
         if adjoint is None:
@@ -154,14 +154,18 @@ class _Sweep:
         """Return the adjoint of ``tensor``, of which all readers have been met."""
         if tensor not in self.live:
             return None
-        prefix = tuple(axis.var for axis in self.prefix)
+        adjoint: Adjoint | None = None
         if tensor is self.output:
-            self.adjoints[tensor] = Adjoint(tensor, prefix, self.head)
+            prefix = tuple(axis.var for axis in self.prefix)
+            adjoint = Adjoint(tensor, prefix)
+            if self.head is not None:
+                adjoint = Adjoint.elements(tensor, prefix, self.head)
         elif tensor in self.pending:
-            made = AdjointStage(tensor, self.prefix, self.pending.pop(tensor)).summed()
-            if made is not None:
-                self.adjoints[tensor] = Adjoint(tensor, prefix, made)
-        return self.adjoints.get(tensor)
+            stage = AdjointStage(tensor, self.prefix, self.pending.pop(tensor))
+            adjoint = stage.adjoint(is_wanted=tensor in self.wanted)
+        if adjoint is not None:
+            self.adjoints[tensor] = adjoint
+        return adjoint
 
 
 def _live(order: Sequence[Operation], inputs: Sequence[Tensor]) -> set[Tensor]:

@@ -20,7 +20,7 @@ from texpr.te.autodiff.access import solve
 from texpr.te.autodiff.elimination import Equation, reads
 from texpr.te.autodiff.reductions import fresh_axes
 from texpr.te.autodiff.tangent import is_zero
-from texpr.te.autodiff.terms import Term
+from texpr.te.autodiff.terms import Adjoint, Term
 from texpr.te.declare import compute
 from texpr.te.program import unique_name
 from texpr.te.reducers import sum as sum_over
@@ -54,7 +54,7 @@ class AdjointStage:
             self.names.append(unique_name(name, self.names))
             self.axis.append(IterVar(self.names[-1], (ZERO, extent)))
         self.cell = [axis.var for axis in self.axis[len(prefix) :]]
-        self.at_prefix: dict[Var, Expr] = {
+        self.at_prefix: dict[Var, Var] = {
             old.var: new.var for old, new in zip(prefix, self.axis, strict=False)
         }
 
@@ -62,27 +62,35 @@ class AdjointStage:
     def name(self) -> str:
         return f"d{self.of.name}"
 
-    def summed(self) -> Tensor | None:
+    def adjoint(self, *, is_wanted: bool) -> Adjoint | None:
         """Return the sum of all terms, None where it is 0.
 
-        What needs no loop is one expression; each sum over loops starts from what came before.
+        What needs no loop is one expression; each sum over loops starts from what came before. A
+        number, or an element of another tensor, has a tensor of its own only if it ``is_wanted``.
         """
         found = [part for term in self.terms if (part := self._contribution(term)) is not None]
         total: Expr | None = None
         for part in found:
             if not part.loops:
                 total = part.guarded() if total is None else total + part.guarded()
-        sums = [part for part in found if part.loops]
         made: Tensor | None = None
+        sums = [part for part in found if part.loops]
         for count, part in enumerate(sums, 1):
             kind = part.value.dtype if total is None else promote(part.value.dtype, total.dtype)
             is_last = count == len(sums) and kind is self.of.dtype
             name = self.name if is_last else f"{self.name}_{count}"
             made = self._reduced(name, part, cast(part.value, kind), total)
             total = Load(made, [axis.var for axis in self.axis])
-        if made is not None and made.dtype is self.of.dtype:
-            return made
-        return None if total is None else self.plain(total)
+        if total is None:
+            return None
+        is_view = isinstance(total, (Load, Const)) and not is_wanted
+        if total.dtype is not self.of.dtype or (made is None and not is_view):
+            made = self.plain(total)
+        if made is not None:
+            total = Load(made, [axis.var for axis in self.axis])
+        to_prefix = {new: old for old, new in self.at_prefix.items()}
+        value = substitute(total, to_prefix)
+        return Adjoint(self.of, tuple(self.at_prefix), tuple(self.cell), value, made)
 
     def plain(self, value: Expr) -> Tensor:
         """Return the tensor of ``value``, an expression of the axes."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from texpr.ir.expr import Const, Expr, Load, Var, postorder
 from texpr.ir.itervar import IterVar
+from texpr.ir.visitor import substitute
 from texpr.te.autodiff.elimination import Equation
 from texpr.te.autodiff.tangent import guard_of, tangent
 from texpr.te.tensor import ComputeOp, Tensor
@@ -14,25 +15,34 @@ from texpr.te.tensor import ComputeOp, Tensor
 
 @dataclass(frozen=True, eq=False)
 class Adjoint:
-    """The derivative of the output by the tensor ``of``: ``tensor[prefix + index]``.
+    """The derivative of the output by the tensor ``of``: ``value``, at ``prefix`` and ``cell``.
 
-    Without ``tensor`` it is 1 where the index is the prefix and 0 elsewhere: the derivative of
-    the output by itself.
+    Without a ``value`` it is 1 where the cell is the prefix and 0 elsewhere: the derivative of the
+    output by itself.
     """
 
     of: Tensor
     prefix: tuple[Var, ...]
-    tensor: Tensor | None
+    cell: tuple[Var, ...] = ()
+    value: Expr | None = None
+    made: Tensor | None = None
+    """The tensor whose element ``value`` is, where it was made for this."""
+
+    @staticmethod
+    def elements(of: Tensor, prefix: Sequence[Var], tensor: Tensor) -> Adjoint:
+        """Return the adjoint that is stored in ``tensor``."""
+        cell = tuple(Var(f"c{n}", is_axis=True) for n in range(of.ndim))
+        return Adjoint(of, tuple(prefix), cell, Load(tensor, (*prefix, *cell)))
 
     def at(self, index: Sequence[Expr]) -> Expr:
         """Return the element for ``index``, where :meth:`equations` hold."""
-        if self.tensor is None:
+        if self.value is None:
             return Const(1, self.of.dtype)
-        return Load(self.tensor, (*self.prefix, *index))
+        return substitute(self.value, dict(zip(self.cell, index, strict=True)))
 
     def equations(self, index: Sequence[Expr]) -> tuple[Equation, ...]:
         """Return what must hold for the element to differ from 0."""
-        if self.tensor is not None:
+        if self.value is not None:
             return ()
         return tuple(Equation(i, p) for i, p in zip(index, self.prefix, strict=True))
 
