@@ -160,6 +160,18 @@ def test_the_adjoint_of_a_chosen_factor_reads_only_what_was_chosen() -> None:
     )
 
 
+def test_the_place_of_an_extreme_is_found_by_comparing_what_is_read() -> None:
+    A = te.placeholder((3, 4, 5), name="A")
+    k, r = axes(k=4, r=5)
+    P = te.compute((3,), lambda i: te.min(abs(A[i, k, r]), axis=[k, r], init=1.0), name="P")
+    (dA,) = gradients(P, A)
+    (at,) = (x for x in dA.op.input_tensors if x.name == "P_at")
+    assert str(at.op.body) == "min(k*5 + r, axis=k, r)"
+    assert str(at.op.body.where) == (
+        "abs(A[i, k, r]) == P[i] or abs(A[i, k, r]) != abs(A[i, k, r])"
+    )
+
+
 def test_a_chain_of_two_hundred_stages_takes_no_time() -> None:
     A = te.placeholder((N,), name="A")
     last = A

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final
 
 from texpr.errors import TexprError
 from texpr.ir.dtypes import INT64
-from texpr.ir.expr import Binary, Const, Expr, Load, Var, free_vars
-from texpr.ir.functions import any_of
+from texpr.ir.expr import (
+    Binary,
+    Const,
+    Expr,
+    IfThenElse,
+    Load,
+    Select,
+    Unary,
+    Var,
+    free_vars,
+    postorder,
+)
+from texpr.ir.functions import all_of, any_of
 from texpr.ir.itervar import IterVar
+from texpr.ir.simplify import simplify
 from texpr.ir.visitor import substitute
 from texpr.te.autodiff.elimination import Equation
 from texpr.te.autodiff.terms import Adjoint, Term, loads, terms
 from texpr.te.declare import compute
 from texpr.te.program import unique_name
 from texpr.te.reducers import argmax, argmin
+from texpr.te.reducers import min as least
 from texpr.te.reduction import Reduce
 from texpr.te.tensor import ComputeOp, Tensor
 
@@ -80,11 +93,9 @@ class _Reduction:
     # ------------------------------------------------------------ min, max, argmin, argmax
 
     def _extreme(self, kind: str, adjoint: Adjoint) -> Iterator[Term]:
-        """The element that was chosen takes it all; where it stands is an argmax."""
-        chosen = [Load(index, self.data) for index in self._indices(kind)]
-        is_chosen = [
-            Equation(axis.var, index) for axis, index in zip(self.part.axis, chosen, strict=True)
-        ]
+        """The element that was chosen takes it all; which one that is, is a stage of its own."""
+        places = self._places()
+        chosen = [Load(index, self.data) for index in self._indices(kind, places)]
         value, init = self.part.values[-1], self.part.init
         yield from terms(
             value,
@@ -93,33 +104,73 @@ class _Reduction:
             self.loops,
             self.live,
             where=self.where,
-            equations=is_chosen,
+            equations=[*map(Equation, places, chosen)],
         )
         if init is not None:
             is_start = (Binary("eq", chosen[0], _START),)
             yield from terms(init[-1], adjoint, self.data, self.op.axis, self.live, where=is_start)
 
-    def _indices(self, kind: str) -> tuple[Tensor, ...]:
-        """Return tensors of the indices of the extreme, one for each reduction axis."""
+    def _places(self) -> list[Expr]:
+        """Return what tells the elements apart: their number, or the axes where none is linear."""
+        axes = self.part.axis
+        reduced = {axis.var for axis in axes}
+        number: Expr = axes[0].var
+        for axis in axes[1:]:
+            if reduced & {*free_vars(axis.lower, axis.upper)}:
+                return [axis.var for axis in axes]
+            number = number * axis.extent + (axis.var - axis.lower)
+        return [simplify(number)]
+
+    def _indices(self, kind: str, places: Sequence[Expr]) -> tuple[Tensor, ...]:
+        """Return tensors that hold the ``places`` of the extreme, the first of equal ones."""
         part = self.part
-        told = part.values[:-1]
-        if part.init is None and [*map(id, told)] == [id(axis.var) for axis in part.axis]:
+        if part.init is None and [*map(id, part.values[:-1])] == [*map(id, places)]:
             return tuple(self.outputs[:-1])  # an argmax tells it by itself
+        init = None if part.init is None else part.init[-1]
+        can_compare = len(places) == 1 and _is_exact(part.values[-1])
+        if can_compare and (init is None or _is_exact(init)):
+            rule = self._first_equal(places[0], init)
+        else:
+            rule = self._argument(kind, places, init)
+        name = f"{self.op.name}_at"
+        made = compute(self.outputs[0].shape, rule, name=name, varargs_names=self.names)
+        return (made,) if isinstance(made, Tensor) else tuple(made[:-1])
+
+    def _first_equal(self, place: Expr, init: Expr | None) -> Callable[..., Reduce]:
+        """The first element that equals the result: it was copied, so it does to the bit."""
+        value, result = self.part.values[-1], Load(self.outputs[-1], self.data)
+        is_equal = Binary("or", Binary("eq", value, result), Binary("ne", value, value))
+        start = None
+        if init is not None:
+            is_start = Binary("or", Binary("eq", init, result), Binary("ne", init, init))
+            start = Select(is_start, _START, Const(INT64.max, INT64))
+
+        def rule(*at: Expr) -> Reduce:
+            new = dict(zip(self.data, at, strict=True))
+            axes = fresh_axes(self.part.axis, new)
+            where = substitute(all_of([*self.where, is_equal]), new)
+            own_start = None if start is None else substitute(start, new)
+            found = least(substitute(place, new), axis=axes, where=where, init=own_start)
+            assert isinstance(found, Reduce)
+            return found
+
+        return rule
+
+    def _argument(
+        self, kind: str, places: Sequence[Expr], init: Expr | None
+    ) -> Callable[..., Reduce]:
+        """The places beside the extreme: what is computed again need not be equal to the bit."""
+        part = self.part
 
         def rule(*at: Expr) -> Reduce:
             new = dict(zip(self.data, at, strict=True))
             axes = fresh_axes(part.axis, new)
-            init = None
-            if part.init is not None:
-                init = (*(_START for _ in axes), substitute(part.init[-1], new))
+            start = None if init is None else (*(_START for _ in places), substitute(init, new))
             where = None if part.where is None else substitute(part.where, new)
-            function = argmax if kind == "max" else argmin
-            values = (*(axis.var for axis in axes), substitute(part.values[-1], new))
-            return function(values, axis=axes, where=where, init=init)
+            values = tuple(substitute(value, new) for value in (*places, part.values[-1]))
+            return (argmax if kind == "max" else argmin)(values, axes, where=where, init=start)
 
-        name = f"{self.op.name}_at"
-        made = compute(self.outputs[0].shape, rule, name=name, varargs_names=self.names)
-        return tuple(made[:-1])
+        return rule
 
     # ------------------------------------------------------------ other combinations
 
@@ -221,3 +272,13 @@ def fresh_axes(
         made.append(IterVar(name, dom, is_reduce=True))
         new[axis.var] = made[-1].var
     return made
+
+
+def _is_exact(expr: Expr) -> bool:
+    """Whether ``expr`` is the same wherever it is computed: nothing in it is rounded."""
+    return all(
+        isinstance(node, (Load, Const, Var, Unary, Select, IfThenElse))
+        or not node.dtype.is_float
+        or (isinstance(node, Binary) and node.op in {"min", "max"})
+        for node in postorder(expr)
+    )
