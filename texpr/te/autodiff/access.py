@@ -8,7 +8,7 @@ conditions here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from texpr.errors import TexprError
@@ -62,6 +62,22 @@ def solve(
     return _Left(found).solution()
 
 
+def needed(
+    conditions: Iterable[Expr], context: Context, loops: Sequence[IterVar]
+) -> tuple[Expr, ...]:
+    """Return the conditions that do not follow from those before and from the ranges of ``loops``.
+
+    ``context`` gets to know that they hold.
+    """
+    kept: dict[Expr, None] = {}
+    for condition in conditions:
+        now = simplified(condition, context)
+        if now is not TRUE and not is_order_of_digits(now, context, loops):
+            kept[now] = None
+            assume(now, context)
+    return tuple(kept)
+
+
 class _Left:
     """What an elimination leaves: loops, and conditions on them."""
 
@@ -79,16 +95,10 @@ class _Left:
         context = inside_loops([*self.outer, *loops])
         conditions = [self._known(one, context) for one in (*self.conditions, *ranges)]
         conditions.sort(key=_depth)  # what is read may itself be read where others hold
-        kept: dict[Expr, None] = {}
-        for condition in conditions:
-            # Earlier conditions decide some of the later ones.
-            now = simplified(condition, context)
-            if now is not TRUE and not is_order_of_digits(now, context, [*self.outer, *loops]):
-                kept[now] = None
-                assume(now, context)
+        kept = needed(conditions, context, [*self.outer, *loops])
         values = {var: simplified(self.values.get(var, var), context) for var in self.given}
         unread = tuple(self._known(one, context) for one in self.unread)
-        return Solution(tuple(loops), values, tuple(kept), unread)
+        return Solution(tuple(loops), values, kept, unread)
 
     def _known(self, expr: Expr, context: Context) -> Expr:
         return simplified(substitute(expr, self.values), context)

@@ -62,16 +62,12 @@ class _Reduction:
         self.names = [axis.name for axis in op.axis]
 
     def terms(self, adjoints: Sequence[Adjoint | None]) -> Iterator[Term]:
-        kind = self._kind()
-        last = adjoints[-1]
-        if kind == "add":
-            if last is not None:
-                yield from self._sum(last)
-        elif kind is not None:
-            if last is not None:
-                yield from self._extreme(kind, last)
-        else:
+        """Yield the terms, given the adjoint of each component; of an extreme, of its value."""
+        kind, last = self._kind(), adjoints[-1]
+        if kind is None:
             yield from self._fold(adjoints)
+        elif last is not None:
+            yield from self._sum(last) if kind == "add" else self._extreme(kind, last)
 
     def _kind(self) -> str | None:
         """Which of ``add``, ``max`` and ``min`` the values are combined by."""
@@ -80,9 +76,9 @@ class _Reduction:
             return reducer.extreme
         x, y = Var("x", values[0].dtype), Var("y", values[0].dtype)
         (combined,) = reducer.combine((x,), (y,))
-        is_plain = isinstance(combined, Binary) and {*combined.children} == {x, y}
-        op = combined.op if is_plain and isinstance(combined, Binary) else None
-        return op if op in {"add", "max", "min"} else None
+        if not isinstance(combined, Binary) or {*combined.children} != {x, y}:
+            return None
+        return combined.op if combined.op in {"add", "max", "min"} else None
 
     def _sum(self, adjoint: Adjoint) -> Iterator[Term]:
         (value,) = self.part.values

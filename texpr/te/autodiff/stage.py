@@ -12,11 +12,10 @@ from texpr.ir.functions import all_of, if_then_else
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import TRUE, ZERO
 from texpr.ir.simplify.compare import FALSE
-from texpr.ir.simplify.context import Context
 from texpr.ir.simplify.engine import simplified
-from texpr.ir.simplify.statements import assume, inside_loops
+from texpr.ir.simplify.statements import inside_loops
 from texpr.ir.visitor import substitute
-from texpr.te.autodiff.access import solve
+from texpr.te.autodiff.access import needed, solve
 from texpr.te.autodiff.elimination import Equation, reads
 from texpr.te.autodiff.reductions import fresh_axes
 from texpr.te.autodiff.tangent import is_zero
@@ -137,22 +136,12 @@ class AdjointStage:
                 break
             conditions.append(test if is_zero(other) else Unary("not", test))
             value = then if is_zero(other) else other
-        context = inside_loops([*self.axis, *found.loops])
-        kept = _simplified_conditions(conditions, context)
-        if FALSE in kept:
+        loops = [*self.axis, *found.loops]
+        context = inside_loops(loops)
+        kept = needed(conditions, context, loops)
+        if FALSE in {*kept}:
             return None
-        return _Contribution(found.loops, tuple(kept), simplified(value, context))
-
-
-def _simplified_conditions(conditions: Iterable[Expr], context: Context) -> dict[Expr, None]:
-    """Return the conditions that do not follow from those before; they hold in ``context``."""
-    kept: dict[Expr, None] = {}
-    for condition in conditions:
-        now = simplified(condition, context)
-        if now is not TRUE:
-            kept[now] = None
-            assume(now, context)
-    return kept
+        return _Contribution(found.loops, kept, simplified(value, context))
 
 
 def dimension_names(tensor: Tensor, terms: Iterable[Term]) -> list[str]:
