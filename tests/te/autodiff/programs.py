@@ -255,6 +255,18 @@ def product() -> Program:
 
 
 @program
+def product_of_sums() -> Program:
+    given = Inputs()
+    X, Y = given.new("X", 3, 3), given.new("Y", 3)
+    given[X][0, 2], given[Y][2] = 0.0, 0.0
+    k, r = axes(k=3, r=3)
+    rule = lambda i: te.prod(  # noqa: E731
+        X[i, k] * Y[k] + X[i, r] * Y[r], axis=[k, r], where=(k + r) % 2 < 1
+    )
+    return te.compute((3,), rule, name="P"), given
+
+
+@program
 def product_of_some_with_a_start() -> Program:
     given = Inputs()
     X, Y = given.new("X", 3, 5), given.new("Y", 3)

@@ -150,6 +150,30 @@ def test_a_gather_is_added_up_where_it_read() -> None:
     assert instances(gradients(G, T), {})["dT"] == 4 * 3
 
 
+def test_a_product_is_divided_and_multiplied_again_only_where_a_factor_is_zero() -> None:
+    X = te.placeholder((3, 5), "float64", name="X")
+    (k,) = axes(k=5)
+    P = te.compute((3,), lambda i: te.prod(X[i, k], axis=k), name="P")
+    dP = head_of(P)
+    (dX,) = te.gradient(P, X, dP)
+    program = bind_arguments(te.create_schedule(dX.op).program, [dP, X, dX])
+    x = np.arange(1.0, 16.0).reshape(3, 5)
+    x[1, 2] = x[2, 0] = x[2, 4] = 0.0
+    got, counts = np.zeros((3, 5)), Counter[str]()
+    interpret(program, np.ones(3), x, got, on_instance=lambda label, _: counts.update([label]))
+    wanted = [[np.prod(np.delete(row, n)) for n in range(5)] for row in x]
+    np.testing.assert_allclose(got, wanted, rtol=1e-14)
+    assert counts["P_others"] == 3 * 4  # of the others of three zeros
+
+
+def test_a_product_that_overflows_is_multiplied_again() -> None:
+    X = te.placeholder((2,), "float64", name="X")
+    (k,) = axes(k=2)
+    (dX,) = te.gradient(te.compute((), lambda: te.prod(X[k], axis=k), name="P"), X)
+    big = np.array([1e200, 3e200])
+    np.testing.assert_array_equal(texpr.build(te.create_schedule(dX.op))(big), big[::-1])
+
+
 def test_the_adjoint_of_a_chosen_factor_reads_only_what_was_chosen() -> None:
     A, B = te.placeholder((3, 4), name="A"), te.placeholder((3,), name="B")
     (k,) = axes(k=4)

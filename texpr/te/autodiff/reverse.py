@@ -60,8 +60,8 @@ def gradient(output: Tensor, inputs: Any, head: Tensor | None = None) -> list[Te
     -----
     Where a function has a kink one side decides: of equal elements under ``min`` and ``max`` a
     constant (or ``init=``) takes the derivative, and else the first; ``abs`` has 0 at 0. What
-    jumps (``floor``, ``round``, conversion to an integer) has 0 everywhere. A reduction other
-    than sum, min and max takes n*n steps for n elements.
+    jumps (``floor``, ``round``, conversion to an integer) has 0 everywhere. A reducer of
+    one's own takes n*n steps for n elements.
 
     >>> from texpr import te
     >>> A, k = te.placeholder((4, 8), name="A"), te.reduce_axis((0, 8), name="k")

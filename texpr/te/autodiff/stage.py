@@ -17,7 +17,7 @@ from texpr.ir.simplify.statements import inside_loops
 from texpr.ir.visitor import substitute
 from texpr.te.autodiff.access import needed, solve
 from texpr.te.autodiff.elimination import Equation, reads
-from texpr.te.autodiff.reductions import fresh_axes
+from texpr.te.autodiff.reduced import fresh_axes
 from texpr.te.autodiff.tangent import is_zero
 from texpr.te.autodiff.terms import Adjoint, Term
 from texpr.te.declare import compute
