@@ -102,7 +102,7 @@ def affine(draw: st.DrawFn) -> tuple[list[IterVar], list[Expr], list[int]]:
 
 
 @given(affine())
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_random_equations(case: tuple[list[IterVar], list[Expr], list[int]]) -> None:
     loops, subscripts, extents = case
     try:
@@ -115,7 +115,7 @@ N, M = te.size_var("n"), te.size_var("m")
 
 
 @given(st.integers(0, 5), st.integers(0, 5), st.data())
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_random_equations_of_symbolic_sizes(n: int, m: int, data: st.DataObject) -> None:
     i, j, k = axis("i", N, is_reduce=False), axis("j", M), axis("k", 3)
     divisor = data.draw(st.sampled_from((2, 3, M)))

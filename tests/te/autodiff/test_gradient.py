@@ -26,7 +26,9 @@ def test_vector_times_jacobian(name: str) -> None:
     assert [dx.name for dx in found] == [f"d{x.name}" for x in floats(arrays)]
 
 
-@every_program
+@pytest.mark.parametrize(
+    "name", ["softmax", "conv2d stride 2 dilation 1 size 3", "embedding", "product", "rank_0"]
+)
 def test_matrix_times_jacobian(name: str) -> None:
     output, arrays = PROGRAMS[name]()
     check_gradient(output, floats(arrays), arrays, prefix=(2,))

@@ -10,7 +10,7 @@ from tests.te_programs import Case, differentiable_programs
 
 
 @given(differentiable_programs(), st.sampled_from(((), (2,), None)), st.integers(0, 1 << 16))
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_random_programs(case: Case, prefix: tuple[int, ...] | None, seed: int) -> None:
     inputs = [tensor for tensor in case.arrays if tensor.dtype.is_float]
     assume(inputs)
