@@ -80,11 +80,10 @@ def _others_of_product(reduced: Reduced) -> Sequence[Expr]:
     (value,), dtype = part.values, part.values[0].dtype
     one = Const(1, dtype)
     if not is_exact(value):  # whether it is 0 is to be the same wherever that is asked
-        whole = reduced.where
-        (value,) = reduced.element_stage(
-            "elements",
-            lambda here: substitute(if_then_else(all_of(whole), value, one), here),
-        )
+        whole = value
+        if part.where is not None:
+            whole = if_then_else(part.where, value, one)
+        (value,) = reduced.element_stage("elements", lambda here: substitute(whole, here))
     result = Load(reduced.outputs[0], reduced.data)
     can_divide = Binary("and", Binary("ne", value, Const(0, dtype)), call("isfinite", result))
 

@@ -105,7 +105,7 @@ class _Tangents(Visitor[Tangent], over=EXPR_NODES):
         x, dx = node.operand, (yield node.operand)
         if node.op == "neg":
             return over(dx, lambda d: -d)
-        return plus(choice(x > 0, dx, None), choice(x < 0, over(dx, lambda d: -d), None))
+        return choice(x > 0, dx, choice(x < 0, over(dx, lambda d: -d), None))
 
     def visit_Binary(self, node: Binary) -> Visit[Tangent]:
         if not node.dtype.is_float:
