@@ -63,6 +63,10 @@ def test_stages_of_one_body() -> None:
     shown = {
         "relu": (te.compute((N,), lambda i: te.max(X[i], 0.0), name="Z"), X),
         "exp": (te.compute((N,), lambda i: te.exp(X[i]), name="Z"), X),
+        "guarded exp": (
+            te.compute((N,), lambda i: te.if_then_else(i > 2, te.exp(X[i]), 1.0), name="Z"),
+            X,
+        ),
         "transpose": (te.compute((N, N), lambda i, j: Y[j, i], name="Z"), Y),
         "shift": (te.compute((N,), lambda i: te.if_then_else(i > 0, X[i - 1], 0.0), name="Z"), X),
         "flat": (te.compute((N, M), lambda i, j: n_m[i * M + j], name="Z"), n_m),
@@ -76,6 +80,7 @@ def test_stages_of_one_body() -> None:
     assert bodies == {
         "relu": "select(X[i] > 0.0, dZ[i], 0.0)",
         "exp": "dZ[i]*Z[i]",
+        "guarded exp": "dZ[i]*Z[i] if i > 2 else 0.0",
         "transpose": "dZ[i, j]",
         "shift": "dZ[i + 1] if i + 1 < n else 0.0",
         "flat": "dZ[i//m, i%m]",

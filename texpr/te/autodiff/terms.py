@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from texpr.ir.expr import Const, Expr, Load, Var, postorder
+from texpr.ir.expr import Const, Expr, IfThenElse, Load, Var, postorder
 from texpr.ir.itervar import IterVar
 from texpr.ir.visitor import substitute
 from texpr.te.autodiff.elimination import Equation
-from texpr.te.autodiff.tangent import guard_of, tangent
+from texpr.te.autodiff.tangent import guard_of, is_zero, tangent
 from texpr.te.tensor import ComputeOp, Tensor
 
 
@@ -111,8 +111,29 @@ def plain_terms(
     at = [axis.var for axis in op.axis]
     result = Load(op.output(position), at)
     for term in terms(root, adjoint, at, op.axis, live):
-        value = replaced(term.value, root, result) if root is not term.leaf else term.value
-        yield Term(term.leaf, value, term.loops, term.where, term.equations, term.guard)
+        yield replace(term, value=reusing(term.value, root, result))
+
+
+def reusing(value: Expr, root: Expr, result: Expr) -> Expr:
+    """Return ``value`` with ``result`` in the place of ``root``, which it equals.
+
+    Where only one side of a choice counts, it is what that side of ``root`` equals as well.
+    """
+    layers: list[tuple[Expr, int]] = []
+    while isinstance(root, IfThenElse) and isinstance(value, IfThenElse):
+        zeros = [is_zero(side) for side in value.children[1:]]
+        if value.children[0] is not root.children[0] or not any(zeros):
+            break
+        side = 2 if zeros[0] else 1
+        layers.append((value, side))
+        value, root = value.children[side], root.children[side]
+    if root.children and not isinstance(root, Load):
+        value = replaced(value, root, result)
+    for outer, side in reversed(layers):
+        children = list(outer.children)
+        children[side] = value
+        value = outer.rebuild(children)
+    return value
 
 
 def replaced(expr: Expr, old: Expr, new: Expr) -> Expr:
