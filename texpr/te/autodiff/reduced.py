@@ -31,8 +31,9 @@ class Reduced:
             return None
         x, y = Var("x", values[0].dtype), Var("y", values[0].dtype)
         (combined,) = self.part.reducer.combine((x,), (y,))
-        is_operator = isinstance(combined, Binary) and {*combined.children} == {x, y}
-        return combined.op if is_operator and isinstance(combined, Binary) else None
+        if not isinstance(combined, Binary) or {*combined.children} != {x, y}:
+            return None
+        return combined.op
 
     def stage(self, suffix: str, rule: Callable[[dict[Var, Expr]], object]) -> tuple[Tensor, ...]:
         """Return the tensors of a rule over the data axes, given what stands for them there."""
