@@ -8,7 +8,7 @@ from texpr.ir.expr import Call
 from texpr.ir.intrinsic import Composition, Intrinsic
 from texpr.ir.intrinsics.sqrt import INTRINSIC as SQRT
 
-INTRINSIC = Intrinsic(
+INTRINSIC: Intrinsic = Intrinsic(
     name="rsqrt",
     numpy=lambda x: x.dtype.type(1) / np.sqrt(x),
     lowering=Composition(lambda x: 1.0 / Call(SQRT, (x,))),

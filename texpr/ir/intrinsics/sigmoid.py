@@ -22,7 +22,7 @@ def _build(x: Expr) -> Expr:
     return Select(x < 0, small, Const(1.0, x.dtype)) / (1.0 + small)
 
 
-INTRINSIC = Intrinsic(
+INTRINSIC: Intrinsic = Intrinsic(
     name="sigmoid",
     numpy=_sigmoid,
     lowering=Composition(_build),

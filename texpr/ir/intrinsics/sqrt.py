@@ -7,7 +7,7 @@ import numpy as np
 from texpr.ir.expr import Call
 from texpr.ir.intrinsic import Intrinsic, LLVMIntrinsic
 
-INTRINSIC = Intrinsic(
+INTRINSIC: Intrinsic = Intrinsic(
     name="sqrt",
     numpy=np.sqrt,
     lowering=LLVMIntrinsic("llvm.sqrt"),

@@ -7,7 +7,7 @@ import numpy as np
 from texpr.ir.expr import Call
 from texpr.ir.intrinsic import Intrinsic, LibmCall
 
-INTRINSIC = Intrinsic(
+INTRINSIC: Intrinsic = Intrinsic(
     name="tanh",
     numpy=np.tanh,
     lowering=LibmCall("tanh"),
