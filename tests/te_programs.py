@@ -339,6 +339,99 @@ def _reduced(draw: st.DrawFn, kind: str, E: te.Tensor, n: Any, m: Any) -> list[t
     return list(made) if isinstance(made, tuple) else [made]
 
 
+@st.composite
+def differentiable_programs(draw: st.DrawFn) -> Case:
+    """Float64 programs of one tensor, at inputs where they hardly ever have a kink.
+
+    Elementwise with odd reads, a reduction or a window with steps, elementwise again.
+    """
+    n_value, m_value = draw(st.sampled_from((1, 3, 4))), draw(st.sampled_from((1, 2, 5)))
+    n = te.size_var("n") if draw(st.booleans()) else n_value
+    m = te.size_var("m") if draw(st.booleans()) else m_value
+    A = te.placeholder((n, m), "float64", name="A")
+    V = te.placeholder((m,), "float64", name="V")
+    I = te.placeholder((n,), "int32", name="I")  # noqa: E741 - short as the others
+    W = te.placeholder((40,), "float64", name="W")
+    rng = np.random.default_rng(draw(st.integers(0, 1 << 16)))
+    arrays = {
+        A: rng.normal(size=(n_value, m_value)),
+        V: rng.normal(size=m_value),
+        I: rng.integers(0, m_value, n_value).astype("int32"),
+        W: rng.normal(size=40),
+    }
+
+    def elementwise(i: Var, j: Var) -> Expr:
+        leaves = [
+            A[i, j],
+            V[j],
+            V[I[i]],
+            A[i, m - 1 - j],
+            A[n - 1 - i, j],
+            te.const(0.7, "float64"),
+        ]
+        leaves.append(te.if_then_else(i > 0, A[i - 1, j] * V[j], 0.3))
+        leaves.append(te.if_then_else(te.all(j > 0, j % 2 > 0), A[i, j // 2], V[j]))
+        return Binary("add", _smooth(draw, leaves, 3), A[i, j])
+
+    E = te.compute((n, m), elementwise, name="E")
+    last = E
+    kind = draw(st.sampled_from((None, "window", *REDUCERS)))
+    if kind == "window":
+        last = _window(draw, W, E)
+    elif kind is not None:
+        last = _reduced(draw, kind, E, n, m)[-1]
+    if draw(st.booleans()) or last.op.num_outputs > 1:
+        last = te.compute(
+            last.shape,
+            lambda *at: _smooth(draw, [last(*at), te.const(0.4, "float64"), E[0, 0]], 2),
+            name="P",
+        )
+    used = {t for op in operations([last.op]) for t in op.input_tensors}
+    arrays = {tensor: array for tensor, array in arrays.items() if tensor in used}
+    sizes = {v: x for v, x in ((n, n_value), (m, m_value)) if isinstance(v, Var)}
+    return Case([last], arrays, sizes)
+
+
+_SMOOTH_OF_ONE = (
+    te.sin, te.cos, te.tanh, te.sigmoid, te.atan, te.erf, abs, te.floor,
+    lambda x: te.exp(te.sin(x)), lambda x: te.sqrt(x * x + 0.5), lambda x: te.log(x * x + 0.5),
+    lambda x: te.rsqrt(x * x + 0.5), lambda x: te.asin(te.sin(x) * 0.9), lambda x: x**3,
+    lambda x: te.acos(te.sin(x) * 0.9), lambda x: te.sinh(te.sin(x)) + te.cosh(te.cos(x)),
+    lambda x: te.log2(x * x + 0.5) + te.log10(x * x + 0.5), lambda x: te.tan(te.sin(x)),
+)  # fmt: skip
+_SMOOTH_OF_TWO = (
+    lambda x, y: x + y, lambda x, y: x - y, lambda x, y: x * y, te.max, te.min,
+    lambda x, y: x / (te.sin(y) + 2.0), lambda x, y: te.power(x * x + 0.5, te.sin(y)),
+    lambda x, y: te.select(x > y, te.sqrt(x - y), x), lambda x, y: te.if_then_else(x < y, x * x, y),
+    lambda x, y: te.floormod(x, y * y + 0.5), lambda x, y: te.fmod(x, y * y + 0.5),
+    lambda x, y: te.atan2(x, y * y + 0.5),
+)  # fmt: skip
+
+
+def _smooth(draw: st.DrawFn, leaves: Sequence[Expr], depth: int) -> Expr:
+    """An expression that has a derivative at nearly all values of its leaves."""
+    if depth == 0:
+        return draw(st.sampled_from(leaves))
+    if draw(st.booleans()):
+        return draw(st.sampled_from(_SMOOTH_OF_ONE))(_smooth(draw, leaves, depth - 1))
+    of_two = draw(st.sampled_from(_SMOOTH_OF_TWO))
+    return of_two(_smooth(draw, leaves, depth - 1), _smooth(draw, leaves, depth - 1))
+
+
+def _window(draw: st.DrawFn, W: te.Tensor, E: te.Tensor) -> te.Tensor:
+    """A reduction over a window of ``W`` that moves by a step; some start from an element of E."""
+    step, dilation = draw(st.integers(1, 4)), draw(st.integers(1, 3))
+    first, size = draw(st.integers(0, 3)), draw(st.integers(1, 4))
+    count = draw(st.integers(1, 5))
+    k = te.reduce_axis((0, size), name="k")
+    reduce = draw(st.sampled_from((te.sum, te.max, te.min, te.prod)))
+    init = E[0, 0] if draw(st.booleans()) else None
+    rule = lambda i: reduce(  # noqa: E731
+        W[i * step + k * dilation + first] * W[i], axis=k, where=(k + i) % 3 < 2, init=init
+    )
+    return te.compute((count,), rule, name="R")
+
+
 def _constant(dtype: DType) -> st.SearchStrategy[Const]:
     return scalars(dtype).map(lambda value: Const(value, dtype))
 

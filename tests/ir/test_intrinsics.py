@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import texpr.ir.intrinsics
 from texpr.ir.dtypes import ALL_DTYPES, BOOL, FLOAT32, FLOAT64, DType
-from texpr.ir.expr import Call, Const, Var
+from texpr.ir.expr import Call, Const, Var, as_expr
 from texpr.ir.functions import call
 from texpr.ir.interpreter import evaluate
 from texpr.ir.intrinsic import Composition, Intrinsic, LibmCall, LLVMIntrinsic
@@ -73,8 +73,40 @@ def test_data(function: Intrinsic) -> None:
     assert function.kinds in ({"float"}, {"int", "uint"})
     assert isinstance(function.lowering, (LLVMIntrinsic, LibmCall, Composition))
     assert pickle.loads(pickle.dumps(function)) is function
+    is_differentiable = function.kinds == {"float"} and not function.returns_bool
+    assert len(function.partials) == (function.arity if is_differentiable else 0)
     if function.kinds == {"float"}:
         assert any(math.isnan(point) for point in function.points)
+
+
+DIFFERENTIABLE = [function for function in INTRINSICS.values() if function.partials]
+
+
+@pytest.mark.parametrize("function", DIFFERENTIABLE, ids=lambda function: function.name)
+def test_partials_are_what_differences_say(function: Intrinsic) -> None:
+    variables = [Var("x", FLOAT64), Var("y", FLOAT64)][: function.arity]
+    finite = [point for point in (0.7, -0.3, 1.9, *function.points) if abs(point) < 200]
+    calls = [(x,) for x in finite] if function.arity == 1 else [(x, 1.7) for x in finite]
+    compared = 0
+    for args in calls:
+        for position, partial in enumerate(function.partials):
+            with np.errstate(all="ignore"):
+                near, far = (difference(function, args, position, step) for step in (1e-5, 2e-5))
+            if not abs(near - far) < 1e-4 * (1 + abs(near)):  # the edge of the domain, or a step
+                continue
+            built = as_expr(partial(*variables), FLOAT64)
+            at = dict(zip(variables, args, strict=True))
+            assert abs(float(evaluate(built, at)) - near) <= 2 * abs(near - far) + 1e-7
+            compared += 1
+    assert compared >= 3
+
+
+def difference(function: Intrinsic, args: tuple[float, ...], position: int, step: float) -> float:
+    """The central difference of a function by one operand."""
+    below, above = ([np.float64(arg) for arg in args] for _ in range(2))
+    below[position] -= step
+    above[position] += step
+    return float((function.numpy(*above) - function.numpy(*below)) / (2 * step))
 
 
 @every_case

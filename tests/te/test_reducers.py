@@ -402,10 +402,15 @@ WRONG = {
         TexprError,
         r"argmax: a lone value over 2 axes has no index; pass \(index, value\)",
     ),
-    "argmax of three": (
-        lambda i: te.argmax((1, 2, 3), axis=K),
+    "argmax with a float index": (
+        lambda i: te.argmax((1, 2.0, 3.0), axis=K),
+        DTypeError,
+        r"argmax: \(int64, float32, float32\) is no pair of an integer index and a number",
+    ),
+    "argmax of one": (
+        lambda i: te.argmax((3,), axis=K),
         TexprError,
-        r"argmax: 3 components; pass a value or \(index, value\)",
+        r"argmax: 1 components; pass a value or \(index, value\)",
     ),
 }
 

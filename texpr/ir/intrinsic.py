@@ -48,6 +48,8 @@ class Intrinsic:
     ``numpy`` is its meaning: it takes and returns NumPy scalars or arrays of the operands' type.
     ``points`` are arguments worth testing, of the first operand; a compiled result differs
     from ``numpy`` evaluated in float64 by at most ``ulps`` units in the last place.
+    ``partials`` are its derivatives, by one operand each and as expressions of all; a function
+    that has none cannot be differentiated.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Intrinsic:
     kinds: frozenset[str] = FLOATS
     returns_bool: bool = False
     identity_on_integers: bool = False
+    partials: tuple[Callable[..., Expr | float], ...] = ()
 
     def result_dtype(self, operand: DType) -> DType:
         """The type of the result for operands of ``operand``."""
@@ -77,10 +80,11 @@ class Intrinsic:
         return self.identity_on_integers and operand.is_integer
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_by_name, (self.name,))
+        return (by_name, (self.name,))
 
 
-def _by_name(name: str) -> Intrinsic:
+def by_name(name: str) -> Intrinsic:
+    """Return a scalar function, for one that is defined by another which is defined by it."""
     module = importlib.import_module(f"texpr.ir.intrinsics.{name}")
     found: Intrinsic = module.INTRINSIC
     return found

@@ -2,6 +2,7 @@
 
 from texpr.ir.expr import Expr, Var, const
 from texpr.ir.itervar import IterVar
+from texpr.te.autodiff import gradient
 from texpr.te.declare import compute, placeholder, reduce_axis, size_var, var
 from texpr.te.einsum import einsum, matmul
 from texpr.te.functions import (
@@ -97,6 +98,7 @@ __all__ = [
     "floordiv",
     "floormod",
     "fmod",
+    "gradient",
     "if_then_else",
     "indexdiv",
     "indexmod",

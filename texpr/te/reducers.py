@@ -11,7 +11,7 @@ import functools
 import inspect
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from texpr.errors import DTypeError, ShapeError, TexprError, shown
 from texpr.ir.dtypes import DType, as_dtype
@@ -393,10 +393,10 @@ def argmax(
 
     Parameters
     ----------
-    expr : Expr, a pair (index, value), or a whole Tensor
-        A lone value is numbered by its axis.
+    expr : Expr, a tuple (index, …, value), or a whole Tensor
+        A lone value is numbered by its axis. Several indices are compared in their order.
     axis : IterVar or int
-        The axis; several only with a pair. Numbers of dimensions of a whole tensor, which makes
+        The axis; several only with a tuple. Numbers of dimensions of a whole tensor, which makes
         two tensors; of several dimensions the index counts through them all.
 
     >>> from texpr import te
@@ -405,18 +405,18 @@ def argmax(
     >>> index, value
     (<tensor M_v0: int64[4]>, <tensor M_v1: float32[4]>)
     """
-    return _arg_reduce("argmax", "gt", _lowest, expr, axis, where, init, keepdims)
+    return _arg_reduce("max", "gt", _lowest, expr, axis, where, init, keepdims)
 
 
 def argmin(
     expr: Any, axis: Any, where: Any = None, init: Any = None, keepdims: bool = False
 ) -> Any:
     """Return (index, value) of the least element along ``axis``; as :func:`argmax` otherwise."""
-    return _arg_reduce("argmin", "lt", _highest, expr, axis, where, init, keepdims)
+    return _arg_reduce("min", "lt", _highest, expr, axis, where, init, keepdims)
 
 
 def _arg_reduce(
-    name: str,
+    extreme: Literal["max", "min"],
     better: str,
     worst: Callable[[DType], int | float],
     expr: Any,
@@ -429,13 +429,13 @@ def _arg_reduce(
         if isinstance(expr, WholeTensor):
             place = functools.reduce(lambda at, k: at * k.extent + k, over[1:], as_expr(over[0]))
             value = (place, value)
-        return _arg_reduction(name, better, worst, value, over, test, init)
+        return _arg_reduction(extreme, better, worst, value, over, test, init)
 
-    return _over(name, expr, axis, where, keepdims, reduce)
+    return _over(f"arg{extreme}", expr, axis, where, keepdims, reduce)
 
 
 def _arg_reduction(
-    name: str,
+    extreme: Literal["max", "min"],
     better: str,
     worst: Callable[[DType], int | float],
     expr: Any,
@@ -443,26 +443,27 @@ def _arg_reduction(
     where: Any,
     init: Any,
 ) -> Reduce:
+    name = f"arg{extreme}"
     axes = _axes(axis, name)
     if isinstance(expr, (tuple, list)):
-        if len(expr) != 2:
+        if len(expr) < 2:
             raise TexprError(f"{name}: {len(expr)} components; pass a value or (index, value)")
-        index, value = as_expr(expr[0]), as_expr(expr[1])
+        *indices, value = map(as_expr, expr)
     elif len(axes) == 1:
-        index, value = as_expr(axes[0]), as_expr(expr)
+        indices, value = [as_expr(axes[0])], as_expr(expr)
     else:
         raise TexprError(
             f"{name}: a lone value over {len(axes)} axes has no index; pass (index, value), "
             f"such as (k * n + l, A[k, l])"
         )
-    if not index.dtype.is_integer or value.dtype.is_bool:
-        raise DTypeError(
-            f"{name}: ({index.dtype}, {value.dtype}) is no pair of an integer index and a number"
-        )
+    is_index = {index.dtype.is_integer for index in indices}
+    if False in is_index or value.dtype.is_bool:
+        given = ", ".join(str(part.dtype) for part in (*indices, value))
+        raise DTypeError(f"{name}: ({given}) is no pair of an integer index and a number")
 
     def combine(x: Sequence[Expr], y: Sequence[Expr]) -> tuple[Expr, ...]:
-        (i, a), (j, b) = x, y
-        first = Binary("lt", i, j)
+        a, b = x[-1], y[-1]
+        first = _is_before(x[:-1], y[:-1])
         wins = Binary(better, a, b)
         ties = Binary("and", Binary("eq", a, b), first)
         if value.dtype.is_float:
@@ -470,11 +471,22 @@ def _arg_reduction(
             wins = Binary("or", wins, Binary("and", a_is_nan, Binary("eq", b, b)))
             ties = Binary("or", ties, Binary("and", Binary("and", a_is_nan, b_is_nan), first))
         keep = Binary("or", wins, ties)
-        return (select(keep, i, j), select(keep, a, b))
+        return tuple(select(keep, i, j) for i, j in zip(x, y, strict=True))
 
-    reducer = Reducer(
-        name,
-        combine,
-        lambda types: (Const(types[0].max, types[0]), Const(worst(types[1]), types[1])),
-    )
-    return _reduce(reducer, (index, value), axes, where, init)
+    def identity(types: Sequence[DType]) -> tuple[Expr, ...]:
+        return (*(Const(t.max, t) for t in types[:-1]), Const(worst(types[-1]), types[-1]))
+
+    reducer = Reducer(name, combine, identity, extreme)
+    return _reduce(reducer, (*indices, value), axes, where, init)
+
+
+def _is_before(x: Sequence[Expr], y: Sequence[Expr]) -> Expr:
+    """Whether the indices ``x`` come before ``y``."""
+    result: Expr | None = None
+    for i, j in zip(reversed(x), reversed(y), strict=True):
+        less = Binary("lt", i, j)
+        if result is not None:
+            less = Binary("or", less, Binary("and", Binary("eq", i, j), result))
+        result = less
+    assert result is not None
+    return result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from texpr.errors import TexprError
 from texpr.ir.dtypes import DType
@@ -24,12 +25,14 @@ class Reducer:
     name: str
     combine: Combine
     identity: Callable[[Sequence[DType]], tuple[Expr, ...]]
+    extreme: Literal["max", "min"] | None = None
+    """Which extreme of the last component is chosen, where the others tell its place."""
 
 
 class Reduce(ExprOperators):
     """``values`` reduced over ``axis``; it can only be the whole of a ``te.compute`` rule."""
 
-    __slots__ = ("axis", "init", "reducer", "values", "where")
+    __slots__ = ("axis", "init", "parts", "reducer", "values", "where")
 
     def __init__(
         self,
@@ -38,9 +41,11 @@ class Reduce(ExprOperators):
         axis: tuple[IterVar, ...],
         where: Expr | None,
         init: tuple[Expr, ...] | None,
+        parts: tuple[Reduce, ...] = (),
     ) -> None:
         self.reducer, self.values, self.axis = reducer, values, axis
         self.where, self.init = where, init
+        self.parts = parts or (self,)
 
     def starting_values(self) -> tuple[Expr, ...]:
         """What the result holds before the first element is folded in."""
@@ -71,6 +76,7 @@ class Reduce(ExprOperators):
             first.axis,
             first.where,
             tuple(value for part in parts for value in part.starting_values()),
+            tuple(parts),
         )
 
     def __as_expr__(self) -> Expr:

@@ -12,4 +12,5 @@ INTRINSIC = Intrinsic(
     lowering=LibmCall("atan"),
     points=(0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 10.0, -10.0, inf, -inf, nan),
     ulps=2,
+    partials=(lambda x: 1.0 / (1.0 + x * x),),
 )

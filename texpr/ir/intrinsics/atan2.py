@@ -13,4 +13,8 @@ INTRINSIC = Intrinsic(
     points=(0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 10.0, -10.0, inf, -inf, nan),
     ulps=2,
     arity=2,
+    partials=(
+        lambda y, x: x / (x * x + y * y),
+        lambda y, x: -y / (x * x + y * y),
+    ),
 )

@@ -4,7 +4,8 @@ from math import inf, nan
 
 import numpy as np
 
-from texpr.ir.intrinsic import Intrinsic, LibmCall
+from texpr.ir.expr import Call
+from texpr.ir.intrinsic import Intrinsic, LibmCall, by_name
 
 INTRINSIC = Intrinsic(
     name="cosh",
@@ -12,4 +13,5 @@ INTRINSIC = Intrinsic(
     lowering=LibmCall("cosh"),
     points=(0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 10.0, -10.0, inf, -inf, nan),
     ulps=3,
+    partials=(lambda x: Call(by_name("sinh"), (x,)),),
 )

@@ -13,4 +13,8 @@ INTRINSIC = Intrinsic(
     lowering=Composition(lambda x, y: Binary("truncmod", x, y)),
     points=(0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 10.0, -10.0, inf, -inf, nan),
     arity=2,
+    partials=(
+        lambda x, y: 1.0,
+        lambda x, y: -Binary("truncdiv", x, y),
+    ),
 )

@@ -12,4 +12,5 @@ INTRINSIC = Intrinsic(
     lowering=LLVMIntrinsic("llvm.log"),
     points=(0.0, 1.0, 0.5, 2.0, 1e-30, 1e30, -1.0, inf, nan),
     ulps=2,
+    partials=(lambda x: 1.0 / x,),
 )

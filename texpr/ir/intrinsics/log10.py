@@ -1,6 +1,6 @@
 """The logarithm to base 10."""
 
-from math import inf, nan
+from math import inf, log, nan
 
 import numpy as np
 
@@ -12,4 +12,5 @@ INTRINSIC = Intrinsic(
     lowering=LLVMIntrinsic("llvm.log10"),
     points=(0.0, 1.0, 0.5, 2.0, 1e-30, 1e30, -1.0, inf, nan),
     ulps=2,
+    partials=(lambda x: 1.0 / (x * log(10.0)),),
 )

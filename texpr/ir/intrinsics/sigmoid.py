@@ -22,10 +22,11 @@ def _build(x: Expr) -> Expr:
     return Select(x < 0, small, Const(1.0, x.dtype)) / (1.0 + small)
 
 
-INTRINSIC = Intrinsic(
+INTRINSIC: Intrinsic = Intrinsic(
     name="sigmoid",
     numpy=_sigmoid,
     lowering=Composition(_build),
     points=(0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 10.0, -87.0, -95.0, -720.0, 40.0, inf, -inf, nan),
     ulps=4,
+    partials=(lambda x: Call(INTRINSIC, (x,)) * (1.0 - Call(INTRINSIC, (x,))),),
 )

@@ -4,7 +4,8 @@ from math import inf, nan
 
 import numpy as np
 
-from texpr.ir.intrinsic import Intrinsic, LLVMIntrinsic
+from texpr.ir.expr import Call
+from texpr.ir.intrinsic import Intrinsic, LLVMIntrinsic, by_name
 
 INTRINSIC = Intrinsic(
     name="sin",
@@ -12,4 +13,5 @@ INTRINSIC = Intrinsic(
     lowering=LLVMIntrinsic("llvm.sin"),
     points=(0.0, -0.0, 0.5, -0.5, 1.5707963, 3.1415927, 100.0, -1000.0, inf, nan),
     ulps=2,
+    partials=(lambda x: Call(by_name("cos"), (x,)),),
 )

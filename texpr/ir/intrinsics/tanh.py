@@ -4,12 +4,14 @@ from math import inf, nan
 
 import numpy as np
 
+from texpr.ir.expr import Call
 from texpr.ir.intrinsic import Intrinsic, LibmCall
 
-INTRINSIC = Intrinsic(
+INTRINSIC: Intrinsic = Intrinsic(
     name="tanh",
     numpy=np.tanh,
     lowering=LibmCall("tanh"),
     points=(0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 10.0, -10.0, inf, -inf, nan),
     ulps=3,
+    partials=(lambda x: 1.0 - Call(INTRINSIC, (x,)) * Call(INTRINSIC, (x,)),),
 )

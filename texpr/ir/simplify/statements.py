@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Final
 
 from texpr.ir.expr import Binary, Const, Expr, Load, Unary, Var, postorder
+from texpr.ir.itervar import IterVar
 from texpr.ir.linear import Sum
 from texpr.ir.program import Alloc, Block, If, Let, Loop, Seq, Stmt, Store
 from texpr.ir.simplify.compare import FALSE, NEGATED, TRUE, at_least_zero
@@ -163,6 +165,18 @@ class StatementSimplifier(Rewriter):
     def visit_Store(self, node: Store) -> Stmt:
         children = [self.expr(child) for child in (*node.indices, node.value)]
         return node if all(map(_is, children, node.children)) else node.rebuild(children)
+
+
+def inside_loops(axes: Iterable[IterVar]) -> Context:
+    """Return what is known where ``axes`` run, outermost first."""
+    context = Context()
+    for axis in axes:
+        inner = Context(context)
+        inner.bind(axis.var)
+        lower, upper = simplified(axis.lower, context), simplified(axis.upper, context)
+        _enter_loop(Loop(axis.var, lower, upper, NOTHING), lower, upper, context, inner)
+        context = inner
+    return context
 
 
 def _enter_loop(node: Loop, lower: Expr, upper: Expr, outer: Context, inner: Context) -> None:

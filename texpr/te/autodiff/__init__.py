@@ -1,0 +1,3 @@
+"""Reverse-mode differentiation of tensor expressions."""
+
+from texpr.te.autodiff.reverse import gradient as gradient
