@@ -23,6 +23,9 @@ from texpr.schedule.primitives import PRIMITIVES
 from texpr.schedule.realise import realise
 from texpr.schedule.state import State, initial_state
 
+# Who runs an iteration of a parallel loop says nothing of the order.
+ORDERING = sorted(set(PRIMITIVES) - {"pragma"})
+
 
 def proposed(program: Program, seed: int, count: int) -> tuple[State, Program]:
     """Apply random primitives without asking any judge; mark some loops parallel or vectorized."""
@@ -30,7 +33,7 @@ def proposed(program: Program, seed: int, count: int) -> tuple[State, Program]:
     realised = program
     for _ in range(count):
         stage = source.choice(sorted(state.declared.stages))
-        name = source.choice(sorted(PRIMITIVES))
+        name = source.choice(ORDERING)
         proposal = PRIMITIVES[name].sample(state, stage, source)
         if proposal is None or name.startswith("compute"):
             continue
