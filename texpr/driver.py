@@ -127,6 +127,7 @@ def build(
         trace=schedule.trace,
         sites=compiled.sites,
         compile_strided=compiled.compile_strided,
+        failures=compiled.failures,
     )
     level = ASSUMPTIONS if schedule.state.assumed else EVERYTHING
     if machine.is_host and config.verify_level() >= level:

@@ -21,7 +21,15 @@ from texpr.errors import BoundsError, InternalError, ShapeError, TargetError, Te
 from texpr.ir.expr import int_value
 from texpr.ir.program import Program
 from texpr.target.arguments import MISSING, Array, Checked, bind, check
-from texpr.target.signature import ENTRY, OUT_OF_BOUNDS, OUT_OF_MEMORY, TRUSTED_ENTRY, Signature
+from texpr.target.callbacks import Failures
+from texpr.target.signature import (
+    CALLBACK_FAILED,
+    ENTRY,
+    OUT_OF_BOUNDS,
+    OUT_OF_MEMORY,
+    TRUSTED_ENTRY,
+    Signature,
+)
 from texpr.target.timing import Timing, measure
 
 
@@ -133,6 +141,7 @@ def make_kernel(
     trace: Any = None,
     sites: Sequence[str] = (),
     compile_strided: Callable[[], Code] | None = None,
+    failures: Failures | None = None,
 ) -> Kernel:
     """Make the callable of a compiled program.
 
@@ -153,11 +162,13 @@ def make_kernel(
     compile_strided : callable, optional
         Returns the code of the strided flavour, with ``ENTRY`` and ``TRUSTED_ENTRY``. It is
         called once, at the first call that needs it; without it, such a call is refused.
+    failures : dict of int to BaseException, optional
+        Where the code's callbacks put what they raise.
     """
     calls: _Calls | None = None
     kind: Any = Kernel
     if target.is_host:
-        calls = _Calls(signature, code, sites, compile_strided)
+        calls = _Calls(signature, code, sites, compile_strided, failures)
         # Each kernel has a class of its own, with its machine code for __call__. A builtin is
         # no descriptor: nothing is bound, and a call costs 20 ns more than the builtin's.
         members = {"__call__": calls.fast, "__module__": Kernel.__module__}
@@ -236,7 +247,9 @@ class _Calls:
         code: Code,
         sites: Sequence[str],
         compile_strided: Callable[[], Code] | None,
+        failures: Failures | None,
     ) -> None:
+        self.failures = {} if failures is None else failures
         self.signature = signature
         self.sites = tuple(sites)
         self.compile_strided = compile_strided
@@ -340,6 +353,9 @@ class _Calls:
                 f"{name}: no memory for an intermediate buffer; "
                 f"pass smaller arrays, or compute its stage at an inner loop"
             )
+        if status == CALLBACK_FAILED:
+            # It is missing where Ctrl-C came before the callback could begin.
+            raise self.failures.pop(site, KeyboardInterrupt())
         raise InternalError(f"{name}: compiled code returned the unknown status {status}")
 
 

@@ -3,6 +3,7 @@
 from texpr.ir.expr import Expr, Var, const
 from texpr.ir.itervar import IterVar
 from texpr.te.declare import compute, placeholder, reduce_axis, size_var, var
+from texpr.te.extern import ExternOp, call_extern, call_packed, call_pure_extern, extern, packed
 from texpr.te.functions import (
     abs,
     acos,
@@ -53,6 +54,7 @@ from texpr.te.functions import (
     truncmod,
 )
 from texpr.te.reducers import all, any, argmax, argmin, comm_reducer, max, min, prod, sum
+from texpr.te.scan import ScanOp, scan
 from texpr.te.schedule import TeSchedule, TeStage, create_schedule
 from texpr.te.tensor import ComputeOp, Operation, PlaceholderOp, Tensor
 
@@ -61,9 +63,11 @@ __all__ = [
     "TeStage",
     "ComputeOp",
     "Expr",
+    "ExternOp",
     "IterVar",
     "Operation",
     "PlaceholderOp",
+    "ScanOp",
     "Tensor",
     "Var",
     "abs",
@@ -76,6 +80,9 @@ __all__ = [
     "asin",
     "atan",
     "atan2",
+    "call_extern",
+    "call_packed",
+    "call_pure_extern",
     "ceil",
     "clz",
     "comm_reducer",
@@ -87,6 +94,7 @@ __all__ = [
     "div",
     "erf",
     "exp",
+    "extern",
     "fabs",
     "floor",
     "floordiv",
@@ -107,6 +115,7 @@ __all__ = [
     "min_value",
     "multiply",
     "nearbyint",
+    "packed",
     "placeholder",
     "popcount",
     "pow",
@@ -115,6 +124,7 @@ __all__ = [
     "reduce_axis",
     "round",
     "rsqrt",
+    "scan",
     "select",
     "sigmoid",
     "sin",

@@ -9,7 +9,8 @@ from typing import Any
 
 from texpr.errors import DTypeError, ShapeError, TexprError, shown
 from texpr.ir.dtypes import INT64, as_dtype
-from texpr.ir.expr import Const, Expr, Load, Var, as_expr, free_vars, int_value, postorder
+from texpr.ir.expr import Call, Const, Expr, Load, Var, as_expr, free_vars, int_value, postorder
+from texpr.ir.extern import ScalarFunction
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import ZERO
 from texpr.te.reduction import Reduce
@@ -255,7 +256,7 @@ def checked_shape(shape: object, own: str) -> tuple[Expr, ...]:
             raise ShapeError(
                 f"{own}: extent {position} of the shape is {known}; an extent is at least 0"
             )
-        data = next((node for node in postorder(value) if isinstance(node, Load)), None)
+        data = next((node for node in postorder(value) if is_data(node)), None)
         if data is not None:
             raise ShapeError(
                 f"{own}: extent {position} of the shape depends on {data}, which is data; "
@@ -263,6 +264,13 @@ def checked_shape(shape: object, own: str) -> tuple[Expr, ...]:
             )
         extents.append(Const(known, INT64) if known is not None else value)
     return tuple(extents)
+
+
+def is_data(node: Expr) -> bool:
+    """Whether ``node`` has its value from memory, or from a function from outside."""
+    return isinstance(node, Load) or (
+        isinstance(node, Call) and isinstance(node.function, ScalarFunction)
+    )
 
 
 def checked_name(name: object, what: str) -> str:

@@ -55,7 +55,11 @@ class Tensor(Buffer, ExprOperators):
 
     @property
     def is_computed(self) -> bool:
-        return isinstance(self.op, ComputeOp)
+        return not isinstance(self.op, PlaceholderOp)
+
+    @property
+    def made_along(self) -> IterVar | None:
+        return self.op.made_along
 
     @property
     def axis(self) -> tuple[IterVar, ...]:
@@ -216,11 +220,12 @@ def integer(value: object, what: str) -> Expr:
 
 
 class Operation:
-    """What computes one or several tensors of one shape."""
+    """What computes one or several tensors."""
 
     name: str
     tag: str
     attrs: Mapping[str, Any]
+    location: Location | None = None
     axis: tuple[IterVar, ...] = ()
     reduce_axis: tuple[IterVar, ...] = ()
     outputs: tuple[Tensor, ...]
@@ -237,6 +242,11 @@ class Operation:
     def input_tensors(self) -> tuple[Tensor, ...]:
         """The tensors that it reads, in order of appearance."""
         return ()
+
+    @property
+    def made_along(self) -> IterVar | None:
+        """The axis whose steps read what earlier steps have made of its tensors."""
+        return None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"

@@ -25,6 +25,8 @@ def obstacle(state: State, stage: str) -> str | None:
     declared = state.declared.stages[stage]
     if declared.is_reduction:
         return f"{stage!r} is a reduction and has no value before it is complete; leave it at root"
+    if declared.block.extern is not None:
+        return f"{stage!r} calls an extern function, which fills whole arrays; leave it at root"
     if len(declared.block.stores) != 1:
         return f"{stage!r} computes {len(declared.block.stores)} tensors at once; leave it at root"
     if declared.block.predicate is not TRUE:
@@ -32,6 +34,12 @@ def obstacle(state: State, stage: str) -> str | None:
     if declared.block.stores[0].buffer not in state.declared.homes:
         return f"{stage!r} is an output and must be stored; inline what it reads"
     store, iters = declared.block.stores[0], declared.block.iters
+    for name, other in state.declared.stages.items():
+        if other.block.extern is not None and store.buffer in other.block.extern.inputs:
+            return (
+                f"{stage!r} is read by the extern function of {name!r}, which takes a whole array; "
+                f"leave it at root"
+            )
     own_cells = len(store.indices) == len(iters) and all(
         index is axis.var for index, axis in zip(store.indices, iters, strict=True)
     )
@@ -46,12 +54,12 @@ def obstacle(state: State, stage: str) -> str | None:
 def _is_assigned_once(state: State, stage: str) -> bool:
     """Whether ``stage`` alone writes its buffer, and what it reads is complete before it."""
     own = state.declared.stages[stage].block
-    read = {load.buffer for load in own.reads}
+    read = set(own.read_buffers)
     (store,) = own.stores
     is_later = False
     for name, other in state.declared.stages.items():
         is_later = is_later or name == stage
-        written = {s.buffer for s in other.block.stores}
+        written = set(other.block.written_buffers)
         if name != stage and store.buffer in written:
             return False
         if is_later and written & read:

@@ -10,7 +10,9 @@ from typing import NoReturn
 from llvmlite import ir
 
 from texpr.errors import TargetError
-from texpr.ir.program import Program
+from texpr.ir.extern import CFunction
+from texpr.ir.program import ExternCall, Program, stmts
+from texpr.target.callbacks import Failures, address
 from texpr.target.llvm.engine import NativeCode, assembly, compile_module
 from texpr.target.llvm.entry import emit_entry
 from texpr.target.llvm.function import KernelFunction, emit_kernel, emit_scalar
@@ -50,6 +52,8 @@ class Compiled:
     code: NativeCode | ForeignCode
     sites: tuple[str, ...]
     compile_strided: Callable[[], NativeCode] | None
+    failures: Failures
+    """What Python functions that the code calls have raised, until it is raised again."""
 
 
 def compile_program(program: Program, target: Target) -> Compiled:
@@ -57,21 +61,77 @@ def compile_program(program: Program, target: Target) -> Compiled:
 
     Code for this machine has an entry for Python, and a flavour for arrays of any strides that is
     compiled when a call first needs it.
+
+    Raises
+    ------
+    TargetError
+        The program calls a function of this process, and the target is another machine.
     """
     kernel = emit_kernel(program, target.triple)
+    failures: Failures = {}
     if not target.is_host:
-        return Compiled(ForeignCode(kernel.module, target), kernel.sites, None)
+        _check_portable(program, kernel, target)
+        return Compiled(ForeignCode(kernel.module, target), kernel.sites, None, failures)
 
     def strided() -> NativeCode:
         flavour = strided_program(program)
-        return _native(flavour, emit_kernel(flavour, target.triple), target, strided=True)
+        return _native(flavour, emit_kernel(flavour, target.triple), target, failures, strided=True)
 
-    return Compiled(_native(program, kernel, target), kernel.sites, strided)
+    native = _native(program, kernel, target, failures)
+    takes_strides = not _passes_arguments_to_c(program)
+    return Compiled(native, kernel.sites, strided if takes_strides else None, failures)
 
 
 def _native(
-    program: Program, kernel: KernelFunction, target: Target, *, strided: bool = False
+    program: Program,
+    kernel: KernelFunction,
+    target: Target,
+    failures: Failures,
+    *,
+    strided: bool = False,
 ) -> NativeCode:
     entry = emit_entry(kernel.function, Signature.of(program), emit_scalar, strided=strided)
-    exports = (ENTRY, TRUSTED_ENTRY) if strided else (ENTRY,)
-    return compile_module(kernel.module, target, exports, entry=entry, name=program.name)
+    externs = kernel.externs
+    callbacks = {one.symbol: one.native(failures) for one in externs.callbacks.values()}
+    addresses = {symbol: address(function) for symbol, function in callbacks.items()}
+    return compile_module(
+        kernel.module,
+        target,
+        (ENTRY, TRUSTED_ENTRY) if strided else (ENTRY,),
+        entry=entry,
+        symbols={**externs.addresses(), **addresses},
+        keep=(*callbacks.values(), *externs.c_functions.values()),
+        name=program.name,
+    )
+
+
+def _check_portable(program: Program, kernel: KernelFunction, target: Target) -> None:
+    """Refuse functions that are in this process only.
+
+    Raises
+    ------
+    TargetError
+        There is one.
+    """
+    found = [f"the Python function {one.function.name!r}" for one in kernel.externs.callbacks]
+    found += [
+        f"{function.name!r} by its address"
+        for function in kernel.externs.c_functions.values()
+        if function.address is not None
+    ]
+    if found:
+        raise TargetError(
+            f"{program.name}: it calls {found[0]}, which is in this process and not on "
+            f"{target.triple} ({target.cpu}); call a C function by its symbol"
+        )
+
+
+def _passes_arguments_to_c(program: Program) -> bool:
+    """Whether a C function, which takes dense arrays, gets one that the caller passes."""
+    arguments = set(program.buffers)
+    return any(
+        isinstance(stmt, ExternCall)
+        and isinstance(stmt.function, CFunction)
+        and not arguments.isdisjoint((*stmt.inputs, *stmt.outputs))
+        for stmt in stmts(program.body)
+    )

@@ -6,21 +6,23 @@ the strides of strided arrays, and room for the details of a failure; it returns
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 from llvmlite import ir
 
 from texpr.errors import InternalError
 from texpr.ir.buffer import Buffer
-from texpr.ir.dtypes import INT64
+from texpr.ir.dtypes import BOOL, INT64, DType
 from texpr.ir.expr import Binary, Expr, Load, Var, int_value
+from texpr.ir.extern import CFunction, PythonFunction, ScalarFunction
 from texpr.ir.program import (
     STMT_NODES,
     TRUE,
     Alloc,
     Block,
+    ExternCall,
     If,
     Let,
     Loop,
@@ -32,9 +34,13 @@ from texpr.ir.program import (
 from texpr.ir.simplify import simplify
 from texpr.ir.update import update_of
 from texpr.ir.visitor import Visit, Visitor
+from texpr.target.callbacks import RETURNED, ArrayArgument, Callback
 from texpr.target.llvm.expressions import ExprEmitter, Lanes
+from texpr.target.llvm.externs import Externs
+from texpr.target.llvm.python_api import stack_room
 from texpr.target.llvm.types import (
     I1,
+    I8,
     I64,
     PTR,
     constant,
@@ -43,7 +49,7 @@ from texpr.target.llvm.types import (
     is_vector,
     memory_type,
 )
-from texpr.target.signature import DONE, OUT_OF_BOUNDS, OUT_OF_MEMORY
+from texpr.target.signature import CALLBACK_FAILED, DONE, OUT_OF_BOUNDS, OUT_OF_MEMORY
 
 STACK_BYTES = 16 << 10
 """The largest scratch array kept on the stack; threads get stacks as small as 512 KiB."""
@@ -51,11 +57,12 @@ STACK_BYTES = 16 << 10
 
 @dataclass(frozen=True)
 class KernelFunction:
-    """A function in its module, and the text of every subscript that it checks."""
+    """A function in its module, the text of every subscript that it checks, and whom it calls."""
 
     module: ir.Module
     function: ir.Function
     sites: tuple[str, ...]
+    externs: Externs
 
 
 def emit_kernel(program: Program, triple: str) -> KernelFunction:
@@ -75,7 +82,7 @@ def emit_kernel(program: Program, triple: str) -> KernelFunction:
     emitter = _Function(builder, program, function)
     emitter.visit(program.body)
     builder.ret(ir.Constant(I64, DONE))
-    return KernelFunction(module, function, tuple(emitter.sites))
+    return KernelFunction(module, function, tuple(emitter.sites), emitter.externs)
 
 
 def stride_vars(program: Program) -> tuple[Var, ...]:
@@ -117,6 +124,10 @@ class _Checked(ExprEmitter):
             self.owner.leave(OUT_OF_BOUNDS, details)
 
 
+    def call_outside(self, function: ScalarFunction, args: Sequence[ir.Value]) -> ir.Value:
+        return self.owner.call_scalar(function, args)
+
+
 class _Function(Visitor[None], over=STMT_NODES):
     memoise = False
 
@@ -124,6 +135,7 @@ class _Function(Visitor[None], over=STMT_NODES):
         self.builder = builder
         self.program = program
         self.function = function
+        self.externs = Externs(builder.module)
         self.sites: list[str] = []
         self.heap: list[ir.Value] = []
         self.block: Block | None = None
@@ -280,9 +292,17 @@ class _Function(Visitor[None], over=STMT_NODES):
                     with self.builder.if_then(condition), exprs.branch():
                         self.stores(node)
         exprs.bindings, exprs.checked, exprs.reassociated = {}, frozenset(), frozenset()
+        self.block = None
 
     def stores(self, node: Block) -> None:
-        """Evaluate every index and value of the Block, then store."""
+        """Evaluate every index and value of the Block, then store; or call its function."""
+        if node.extern is not None:
+            # In lanes too it is one call: the axes of the Block, and there are none, tell calls
+            # from each other.
+            mask = self.exprs.mask
+            with nullcontext() if mask is None else self.builder.if_then(self.exprs.any_lane(mask)):
+                self.visit_ExternCall(node.extern)
+            return
         if self.exprs.lanes is not None and self.folded(node):
             return
         ready = []
@@ -311,6 +331,91 @@ class _Function(Visitor[None], over=STMT_NODES):
 
     def visit_Store(self, node: Store) -> None:
         raise InternalError("a store stands outside a Block")
+
+    # ------------------------------------------------------------ functions from outside
+
+    def visit_ExternCall(self, node: ExternCall) -> None:
+        values: list[tuple[Buffer | DType, ir.Value]] = [
+            (arg, self.pointers[arg])
+            if isinstance(arg, Buffer)
+            else (arg.dtype, self.exprs.emit(arg))
+            for arg in node.args
+        ]
+        if isinstance(node.function, CFunction):
+            self.call_c(node.function, node.dtype, values)
+        else:
+            self.call_python(node.function, values, None, node.outputs)
+
+    def call_scalar(self, function: ScalarFunction, args: Sequence[ir.Value]) -> ir.Value:
+        """Emit a call of a function of scalars."""
+        values = [*zip(function.parameters, args, strict=True)]
+        if isinstance(function.function, CFunction):
+            return self.call_c(function.function, function.dtype, values)
+        return self.call_python(function.function, values, function.dtype)
+
+    def call_c(
+        self,
+        function: CFunction,
+        result: DType | None,
+        values: Sequence[tuple[Buffer | DType, ir.Value]],
+    ) -> ir.Value:
+        """Emit the call of a C function, which gets pointers for buffers."""
+        types = [None if isinstance(what, Buffer) else what for what, _ in values]
+        callee = self.externs.c(function, result, types)
+        found = self.builder.call(callee, [self.in_memory(*pair) for pair in values])
+        if result is not None and result.is_bool:
+            return self.builder.icmp_unsigned("!=", found, ir.Constant(I8, 0))
+        return found
+
+    def in_memory(self, what: Buffer | DType, value: ir.Value) -> ir.Value:
+        """Return a value as it lies in memory, where a bool is a byte."""
+        return self.builder.zext(value, I8) if what is BOOL else value
+
+    def call_python(
+        self,
+        function: PythonFunction,
+        values: Sequence[tuple[Buffer | DType, ir.Value]],
+        result: DType | None,
+        outputs: Sequence[Buffer] = (),
+    ) -> ir.Value:
+        """Emit the call of a Python function, which leaves the kernel where it raises."""
+        build = self.builder
+        arguments: list[ArrayArgument | DType] = []
+        slots: list[ir.Value] = [ir.Constant(I64, 0)]
+        for what, value in values:
+            slots.append(self.in_memory(what, value))
+            if isinstance(what, DType):
+                arguments.append(what)
+                continue
+            strides = what.strides or ()
+            slots += [self.value(number) for number in (*what.shape, *strides)]
+            is_output = what in outputs
+            has_strides = what.strides is not None
+            arguments.append(
+                ArrayArgument(what.name, what.dtype, what.ndim, is_output, has_strides)
+            )
+        stage = "a bound" if self.block is None else f"stage {self.block.label!r}"
+        callback = Callback("", function, tuple(arguments), result, stage, self.program.name)
+        callee = self.externs.python(callback)
+        room = stack_room(build, I64, len(slots) + (result is not None))
+        for position, value in enumerate(slots):
+            build.store(value, self.slot(room, position))
+        call = build.ptrtoint(self.error, I64)
+        build.call(callee, [room, call])
+        outcome = build.load(room, typ=I64)
+        has_failed = build.icmp_signed("!=", outcome, ir.Constant(I64, RETURNED))
+        with build.if_then(has_failed, likely=False):
+            nothing = ir.Constant(I64, 0)
+            self.leave(CALLBACK_FAILED, [call, nothing, nothing, nothing])
+        if result is None:
+            return outcome
+        found = build.load(self.slot(room, len(slots)), typ=memory_type(result))
+        return build.trunc(found, I1) if result.is_bool else found
+
+    def slot(self, room: ir.Value, position: int) -> ir.Value:
+        """Return the address of one of the slots of a callback."""
+        place = ir.Constant(I64, position)
+        return self.builder.gep(room, [place], inbounds=True, source_etype=I64)
 
     # ------------------------------------------------------------ scratch
 

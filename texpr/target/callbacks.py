@@ -1,0 +1,173 @@
+"""Python functions that machine code calls.
+
+The machine code of a kernel calls a Python function as::
+
+    void callback(ptr slots, i64 call)
+
+The slots are of 64 bits: one for the outcome, which the function sets to ``RETURNED``; one for
+each scalar (its value at the start of it); for each array a pointer, its extents and, where it
+may have gaps, its strides in elements; and at last one for the result. ``call`` is a number that no other call of a kernel has as long as it runs. Where the
+function raises, the exception is kept under that number until the kernel has come to its end, and
+is raised from there.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+
+from texpr.errors import TexprError
+from texpr.ir.dtypes import DType
+from texpr.ir.extern import PythonFunction
+
+RETURNED: Final = 1
+"""The outcome where all went well. It is no value that the callback returns: where Ctrl-C hits
+right at its start, ctypes returns what happens to be there."""
+
+Failures: TypeAlias = dict[int, BaseException]
+"""The exceptions on their way out of a kernel, by the number of its call."""
+
+_PROTOTYPE: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
+_SLOT_BYTES: Final = 8
+
+
+@dataclass(frozen=True)
+class ArrayArgument:
+    """An array among the arguments of a callback; one with strides is not dense."""
+
+    name: str
+    dtype: DType
+    ndim: int
+    is_output: bool
+    has_strides: bool
+
+    @property
+    def slots(self) -> int:
+        """How many slots it takes."""
+        return 1 + self.ndim * (2 if self.has_strides else 1)
+
+
+@dataclass(frozen=True)
+class Callback:
+    """A Python function as a statement of a program calls it.
+
+    ``result`` is the type of its value, None where it fills arrays; ``place``, such as
+    "stage 'C'", and ``kernel`` say who calls it.
+    """
+
+    symbol: str
+    function: PythonFunction
+    arguments: tuple[ArrayArgument | DType, ...]
+    result: DType | None
+    place: str
+    kernel: str
+
+    def native(self, failures: Failures) -> Any:
+        """Return a function of ctypes' that calls it; exceptions go into ``failures``."""
+
+        def run(slots: int, call: int) -> None:
+            try:
+                self.call(slots + _SLOT_BYTES)
+                ctypes.c_int64.from_address(slots).value = RETURNED
+            except BaseException as error:  # noqa: BLE001 - the kernel raises it at its end
+                # Locals of the function may be arrays whose memory will soon be gone.
+                traceback.clear_frames(error.__traceback__)
+                failures[call] = self.noted(error)
+
+        return _PROTOTYPE(run)
+
+    def noted(self, error: BaseException) -> BaseException:
+        """Return ``error`` with a note that says who called the function."""
+        note = (
+            f"raised by the Python function {self.function.name!r}, which the kernel "
+            f"{self.kernel!r} calls in {self.place}"
+        )
+        # Python 3.10 knows no notes.
+        if hasattr(error, "add_note") and note not in getattr(error, "__notes__", ()):
+            error.add_note(note)
+        return error
+
+    def call(self, slots: int) -> None:
+        """Call the function with what is in the slots."""
+        arguments: list[Any] = []
+        arrays: list[Any] = []
+        outputs: list[Any] = []
+        place = slots
+        for argument in self.arguments:
+            if isinstance(argument, DType):
+                arguments.append(_scalar(place, argument)[()].item())
+                place += _SLOT_BYTES
+                continue
+            array = _array(place, argument)
+            arguments.append(array)
+            arrays.append(array)
+            if argument.is_output:
+                outputs.append(array)
+            place += _SLOT_BYTES * argument.slots
+            del array
+        if self.result is not None:
+            _scalar(place, self.result)[()] = self.function.value(arguments, self.result)
+            return
+        before = [*map(sys.getrefcount, arrays)]
+        self.function.fill(arguments, outputs)
+        if [*map(sys.getrefcount, arrays)] != before:
+            gc.collect()  # a cycle of the function's own is no mistake
+            self.check_given_back(before, [*map(sys.getrefcount, arrays)])
+
+    def check_given_back(self, before: Sequence[int], after: Sequence[int]) -> None:
+        """Refuse to go on where somebody still has one of the arrays.
+
+        Raises
+        ------
+        TexprError
+            Its memory may be gone as soon as the kernel returns.
+        """
+        given = [a for a in self.arguments if isinstance(a, ArrayArgument)]
+        for argument, count, now in zip(given, before, after, strict=True):
+            if now > count:
+                raise TexprError(
+                    f"{self.function.name}: it keeps the array {argument.name!r}, which is there "
+                    f"during the call only; keep a copy, {argument.name}.copy()"
+                )
+
+
+def address(function: Any) -> int:
+    """Return where the machine code of a function of ctypes' is."""
+    found = ctypes.cast(function, ctypes.c_void_p).value
+    assert found is not None
+    return found
+
+
+def _scalar(place: int, dtype: DType) -> np.ndarray[Any, Any]:
+    """Return the value in a slot, as an array of rank 0."""
+    memory = (ctypes.c_ubyte * dtype.size_bytes).from_address(place)
+    return np.ndarray((), dtype.numpy, memory)
+
+
+def _array(place: int, argument: ArrayArgument) -> np.ndarray[Any, Any]:
+    """Return the array in the slots from ``place`` on, on its own memory."""
+    numbers = (ctypes.c_int64 * argument.slots).from_address(place)
+    address, *rest = numbers
+    dtype = argument.dtype.numpy
+    shape = rest[: argument.ndim]
+    if 0 in shape:
+        return np.empty(shape, dtype)
+    strides = [stride * dtype.itemsize for stride in rest[argument.ndim :]]
+    if not argument.has_strides:
+        strides = [dtype.itemsize] * argument.ndim
+        for dimension in range(argument.ndim - 1, 0, -1):
+            strides[dimension - 1] = strides[dimension] * shape[dimension]
+    reach = [stride * (extent - 1) for stride, extent in zip(strides, shape, strict=True)]
+    low = sum(min(0, step) for step in reach)
+    span = sum(map(abs, reach)) + dtype.itemsize
+    memory = memoryview((ctypes.c_ubyte * span).from_address(address + low))
+    if not argument.is_output:
+        memory = memory.toreadonly()
+    return np.ndarray(shape, dtype, memory, -low, strides)
