@@ -140,7 +140,39 @@ def numpy_reading(
         for op in operations([tensor.op for tensor in outputs]):
             if isinstance(op, te.ComputeOp):
                 known.update(zip(op.outputs, _computed(op, known, env), strict=True))
+            elif isinstance(op, te.ExternOp):
+                known.update((t, _empty(t, env)) for t in op.outputs)
+                _call(op, known, env)
+            elif isinstance(op, te.ScanOp):
+                _scan(op, known, env)
     return known
+
+
+def _empty(tensor: te.Tensor, env: Mapping[Var, Any]) -> np.ndarray:
+    shape = [int(GridReader(env, {}).visit(extent)) for extent in tensor.shape]
+    return np.zeros(shape, tensor.dtype.numpy)
+
+
+def _call(op: te.ExternOp, arrays: Mapping[Any, np.ndarray], env: Mapping[Var, Any]) -> None:
+    reader = GridReader(env, arrays)
+    args = [arrays[a] if isinstance(a, te.Tensor) else reader.visit(a) for a in op.call.args]
+    op.call.function.fill(args, [arrays[t] for t in op.outputs])
+
+
+def _scan(op: te.ScanOp, arrays: dict[Any, np.ndarray], env: Mapping[Var, Any]) -> None:
+    for tensor in (*op.outputs, *(t for part in op.body for t in part.outputs)):
+        arrays[tensor] = _empty(tensor, env)
+    for made, init, update, state in zip(
+        op.outputs, op.init, op.update, op.state_placeholder, strict=True
+    ):
+        arrays[update] = arrays[state] = arrays[made]
+        arrays[made][: len(arrays[init])] = arrays[init]
+    first = len(arrays[op.init[0]])
+    for step in range(first, len(arrays[op.outputs[0]])):
+        for part in op.body:
+            rows = _computed(part, arrays, env, step)
+            for tensor, row in zip(part.outputs, rows, strict=True):
+                arrays[tensor][step] = row[0]
 
 
 def _grid(axes: Sequence[IterVar], ndim: int, first: int, env: Mapping[Var, Any]) -> dict[Var, Any]:
@@ -154,10 +186,16 @@ def _grid(axes: Sequence[IterVar], ndim: int, first: int, env: Mapping[Var, Any]
     return found
 
 
-def _computed(op: te.ComputeOp, arrays: Mapping[Any, Any], env: Mapping[Var, Any]) -> list[Any]:
+def _computed(
+    op: te.ComputeOp, arrays: Mapping[Any, Any], env: Mapping[Var, Any], step: int | None = None
+) -> list[Any]:
+    """What ``op`` computes; with ``step``, of its first axis that one value alone."""
     ndim = len(op.axis)
     shape = tuple(int(GridReader(env, {}).visit(axis.extent)) for axis in op.axis)
     data = {**env, **_grid(op.axis, ndim, 0, env)}
+    if step is not None:
+        shape = (1, *shape[1:])
+        data[op.axis[0].var] = np.full([1] * ndim, step)
 
     def full(value: Any, dtype: DType) -> np.ndarray:
         return np.array(np.broadcast_to(value, shape), dtype.numpy)
@@ -235,7 +273,7 @@ REDUCERS = ("sum", "prod", "max", "min", "argmax", "argmin", "pair")
 
 @st.composite
 def te_programs(draw: st.DrawFn) -> Case:
-    """One to three stages: elementwise with odd reads, a reduction, elementwise again."""
+    """Elementwise with odd reads, a function from outside, a scan, a reduction, elementwise."""
     n_value, m_value = draw(st.sampled_from(SIZES)), draw(st.sampled_from(SIZES))
     n = te.size_var("n") if draw(st.booleans()) else n_value
     m = te.size_var("m") if draw(st.booleans()) else m_value
@@ -259,7 +297,12 @@ def te_programs(draw: st.DrawFn) -> Case:
         return Binary("add", inner, A[i, j])
 
     E = te.compute((n, m), elementwise, name="E")
+    if draw(st.booleans()):
+        E = _outside(E, V, n, m)
     outputs: list[te.Tensor] = [E]
+    if n_value > 1 and draw(st.booleans()):
+        E, *others = _scanned(draw, E, n, m)
+        outputs = [E, *others]
     kind = draw(st.sampled_from((None, *REDUCERS)))
     if kind is not None:
         outputs = [*_reduced(draw, kind, E, n, m)]
@@ -305,6 +348,34 @@ def _reduced(draw: st.DrawFn, kind: str, E: te.Tensor, n: Any, m: Any) -> list[t
 
     made = te.compute(shape, rule, name="R")
     return list(made) if isinstance(made, tuple) else [made]
+
+
+def _outside(E: te.Tensor, V: te.Tensor, n: Any, m: Any) -> te.Tensor:
+    def turn(e: np.ndarray, v: np.ndarray, rows: int, turned: np.ndarray, ends: np.ndarray) -> None:
+        turned[:] = e[::-1]
+        ends[:] = v[-1:] if rows > 3 else v[:1]
+
+    F, G = te.extern(
+        [(n, m), (m,)], [E, V], lambda i, o: te.call_packed(turn, *i, E.shape[0], *o), name="F"
+    )
+    return te.compute((n, m), lambda i, j: F[i, j] + G[j], name="E2")
+
+
+def _scanned(draw: st.DrawFn, E: te.Tensor, n: Any, m: Any) -> list[te.Tensor]:
+    """One or two states of one or two first rows, with a tensor within the step."""
+    rows = draw(st.sampled_from((1, 2)))
+    S = te.placeholder((n, m), E.dtype, name="S")
+    first = te.compute((rows, m), lambda t, j: E[t, j], name="first")
+    inner = te.compute((n, m), lambda t, j: S[t - 1, j] + E[t, j], name="inner")
+    back = draw(st.sampled_from((1, rows)))
+    step = te.compute((n, m), lambda t, j: inner[t, j] - S[t - back, m - 1 - j], name="step")
+    if draw(st.booleans()):
+        return [te.scan(first, step, S, name="Y")]
+    Q = te.placeholder((n,), E.dtype, name="Q")
+    zero = te.compute((rows,), lambda t: te.const(0, E.dtype), name="zero")
+    k = te.reduce_axis((0, m), name="k")
+    total = te.compute((n,), lambda t: te.sum(step[t, k] + Q[t - 1], axis=k), name="total")
+    return list(te.scan([first, zero], [step, total], [S, Q], name="Y"))
 
 
 def _constant(dtype: DType) -> st.SearchStrategy[Const]:

@@ -109,7 +109,6 @@ class CFunction:
         kind = ctypes.CFUNCTYPE(None if result is None else c_type(result), *types)
         return kind(address)
 
-
     def fill(
         self, arguments: Sequence[Any], outputs: Sequence[Any], types: Sequence[DType | None]
     ) -> None:

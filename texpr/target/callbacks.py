@@ -6,9 +6,9 @@ The machine code of a kernel calls a Python function as::
 
 The slots are of 64 bits: one for the outcome, which the function sets to ``RETURNED``; one for
 each scalar (its value at the start of it); for each array a pointer, its extents and, where it
-may have gaps, its strides in elements; and at last one for the result. ``call`` is a number that no other call of a kernel has as long as it runs. Where the
-function raises, the exception is kept under that number until the kernel has come to its end, and
-is raised from there.
+may have gaps, its strides in elements; and at last one for the result. ``call`` is a number that
+no other call of a kernel has as long as it runs. Where the function raises, the exception is kept
+under that number until the kernel has come to its end, and is raised from there.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ def address(function: Any) -> int:
 def _scalar(place: int, dtype: DType) -> np.ndarray[Any, Any]:
     """Return the value in a slot, as an array of rank 0."""
     memory = (ctypes.c_ubyte * dtype.size_bytes).from_address(place)
-    return np.ndarray((), dtype.numpy, memory)
+    return np.ndarray((), dtype.numpy, memoryview(memory))
 
 
 def _array(place: int, argument: ArrayArgument) -> np.ndarray[Any, Any]:

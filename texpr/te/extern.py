@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from _ctypes import CFuncPtr  # what every function of ctypes' is an instance of
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
@@ -10,6 +11,7 @@ from typing import Any, Final, NoReturn
 import numpy as np
 
 from texpr.errors import DTypeError, ShapeError, TexprError, shown
+from texpr.ir.buffer import Buffer
 from texpr.ir.dtypes import DType, as_dtype
 from texpr.ir.expr import Call, Expr, Load, as_expr, free_vars, postorder
 from texpr.ir.extern import CFunction, ExternFunction, PythonFunction, ScalarFunction, c_type
@@ -69,8 +71,8 @@ def extern(
     fcompute: Callable[[list[Tensor], list[Tensor]], Any],
     name: str = "extern",
     dtype: object = None,
-    in_buffers: None = None,
-    out_buffers: None = None,
+    in_buffers: object = None,
+    out_buffers: object = None,
     tag: str = "",
     attrs: Mapping[str, Any] | None = None,
 ) -> Any:
@@ -230,7 +232,7 @@ def call_pure_extern(dtype: object, function: Any, *args: Any) -> Expr:
     what = "call_pure_extern"
     result = as_dtype(dtype)
     made: ExternFunction
-    if isinstance(function, (str, int, ctypes._CFuncPtr)):
+    if isinstance(function, (str, int, CFuncPtr)):
         made = _c_function(function, what)
     else:
         made = _python_function(function, what)
@@ -255,7 +257,7 @@ _NEEDS_GIL: Final = 4  # ctypes' FUNCFLAG_PYTHONAPI
 
 
 def _python_function(function: object, what: str) -> PythonFunction:
-    if not callable(function) or isinstance(function, ctypes._CFuncPtr):
+    if not callable(function) or isinstance(function, CFuncPtr):
         raise DTypeError(
             f"{what}: {shown(function)} is no Python function; pass one, or call a C function "
             f"with te.call_extern"
@@ -268,14 +270,15 @@ def _c_function(function: object, what: str) -> CFunction:
         if not function.isidentifier():
             raise DTypeError(f"{what}: {function!r} cannot be the symbol of a C function")
         return CFunction(function)
-    if isinstance(function, ctypes._CFuncPtr):
+    if isinstance(function, CFuncPtr):
         if function._flags_ & _NEEDS_GIL:
             raise DTypeError(
                 f"{what}: {shown(function)} is called with Python's GIL, which a kernel has given "
                 f"up; call it from a Python function, te.call_packed"
             )
         address = ctypes.cast(function, ctypes.c_void_p).value
-        declared = None if function.argtypes is None else tuple(function.argtypes)
+        told: Any = function.argtypes
+        declared = None if told is None else tuple(told)
         name = _word(getattr(function, "__name__", "function"))
         return CFunction(name, address, function, declared)
     if isinstance(function, (int, np.integer)) and not isinstance(function, bool) and function > 0:
@@ -288,6 +291,7 @@ def _c_function(function: object, what: str) -> CFunction:
 
 def _word(name: str) -> str:
     """Return the name as it can stand in printed Python and in machine code."""
+    name = "lambda" if name == "<lambda>" else name
     return "".join(c if c.isalnum() and c.isascii() else "_" for c in name)
 
 
@@ -370,9 +374,7 @@ def _checked_shapes(shape: Any, own: str) -> list[tuple[Expr, ...]]:
     return [checked_shape(one, own) for one in (shape if is_several else [shape])]
 
 
-def _checked_dtypes(
-    dtype: object, count: int, inputs: Sequence[Tensor], own: str
-) -> list[DType]:
+def _checked_dtypes(dtype: object, count: int, inputs: Sequence[Tensor], own: str) -> list[DType]:
     if dtype is None:
         found = {tensor.dtype for tensor in inputs}
         if len(found) != 1:
@@ -411,8 +413,10 @@ def _called(fcompute: Any, op: ExternOp) -> Any:
 
 
 def _checked_call(call: OutsideCall, op: ExternOp) -> ExternCall:
-    known = (*op.input_tensors, *op.outputs)
-    function, args = call.function, []
+    inputs = set(op.input_tensors)
+    known = {*inputs, *op.outputs}
+    function = call.function
+    args: list[Buffer | Expr] = []
     for value, declared in zip(call.args, _declared(function, len(call.args)), strict=True):
         if isinstance(value, Tensor):
             if value not in known:
@@ -431,7 +435,7 @@ def _checked_call(call: OutsideCall, op: ExternOp) -> ExternCall:
         if isinstance(function, CFunction):
             c_type(scalar.dtype)
         for node in postorder(scalar):
-            if isinstance(node, Load) and node.buffer not in op.input_tensors:
+            if isinstance(node, Load) and node.buffer not in inputs:
                 raise TexprError(
                     f"extern: {function.name} of {op.name!r} takes {node}, of a tensor that is "
                     f"none of its inputs; pass it in inputs=[…]"

@@ -98,8 +98,9 @@ def declaration(outputs: Sequence[Operation], name: str, float_policy: FloatPoli
     nests = [made.of(op) for op in ops if not isinstance(op, PlaceholderOp)]
     body: Stmt = seq(*nests) if nests else Seq(())
     scratch = [tensor for op in ops for tensor in op.outputs if made.is_stored(tensor)]
+    kept = set(results)
     for tensor in reversed(scratch):
-        if tensor not in results:
+        if tensor not in kept:
             body = Alloc(tensor, body)
     requirements = tuple(need for scan in copies if (need := required_steps(scan)) is not None)
     program = Program(
@@ -199,8 +200,8 @@ class _Redirect(Rewriter):
             return Load(buffer, indices[1:])
         return Load(self.homes.get(node.buffer, node.buffer), indices)
 
-    def visit_Store(self, node: Store) -> Visit[Stmt]:
-        store = yield from self.generic(node)
+    def visit_Store(self, node: Store) -> Visit[Store]:
+        store: Store = yield from self.generic(node)
         buffer = self.rows.get(node.buffer)
         if buffer is not None:
             return replace(store, buffer=buffer, indices=store.indices[1:])
@@ -236,9 +237,7 @@ def own_axes(
     return own
 
 
-def nest(
-    op: ComputeOp, name: str, own: Mapping[IterVar, IterVar], time: Var | None = None
-) -> Stmt:
+def nest(op: ComputeOp, name: str, own: Mapping[IterVar, IterVar], time: Var | None = None) -> Stmt:
     """Return the loops of one operation in declared order, over its axes in the program.
 
     With ``time``, the variable of a loop around, that is the first of its loops.

@@ -204,9 +204,7 @@ def _tensors(given: object, kind: str, own: str) -> tuple[Tensor, ...]:
 def _check_state(init: Tensor, update: Tensor, state: Tensor, own: str) -> None:
     """Refuse parts of one state that do not fit each other."""
     if not isinstance(state.op, PlaceholderOp):
-        raise TexprError(
-            f"scan: the state {state!r} of {own!r} is computed; pass a te.placeholder"
-        )
+        raise TexprError(f"scan: the state {state!r} of {own!r} is computed; pass a te.placeholder")
     if not isinstance(update.op, ComputeOp):
         raise TexprError(
             f"scan: the update {update!r} of {own!r} is made by a {type(update.op).__name__}; "

@@ -35,7 +35,7 @@ def obstacle(state: State, stage: str) -> str | None:
         return f"{stage!r} is an output and must be stored; inline what it reads"
     store, iters = declared.block.stores[0], declared.block.iters
     for name, other in state.declared.stages.items():
-        if other.block.extern is not None and store.buffer in other.block.extern.inputs:
+        if other.block.extern is not None and store.buffer in set(other.block.extern.inputs):
             return (
                 f"{stage!r} is read by the extern function of {name!r}, which takes a whole array; "
                 f"leave it at root"

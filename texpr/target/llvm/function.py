@@ -123,7 +123,6 @@ class _Checked(ExprEmitter):
             details = [ir.Constant(I64, site), index, extent, ir.Constant(I64, dimension)]
             self.owner.leave(OUT_OF_BOUNDS, details)
 
-
     def call_outside(self, function: ScalarFunction, args: Sequence[ir.Value]) -> ir.Value:
         return self.owner.call_scalar(function, args)
 
@@ -389,7 +388,7 @@ class _Function(Visitor[None], over=STMT_NODES):
                 continue
             strides = what.strides or ()
             slots += [self.value(number) for number in (*what.shape, *strides)]
-            is_output = what in outputs
+            is_output = any(what is output for output in outputs)
             has_strides = what.strides is not None
             arguments.append(
                 ArrayArgument(what.name, what.dtype, what.ndim, is_output, has_strides)
