@@ -342,8 +342,8 @@ def check_scans(ops: Sequence[Operation], outputs: Sequence[Operation]) -> None:
                     f"create_schedule: {tensor.name!r} is in the steps of two scans, "
                     f"{other.name!r} and {scan.name!r}; declare it once for each"
                 )
-    for op in ops:
-        wanted = [*op.input_tensors, *(op.outputs if op in outputs else ())]
+    for op in reversed(ops):  # the reader before what it reads, which reads states as well
+        wanted = [*(op.outputs if op in outputs else ()), *op.input_tensors]
         for tensor in wanted:
             if tensor in owner:
                 raise TexprError(
