@@ -321,6 +321,24 @@ def test_a_tensor_within_the_step_has_one_row():
         texpr.build(s, [X, Y, twice])
 
 
+def test_a_tensor_within_the_step_is_inlined():
+    S = state()
+    first = te.compute((1, n), lambda t, i: X[t, i], name="first")
+    scaled = te.compute((m, n), lambda t, i: S[t - 1, i] * 2, name="scaled")
+    moved = te.compute((m, n), lambda t, i: scaled[t, i] + X[t, i], name="moved")
+    step = te.compute((m, n), lambda t, i: moved[t, n - 1 - i] * moved[t, i], name="step")
+    Y = te.scan(first, step, S, name="Y")
+    s = te.create_schedule(Y.op, fp="exact", contract=False)
+    s[moved].compute_inline()
+    assert str(s).endswith("Y[t, i] = (scaled[n - i - 1] + X[t, n - i - 1])*(scaled[i] + X[t, i])")
+    s[step].vectorize(s[step].split(step.op.axis[1], factor=4)[1])
+    for width in (1, 5):
+        check_readings(s, [Y], {X: filled(4, width)}, sizes={m: 4, n: width})
+    # What it reads of the state would be read while the state is being written.
+    with pytest.raises(ScheduleError, match=r"compute_inline: 'scaled' does not give every elem"):
+        s[scaled].compute_inline()
+
+
 # ---------------------------------------------------------------- mistakes
 
 

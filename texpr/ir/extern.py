@@ -46,29 +46,29 @@ class PythonFunction:
             )
 
     def value(self, arguments: Sequence[Any], dtype: DType) -> Any:
-        """Call the function of scalars and return its result as a NumPy scalar of ``dtype``.
+        """Call the function of scalars and return its result, a Python number.
 
         Raises
         ------
         DTypeError
-            It returns no such number.
+            It returns nothing that ``dtype`` holds but for its precision.
         """
         result = self.function(*arguments)
-        kind = np.asarray(result).dtype.kind if isinstance(result, (int, float, np.generic)) else ""
-        if kind and kind in _FITTING[dtype.kind] and (dtype.is_float or _is_inside(result, dtype)):
-            return dtype.numpy.type(dtype.canonical(_plain(result)))
+        if _fits(result, dtype):
+            return _plain(result)
         raise DTypeError(
             f"{self.name}: it returned {shown(result)}, which is no {dtype}; "
             f"return a number of that type, or declare the type that it returns"
         )
 
 
-# The kinds of NumPy's types that each kind of ours takes.
-_FITTING: Final = {"bool": "b", "int": "iu", "uint": "iu", "float": "fiu"}
-
-
-def _is_inside(number: Any, dtype: DType) -> bool:
-    return dtype.is_bool or bool(dtype.min <= number <= dtype.max)
+def _fits(number: Any, dtype: DType) -> bool:
+    """Whether ``number`` is one that ``dtype`` can hold, but for its precision."""
+    if isinstance(number, (bool, np.bool)):
+        return dtype.is_bool
+    if isinstance(number, (int, np.integer)):
+        return dtype.is_float or (dtype.is_integer and dtype.min <= int(number) <= dtype.max)
+    return dtype.is_float and isinstance(number, (float, np.floating))
 
 
 def _plain(number: Any) -> Any:
@@ -151,7 +151,9 @@ class ScalarFunction:
         """Return the function of Python's numbers whose result is of ``dtype``."""
         function, dtype = self.function, self.dtype
         if isinstance(function, PythonFunction):
-            return lambda *numbers: function.value([_plain(x) for x in numbers], dtype)
+            return lambda *numbers: dtype.numpy.type(
+                dtype.canonical(function.value([_plain(x) for x in numbers], dtype))
+            )
         call = function.prototype(dtype, self.parameters)
         return lambda *numbers: dtype.numpy.type(call(*[_plain(x) for x in numbers]))
 

@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import struct
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -71,10 +72,11 @@ class Callback:
 
     def native(self, failures: Failures) -> Any:
         """Return a function of ctypes' that calls it; exceptions go into ``failures``."""
+        work = self.call if self.result is None else _evaluator(self, self.result)
 
         def run(slots: int, call: int) -> None:
             try:
-                self.call(slots + _SLOT_BYTES)
+                work(slots + _SLOT_BYTES)
                 ctypes.c_int64.from_address(slots).value = RETURNED
             except BaseException as error:  # noqa: BLE001 - the kernel raises it at its end
                 # Locals of the function may be arrays whose memory will soon be gone.
@@ -95,14 +97,15 @@ class Callback:
         return error
 
     def call(self, slots: int) -> None:
-        """Call the function with what is in the slots."""
+        """Call the function of arrays with what is in the slots."""
         arguments: list[Any] = []
         arrays: list[Any] = []
         outputs: list[Any] = []
         place = slots
         for argument in self.arguments:
             if isinstance(argument, DType):
-                arguments.append(_scalar(place, argument)[()].item())
+                raw = ctypes.string_at(place, _SLOT_BYTES)
+                arguments.append(_number(raw, argument))
                 place += _SLOT_BYTES
                 continue
             array = _array(place, argument)
@@ -112,9 +115,6 @@ class Callback:
                 outputs.append(array)
             place += _SLOT_BYTES * argument.slots
             del array
-        if self.result is not None:
-            _scalar(place, self.result)[()] = self.function.value(arguments, self.result)
-            return
         before = [*map(sys.getrefcount, arrays)]
         self.function.fill(arguments, outputs)
         if [*map(sys.getrefcount, arrays)] != before:
@@ -145,16 +145,59 @@ def address(function: Any) -> int:
     return found
 
 
-def _scalar(place: int, dtype: DType) -> np.ndarray[Any, Any]:
-    """Return the value in a slot, as an array of rank 0."""
-    memory = (ctypes.c_ubyte * dtype.size_bytes).from_address(place)
-    return np.ndarray((), dtype.numpy, memoryview(memory))
+def _evaluator(callback: Callback, result: DType) -> Callable[[int], None]:
+    """Return what calls a function of scalars with those in the slots, and stores its value.
+
+    It runs once an element, so all that can be known before is.
+    """
+    dtypes = [argument for argument in callback.arguments if isinstance(argument, DType)]
+    codes = [_CODES.get(dtype.name, "8s") for dtype in dtypes]
+    raw = [k for k, code in enumerate(codes) if code == "8s"]
+    scalars = struct.Struct(f"={''.join(codes)}")
+    size = scalars.size + _SLOT_BYTES
+    memory_type, value = ctypes.c_char * size, callback.function.value
+    own = struct.Struct(f"={_CODES.get(result.name, '8s')}")
+
+    def evaluate(slots: int) -> None:
+        memory = memory_type.from_address(slots)
+        arguments = [*scalars.unpack_from(memory)]
+        for k in raw:
+            arguments[k] = _number(arguments[k], dtypes[k])
+        found = value(arguments, result)
+        if result.is_float and not (result.bits == 64 and isinstance(found, float)):
+            found = result.canonical(found)
+        if result.name not in _CODES:
+            found = result.numpy.type(found).tobytes()
+        own.pack_into(memory, scalars.size, found)
+
+    return evaluate
+
+
+# How the struct module knows what is in a slot.
+_CODES: Final = {
+    "bool": "?7x", "float32": "f4x", "float64": "d",
+    "int8": "b7x", "int16": "h6x", "int32": "i4x", "int64": "q",
+    "uint8": "B7x", "uint16": "H6x", "uint32": "I4x", "uint64": "Q",
+}  # fmt: skip
+
+
+def _number(raw: bytes, dtype: DType) -> Any:
+    """Return what stands at the start of a slot as one of Python's numbers."""
+    return np.frombuffer(raw, dtype.numpy, 1)[0].item()
+
+
+# A type of ctypes' for every number of bytes would cost ten times as much.
+_memory_at = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_int)(
+    ("PyMemoryView_FromMemory", ctypes.pythonapi)
+)
+_READ_ONLY: Final = 0x100
+_WRITABLE: Final = 0x200
 
 
 def _array(place: int, argument: ArrayArgument) -> np.ndarray[Any, Any]:
     """Return the array in the slots from ``place`` on, on its own memory."""
-    numbers = (ctypes.c_int64 * argument.slots).from_address(place)
-    address, *rest = numbers
+    raw = ctypes.string_at(place, _SLOT_BYTES * argument.slots)
+    address, *rest = struct.unpack(f"={argument.slots}q", raw)
     dtype = argument.dtype.numpy
     shape = rest[: argument.ndim]
     if 0 in shape:
@@ -167,7 +210,5 @@ def _array(place: int, argument: ArrayArgument) -> np.ndarray[Any, Any]:
     reach = [stride * (extent - 1) for stride, extent in zip(strides, shape, strict=True)]
     low = sum(min(0, step) for step in reach)
     span = sum(map(abs, reach)) + dtype.itemsize
-    memory = memoryview((ctypes.c_ubyte * span).from_address(address + low))
-    if not argument.is_output:
-        memory = memory.toreadonly()
+    memory = _memory_at(address + low, span, _WRITABLE if argument.is_output else _READ_ONLY)
     return np.ndarray(shape, dtype, memory, -low, strides)

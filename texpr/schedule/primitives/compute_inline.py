@@ -40,8 +40,11 @@ def obstacle(state: State, stage: str) -> str | None:
                 f"{stage!r} is read by the extern function of {name!r}, which takes a whole array; "
                 f"leave it at root"
             )
-    own_cells = len(store.indices) == len(iters) and all(
-        index is axis.var for index, axis in zip(store.indices, iters, strict=True)
+    # The axes of shared loops that give it new cells in each iteration need no subscript.
+    shared = {axis for axis in state.declared.homes[store.buffer] if _is_shared(state, stage, axis)}
+    own = [axis.var for axis in iters if axis not in shared]
+    own_cells = len(store.indices) == len(own) and all(
+        index is var for index, var in zip(store.indices, own, strict=True)
     )
     if not own_cells or not _is_assigned_once(state, stage):
         return (
@@ -49,6 +52,16 @@ def obstacle(state: State, stage: str) -> str | None:
             f"leave it at root"
         )
     return None
+
+
+def _is_shared(state: State, stage: str, axis: IterVar) -> bool:
+    """Whether ``axis`` is one of every statement that touches what ``stage`` writes."""
+    (buffer,) = state.declared.stages[stage].block.written_buffers
+    return all(
+        any(axis is own for own in other.block.iters)
+        for other in state.declared.stages.values()
+        if buffer in set(other.block.buffers)
+    )
 
 
 def _is_assigned_once(state: State, stage: str) -> bool:
