@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import math
 import struct
 import sys
 import traceback
@@ -198,17 +199,15 @@ def _array(place: int, argument: ArrayArgument) -> np.ndarray[Any, Any]:
     """Return the array in the slots from ``place`` on, on its own memory."""
     raw = ctypes.string_at(place, _SLOT_BYTES * argument.slots)
     address, *rest = struct.unpack(f"={argument.slots}q", raw)
-    dtype = argument.dtype.numpy
-    shape = rest[: argument.ndim]
-    if 0 in shape:
+    dtype, shape = argument.dtype.numpy, rest[: argument.ndim]
+    access = _WRITABLE if argument.is_output else _READ_ONLY
+    count = math.prod(shape)
+    if not count:
         return np.empty(shape, dtype)
-    strides = [stride * dtype.itemsize for stride in rest[argument.ndim :]]
     if not argument.has_strides:
-        strides = [dtype.itemsize] * argument.ndim
-        for dimension in range(argument.ndim - 1, 0, -1):
-            strides[dimension - 1] = strides[dimension] * shape[dimension]
+        return np.ndarray(shape, dtype, _memory_at(address, count * dtype.itemsize, access))
+    strides = [stride * dtype.itemsize for stride in rest[argument.ndim :]]
     reach = [stride * (extent - 1) for stride, extent in zip(strides, shape, strict=True)]
     low = sum(min(0, step) for step in reach)
     span = sum(map(abs, reach)) + dtype.itemsize
-    memory = _memory_at(address + low, span, _WRITABLE if argument.is_output else _READ_ONLY)
-    return np.ndarray(shape, dtype, memory, -low, strides)
+    return np.ndarray(shape, dtype, _memory_at(address + low, span, access), -low, strides)
