@@ -103,7 +103,8 @@ _VERBS = {
 
 
 def _named(instance: Instance, other: Instance) -> str:
-    return str(instance) if instance.label == other.label else f"{instance.label}{instance}"
+    is_told_apart = instance.label != other.label and instance.values
+    return f"{instance.label}{instance}" if is_told_apart else str(instance)
 
 
 def _statements(source: Instance, sink: Instance) -> list[str]:
