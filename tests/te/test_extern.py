@@ -288,19 +288,41 @@ def test_a_cycle_of_garbage_is_no_keeping():
 def test_what_an_exception_holds_does_not_point_to_freed_memory():
     scratch = te.compute((n, 1 << 12), lambda i, j: A[i], name="scratch")
 
+    def inner(array: np.ndarray) -> None:
+        raise KeyError(array.shape)
+
     def fail(a: np.ndarray, out: np.ndarray) -> None:
-        raise ValueError(a.shape)
+        try:
+            inner(a)
+        except KeyError as error:
+            raise ValueError(a.shape) from error
 
     kernel = built(te.extern((n,), [scratch], te.packed(fail), name="B"))
+
+    def locals_of(error: BaseException) -> dict[str, dict[str, Any]]:
+        found, traceback = {}, error.__traceback__
+        while traceback is not None:
+            found[traceback.tb_frame.f_code.co_name] = dict(traceback.tb_frame.f_locals)
+            traceback = traceback.tb_next
+        return found
+
+    def handling() -> None:
+        kept = 3
+        raise RuntimeError(kept)
+
+    def call() -> None:
+        try:
+            handling()
+        except RuntimeError:
+            kernel(filled(8))
+
     with pytest.raises(ValueError, match="4096") as caught:
-        kernel(filled(8))
-    traceback = caught.tb
-    while traceback is not None:
-        if traceback.tb_frame.f_code is fail.__code__:
-            assert traceback.tb_frame.f_locals == {}
-            return
-        traceback = traceback.tb_next
-    pytest.fail("the traceback does not lead to the function")
+        call()
+    cause = caught.value.__cause__
+    assert caught.value.__context__ is cause
+    assert locals_of(caught.value)["fail"] == locals_of(cause)["inner"] == {}
+    # What the caller has in hand is not touched.
+    assert locals_of(cause.__context__)["handling"] == {"kept": 3}
 
 
 def test_arrays_cannot_be_resized():
@@ -646,7 +668,7 @@ def test_one_symbol_with_two_types():
         ),
         name="B",
     )
-    with pytest.raises(LoweringError, match=r"abs: the C function is called as i32 \(i32\) and as"):
+    with pytest.raises(LoweringError, match=r"abs: .* \(int64\) and the result int64, and el"):
         built(B)
 
 

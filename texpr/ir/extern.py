@@ -148,14 +148,21 @@ class ScalarFunction:
         return self.dtype
 
     def meaning(self) -> Callable[..., Any]:
-        """Return the function of Python's numbers whose result is of ``dtype``."""
+        """Return the function of numbers; a float among its results is a NumPy scalar."""
         function, dtype = self.function, self.dtype
         if isinstance(function, PythonFunction):
-            return lambda *numbers: dtype.numpy.type(
-                dtype.canonical(function.value([_plain(x) for x in numbers], dtype))
-            )
-        call = function.prototype(dtype, self.parameters)
-        return lambda *numbers: dtype.numpy.type(call(*[_plain(x) for x in numbers]))
+            python = function
+
+            def call(*numbers: Any) -> Any:
+                return python.value(numbers, dtype)
+        else:
+            call = function.prototype(dtype, self.parameters)
+
+        def value(*numbers: Any) -> Any:
+            found = dtype.canonical(call(*map(_plain, numbers)))
+            return dtype.numpy.type(found) if dtype.is_float else found
+
+        return value
 
 
 def c_type(dtype: DType) -> Any:

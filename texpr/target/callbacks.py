@@ -76,12 +76,13 @@ class Callback:
         work = self.call if self.result is None else _evaluator(self, self.result)
 
         def run(slots: int, call: int) -> None:
+            handled = sys.exc_info()[1]
             try:
                 work(slots + _SLOT_BYTES)
                 ctypes.c_int64.from_address(slots).value = RETURNED
             except BaseException as error:  # noqa: BLE001 - the kernel raises it at its end
-                # Locals of the function may be arrays whose memory will soon be gone.
-                traceback.clear_frames(error.__traceback__)
+                ctypes.c_int64.from_address(slots).value = 0
+                _forget_locals(error, handled)
                 failures[call] = self.noted(error)
 
         return _PROTOTYPE(run)
@@ -137,6 +138,17 @@ class Callback:
                     f"{self.function.name}: it keeps the array {argument.name!r}, which is there "
                     f"during the call only; keep a copy, {argument.name}.copy()"
                 )
+
+
+def _forget_locals(error: BaseException, handled: BaseException | None) -> None:
+    """Clear the frames of ``error``: their locals may be arrays whose memory will soon be gone.
+
+    So are those of what it came out of, up to what was ``handled`` when the kernel was called.
+    """
+    one: BaseException | None = error
+    while one is not None and one is not handled:
+        traceback.clear_frames(one.__traceback__)
+        one = one.__context__
 
 
 def address(function: Any) -> int:

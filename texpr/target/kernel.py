@@ -355,7 +355,12 @@ class _Calls:
             )
         if status == CALLBACK_FAILED:
             # It is missing where Ctrl-C came before the callback could begin.
-            raise self.failures.pop(site, KeyboardInterrupt())
+            error = self.failures.pop(site, KeyboardInterrupt())
+            context = error.__context__
+            try:
+                raise error
+            finally:
+                error.__context__ = context  # and not what is being handled around the call
         raise InternalError(f"{name}: compiled code returned the unknown status {status}")
 
 

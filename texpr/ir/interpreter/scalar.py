@@ -17,7 +17,6 @@ from typing import Any, Final
 import numpy as np
 
 from texpr.ir.dtypes import DType
-from texpr.ir.extern import ScalarFunction
 from texpr.ir.intrinsic import Intrinsic
 
 Value = Any
@@ -169,12 +168,8 @@ def cast_from(source: DType, to: DType) -> Function:
 
 
 @cache
-def call_of(function: Intrinsic | ScalarFunction, dtype: DType) -> Function:
-    """Return ``function`` on operands of ``dtype``, its result held as a value is."""
-    if isinstance(function, ScalarFunction):
-        called = function.meaning()
-        is_float = function.dtype.is_float
-        return lambda *operands: called(*operands) if is_float else called(*operands).item()
+def call_of(function: Intrinsic, dtype: DType) -> Function:
+    """Return ``function`` on operands of ``dtype``: NumPy's, its result held as a value is."""
     meaning = function.numpy
     if function.returns_bool:
         return lambda *operands: bool(meaning(*operands))

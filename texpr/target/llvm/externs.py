@@ -66,8 +66,9 @@ class Externs:
                 found.return_value.add_attribute(_extension(result))
         if found.function_type != type_:
             raise LoweringError(
-                f"{symbol}: the C function is called as {found.function_type} and as {type_}; "
-                f"call it with arguments of the same types everywhere"
+                f"{symbol}: the C function is called with the arguments "
+                f"({', '.join(_type_text(p) for p in parameters)}) and the result "
+                f"{result or 'void'}, and elsewhere with others; use the same types everywhere"
             )
         return found
 
@@ -78,6 +79,10 @@ class Externs:
             for symbol, function in self.c_functions.items()
             if function.address is not None
         }
+
+
+def _type_text(dtype: DType | None) -> str:
+    return "array" if dtype is None else dtype.name
 
 
 def _is_short(dtype: DType) -> bool:
