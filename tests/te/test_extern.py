@@ -94,6 +94,11 @@ def test_one_function_feeds_another():
     assert built(second)(np.array([1, 2], "float32")).tolist() == [-1, -2]
 
 
+def test_one_tensor_twice():
+    B = te.extern((n,), [A, A], te.packed(lambda a, b, out: np.add(a, b, out=out)), name="B")
+    assert built(B)(np.array([1, 2], "float32")).tolist() == [2, 4]
+
+
 def test_without_inputs():
     C = te.extern((3,), [], te.packed(lambda out: out.fill(7)), dtype="int8", name="C")
     assert built(C)().tolist() == [7, 7, 7]

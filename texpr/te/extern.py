@@ -134,12 +134,12 @@ def extern(
         own,
         shapes,
         _checked_dtypes(dtype, len(shapes), given, own),
-        given,
+        tuple(dict.fromkeys(given)),
         tag=tag,
         attrs=dict(attrs or {}),
         location=user_location(),
     )
-    op.call = _checked_call(_called(fcompute, op), op)
+    op.call = _checked_call(_called(fcompute, given, op), op)
     return op.outputs[0] if op.num_outputs == 1 else op.outputs
 
 
@@ -364,7 +364,7 @@ def _checked_inputs(inputs: object, own: str) -> tuple[Tensor, ...]:
             raise DTypeError(
                 f"extern: the input {shown(item)} of {own!r} is no tensor; pass a list of tensors"
             )
-    return tuple(dict.fromkeys(given))
+    return tuple(given)
 
 
 def _checked_shapes(shape: Any, own: str) -> list[tuple[Expr, ...]]:
@@ -392,7 +392,7 @@ def _checked_dtypes(dtype: object, count: int, inputs: Sequence[Tensor], own: st
     return dtypes
 
 
-def _called(fcompute: Any, op: ExternOp) -> Any:
+def _called(fcompute: Any, inputs: Sequence[Tensor], op: ExternOp) -> OutsideCall:
     advice = (
         "it is called when the tensor is declared, with tensors, and returns the call that the "
         "kernel makes, te.call_packed(f, *ins, *outs) of a Python function f"
@@ -400,7 +400,7 @@ def _called(fcompute: Any, op: ExternOp) -> Any:
     if not callable(fcompute):
         raise DTypeError(f"extern: the rule of {op.name!r} is {shown(fcompute)}; {advice}")
     try:
-        result = fcompute([*op.input_tensors], [*op.outputs])
+        result = fcompute([*inputs], [*op.outputs])
     except Exception as error:
         raise TexprError(
             f"extern: the rule of {op.name!r} raised {type(error).__name__}: {error}; {advice}"
