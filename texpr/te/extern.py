@@ -148,6 +148,21 @@ def packed(function: Callable[..., Any]) -> Callable[[list[Tensor], list[Tensor]
 
     When the kernel runs, the function gets NumPy arrays on the kernel's own memory, those of
     inputs read-only, and fills those of outputs.
+
+    Raises
+    ------
+    DTypeError
+        ``function`` cannot be called.
+
+    >>> import numpy as np
+    >>> import texpr
+    >>> from texpr import te
+    >>> def sort(a, out):
+    ...     out[:] = np.sort(a)
+    >>> A = te.placeholder((3,), name="A")
+    >>> B = te.extern((3,), [A], te.packed(sort), name="B")
+    >>> texpr.build(te.create_schedule(B.op))(np.array([3, 1, 2], "float32"))
+    array([1., 2., 3.], dtype=float32)
     """
     checked = _python_function(function, "packed")
     return lambda ins, outs: OutsideCall(checked, (*ins, *outs))
@@ -169,6 +184,14 @@ def call_packed(function: Callable[..., Any], *args: Any) -> OutsideCall:
     ------
     DTypeError
         ``function`` cannot be called.
+
+    >>> import numpy as np
+    >>> from texpr import te
+    >>> A = te.placeholder((te.size_var("n"),), name="A")
+    >>> rule = lambda ins, outs: te.call_packed(np.power, ins[0], A.shape[0], outs[0])
+    >>> print(te.create_schedule(te.extern(A.shape, [A], rule, name="B").op))
+    def B(A: float32[n], B: out float32[n]):
+        B[...] = extern power(A, n, B)
     """
     return OutsideCall(_python_function(function, "call_packed"), args)
 
@@ -192,6 +215,15 @@ def call_extern(dtype: object, function: Any, *args: Any) -> OutsideCall:
     ------
     DTypeError
         A type that C does not have; something that is no C function.
+
+    >>> import numpy as np
+    >>> import texpr
+    >>> from texpr import te
+    >>> A = te.placeholder((3,), name="A")
+    >>> rule = lambda ins, outs: te.call_extern("void", "memcpy", outs[0], ins[0], 3 * 4)
+    >>> B = te.extern((3,), [A], rule, name="B")
+    >>> texpr.build(te.create_schedule(B.op))(np.ones(3, "float32"))
+    array([1., 1., 1.], dtype=float32)
     """
     made = _c_function(function, "call_extern")
     result = None if dtype is None or dtype == "void" else as_dtype(dtype)

@@ -399,7 +399,7 @@ class _Function(Visitor[None], over=STMT_NODES):
         room = stack_room(build, I64, len(slots) + (result is not None))
         for position, value in enumerate(slots):
             build.store(value, self.slot(room, position))
-        call = build.ptrtoint(self.error, I64)
+        call = self.call_number()
         build.call(callee, [room, call])
         outcome = build.load(room, typ=I64)
         has_failed = build.icmp_signed("!=", outcome, ir.Constant(I64, RETURNED))
@@ -410,6 +410,13 @@ class _Function(Visitor[None], over=STMT_NODES):
             return outcome
         found = build.load(self.slot(room, len(slots)), typ=memory_type(result))
         return build.trunc(found, I1) if result.is_bool else found
+
+    def call_number(self) -> ir.Value:
+        """Return a number that no other call of a kernel has as long as this one runs.
+
+        It is where the call has its room for the details of a failure.
+        """
+        return self.builder.ptrtoint(self.error, I64)
 
     def slot(self, room: ir.Value, position: int) -> ir.Value:
         """Return the address of one of the slots of a callback."""
