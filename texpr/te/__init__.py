@@ -3,7 +3,7 @@
 from texpr.ir.expr import Expr, Var, const
 from texpr.ir.itervar import IterVar
 from texpr.te.declare import compute, placeholder, reduce_axis, size_var, var
-from texpr.te.extern import ExternOp, call_extern, call_packed, call_pure_extern, extern, packed
+from texpr.te.extern import ExternOp, extern
 from texpr.te.functions import (
     abs,
     acos,
@@ -53,6 +53,7 @@ from texpr.te.functions import (
     truncdiv,
     truncmod,
 )
+from texpr.te.outside import call_extern, call_packed, call_pure_extern, packed
 from texpr.te.reducers import all, any, argmax, argmin, comm_reducer, max, min, prod, sum
 from texpr.te.scan import ScanOp, scan
 from texpr.te.schedule import TeSchedule, TeStage, create_schedule

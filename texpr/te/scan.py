@@ -118,7 +118,7 @@ def scan(
     >>> print(te.create_schedule(total.op))
     def total(X: float32[5], total: out float32[5]):
         for t in range(1):
-            total[t] = X[0]
+            total[0] = X[0]
         for t in range(1, 5):
             total[t] = total[t - 1] + X[t]
     >>> texpr.build(te.create_schedule(total.op))(np.ones(5, "float32"))
