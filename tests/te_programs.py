@@ -15,6 +15,7 @@ from texpr import te
 from texpr.errors import ScheduleError
 from texpr.ir.dtypes import BOOL, FLOAT32, FLOAT64, INT8, INT32, INT64, UINT8, DType
 from texpr.ir.expr import EXPR_NODES, Binary, Call, Cast, Const, Expr, Load, Select, Unary, Var
+from texpr.ir.extern import ScalarFunction
 from texpr.ir.itervar import IterVar
 from texpr.ir.visitor import Visit, Visitor
 from texpr.schedule.primitives import PRIMITIVES
@@ -86,6 +87,8 @@ class GridReader(Visitor[Any], over=EXPR_NODES):
         args = []
         for arg in node.args:
             args.append((yield arg))
+        if isinstance(node.function, ScalarFunction):
+            return np.vectorize(node.function.meaning(), [node.dtype.numpy])(*args)
         return node.function.numpy(*map(np.asarray, args))
 
 
@@ -293,6 +296,7 @@ def te_programs(draw: st.DrawFn) -> Case:
         leaves = [A[i, j], V[j], i, j]
         leaves.append(te.if_then_else(i > 0, A[i - 1, j], draw(_constant(dtype))))
         leaves.append(V[I[i]])
+        leaves.append(te.call_pure_extern(dtype, _odd_columns, A[i, j], j))
         inner = draw(expressions(dtype, leaves, depth=2, dtypes=(dtype, INT64, BOOL), exact=True))
         return Binary("add", inner, A[i, j])
 
@@ -348,6 +352,10 @@ def _reduced(draw: st.DrawFn, kind: str, E: te.Tensor, n: Any, m: Any) -> list[t
 
     made = te.compute(shape, rule, name="R")
     return list(made) if isinstance(made, tuple) else [made]
+
+
+def _odd_columns(value: Any, column: int) -> Any:
+    return value if column % 2 else 0
 
 
 def _outside(E: te.Tensor, V: te.Tensor, n: Any, m: Any) -> te.Tensor:
