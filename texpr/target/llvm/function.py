@@ -14,9 +14,9 @@ from llvmlite import ir
 
 from texpr.errors import InternalError
 from texpr.ir.buffer import Buffer
-from texpr.ir.dtypes import BOOL, INT64, DType
+from texpr.ir.dtypes import INT64
 from texpr.ir.expr import Binary, Expr, Load, Var, int_value
-from texpr.ir.extern import CFunction, PythonFunction, ScalarFunction
+from texpr.ir.extern import CFunction, ScalarFunction
 from texpr.ir.program import (
     STMT_NODES,
     TRUE,
@@ -34,13 +34,10 @@ from texpr.ir.program import (
 from texpr.ir.simplify import simplify
 from texpr.ir.update import update_of
 from texpr.ir.visitor import Visit, Visitor
-from texpr.target.callbacks import RETURNED, ArrayArgument, Callback
 from texpr.target.llvm.expressions import ExprEmitter, Lanes
-from texpr.target.llvm.externs import Externs
-from texpr.target.llvm.python_api import stack_room
+from texpr.target.llvm.externs import Externs, Passed
 from texpr.target.llvm.types import (
     I1,
-    I8,
     I64,
     PTR,
     constant,
@@ -49,7 +46,7 @@ from texpr.target.llvm.types import (
     is_vector,
     memory_type,
 )
-from texpr.target.signature import CALLBACK_FAILED, DONE, OUT_OF_BOUNDS, OUT_OF_MEMORY
+from texpr.target.signature import DONE, OUT_OF_BOUNDS, OUT_OF_MEMORY
 
 STACK_BYTES = 16 << 10
 """The largest scratch array kept on the stack; threads get stacks as small as 512 KiB."""
@@ -134,7 +131,7 @@ class _Function(Visitor[None], over=STMT_NODES):
         self.builder = builder
         self.program = program
         self.function = function
-        self.externs = Externs(builder.module)
+        self.externs = Externs(builder.module, program.name)
         self.sites: list[str] = []
         self.heap: list[ir.Value] = []
         self.block: Block | None = None
@@ -334,82 +331,28 @@ class _Function(Visitor[None], over=STMT_NODES):
     # ------------------------------------------------------------ functions from outside
 
     def visit_ExternCall(self, node: ExternCall) -> None:
-        values: list[tuple[Buffer | DType, ir.Value]] = [
+        values: list[Passed] = [
             (arg, self.pointers[arg])
             if isinstance(arg, Buffer)
             else (arg.dtype, self.exprs.emit(arg))
             for arg in node.args
         ]
         if isinstance(node.function, CFunction):
-            self.call_c(node.function, node.dtype, values)
+            self.externs.call_c(self.builder, node.function, values, node.dtype)
         else:
-            self.call_python(node.function, values, None, node.outputs)
+            self.externs.call_python(self, node.function, values, None, node.outputs)
 
     def call_scalar(self, function: ScalarFunction, args: Sequence[ir.Value]) -> ir.Value:
         """Emit a call of a function of scalars."""
         values = [*zip(function.parameters, args, strict=True)]
         if isinstance(function.function, CFunction):
-            return self.call_c(function.function, function.dtype, values)
-        return self.call_python(function.function, values, function.dtype)
+            return self.externs.call_c(self.builder, function.function, values, function.dtype)
+        return self.externs.call_python(self, function.function, values, function.dtype)
 
-    def call_c(
-        self,
-        function: CFunction,
-        result: DType | None,
-        values: Sequence[tuple[Buffer | DType, ir.Value]],
-    ) -> ir.Value:
-        """Emit the call of a C function, which gets pointers for buffers."""
-        types = [None if isinstance(what, Buffer) else what for what, _ in values]
-        callee = self.externs.c(function, result, types)
-        found = self.builder.call(callee, [self.in_memory(*pair) for pair in values])
-        if result is not None and result.is_bool:
-            return self.builder.icmp_unsigned("!=", found, ir.Constant(I8, 0))
-        return found
-
-    def in_memory(self, what: Buffer | DType, value: ir.Value) -> ir.Value:
-        """Return a value as it lies in memory, where a bool is a byte."""
-        return self.builder.zext(value, I8) if what is BOOL else value
-
-    def call_python(
-        self,
-        function: PythonFunction,
-        values: Sequence[tuple[Buffer | DType, ir.Value]],
-        result: DType | None,
-        outputs: Sequence[Buffer] = (),
-    ) -> ir.Value:
-        """Emit the call of a Python function, which leaves the kernel where it raises."""
-        build = self.builder
-        arguments: list[ArrayArgument | DType] = []
-        slots: list[ir.Value] = [ir.Constant(I64, 0)]
-        for what, value in values:
-            slots.append(self.in_memory(what, value))
-            if isinstance(what, DType):
-                arguments.append(what)
-                continue
-            strides = what.strides or ()
-            slots += [self.value(number) for number in (*what.shape, *strides)]
-            is_output = any(what is output for output in outputs)
-            has_strides = what.strides is not None
-            arguments.append(
-                ArrayArgument(what.name, what.dtype, what.ndim, is_output, has_strides)
-            )
-        stage = "a bound" if self.block is None else f"stage {self.block.label!r}"
-        callback = Callback("", function, tuple(arguments), result, stage, self.program.name)
-        callee = self.externs.python(callback)
-        room = stack_room(build, I64, len(slots) + (result is not None))
-        for position, value in enumerate(slots):
-            build.store(value, self.slot(room, position))
-        call = self.call_number()
-        build.call(callee, [room, call])
-        outcome = build.load(room, typ=I64)
-        has_failed = build.icmp_signed("!=", outcome, ir.Constant(I64, RETURNED))
-        with build.if_then(has_failed, likely=False):
-            nothing = ir.Constant(I64, 0)
-            self.leave(CALLBACK_FAILED, [call, nothing, nothing, nothing])
-        if result is None:
-            return outcome
-        found = build.load(self.slot(room, len(slots)), typ=memory_type(result))
-        return build.trunc(found, I1) if result.is_bool else found
+    @property
+    def place(self) -> str:
+        """What is being emitted, in words."""
+        return "a bound" if self.block is None else f"stage {self.block.label!r}"
 
     def call_number(self) -> ir.Value:
         """Return a number that no other call of a kernel has as long as this one runs.
@@ -417,11 +360,6 @@ class _Function(Visitor[None], over=STMT_NODES):
         It is where the call has its room for the details of a failure.
         """
         return self.builder.ptrtoint(self.error, I64)
-
-    def slot(self, room: ir.Value, position: int) -> ir.Value:
-        """Return the address of one of the slots of a callback."""
-        place = ir.Constant(I64, position)
-        return self.builder.gep(room, [place], inbounds=True, source_etype=I64)
 
     # ------------------------------------------------------------ scratch
 
