@@ -26,6 +26,7 @@ from texpr.ir.dtypes import (
     DType,
 )
 from texpr.ir.expr import EXPR_NODES, Binary, Call, Cast, Const, Expr, Load, Select, Unary, Var
+from texpr.ir.extern import ScalarFunction
 from texpr.ir.itervar import IterVar
 from texpr.ir.visitor import Visit, Visitor
 from texpr.schedule.primitives import PRIMITIVES
@@ -99,6 +100,8 @@ class GridReader(Visitor[Any], over=EXPR_NODES):
         args = []
         for arg in node.args:
             args.append((yield arg))
+        if isinstance(node.function, ScalarFunction):
+            return np.vectorize(node.function.meaning(), [node.dtype.numpy])(*args)
         return node.function.numpy(*map(np.asarray, args))
 
 
@@ -153,7 +156,39 @@ def numpy_reading(
         for op in operations([tensor.op for tensor in outputs]):
             if isinstance(op, te.ComputeOp):
                 known.update(zip(op.outputs, _computed(op, known, env), strict=True))
+            elif isinstance(op, te.ExternOp):
+                known.update((t, _empty(t, env)) for t in op.outputs)
+                _call(op, known, env)
+            elif isinstance(op, te.ScanOp):
+                _scan(op, known, env)
     return known
+
+
+def _empty(tensor: te.Tensor, env: Mapping[Var, Any]) -> np.ndarray:
+    shape = [int(GridReader(env, {}).visit(extent)) for extent in tensor.shape]
+    return np.zeros(shape, tensor.dtype.numpy)
+
+
+def _call(op: te.ExternOp, arrays: Mapping[Any, np.ndarray], env: Mapping[Var, Any]) -> None:
+    reader = GridReader(env, arrays)
+    args = [arrays[a] if isinstance(a, te.Tensor) else reader.visit(a) for a in op.call.args]
+    op.call.function.fill(args, [arrays[t] for t in op.outputs])
+
+
+def _scan(op: te.ScanOp, arrays: dict[Any, np.ndarray], env: Mapping[Var, Any]) -> None:
+    for tensor in (*op.outputs, *(t for part in op.body for t in part.outputs)):
+        arrays[tensor] = _empty(tensor, env)
+    for made, init, update, state in zip(
+        op.outputs, op.init, op.update, op.state_placeholder, strict=True
+    ):
+        arrays[update] = arrays[state] = arrays[made]
+        arrays[made][: len(arrays[init])] = arrays[init]
+    first = len(arrays[op.init[0]])
+    for step in range(first, len(arrays[op.outputs[0]])):
+        for part in op.body:
+            rows = _computed(part, arrays, env, step)
+            for tensor, row in zip(part.outputs, rows, strict=True):
+                arrays[tensor][step] = row[0]
 
 
 def _grid(axes: Sequence[IterVar], ndim: int, first: int, env: Mapping[Var, Any]) -> dict[Var, Any]:
@@ -167,10 +202,16 @@ def _grid(axes: Sequence[IterVar], ndim: int, first: int, env: Mapping[Var, Any]
     return found
 
 
-def _computed(op: te.ComputeOp, arrays: Mapping[Any, Any], env: Mapping[Var, Any]) -> list[Any]:
+def _computed(
+    op: te.ComputeOp, arrays: Mapping[Any, Any], env: Mapping[Var, Any], step: int | None = None
+) -> list[Any]:
+    """What ``op`` computes; with ``step``, of its first axis that one value alone."""
     ndim = len(op.axis)
     shape = tuple(int(GridReader(env, {}).visit(axis.extent)) for axis in op.axis)
     data = {**env, **_grid(op.axis, ndim, 0, env)}
+    if step is not None:
+        shape = (1, *shape[1:])
+        data[op.axis[0].var] = np.full([1] * ndim, step)
 
     def full(value: Any, dtype: DType) -> np.ndarray:
         return np.array(np.broadcast_to(value, shape), dtype.numpy)
@@ -264,8 +305,8 @@ REDUCERS = ("sum", "prod", "max", "min", "argmax", "argmin", "pair")
 
 @st.composite
 def te_programs(draw: st.DrawFn) -> Case:
-    """One to a few stages: elementwise with odd reads, a reduction or operations on whole tensors,
-    elementwise again."""
+    """Elementwise with odd reads, a function from outside, a scan, a reduction or operations on
+    whole tensors, elementwise again."""
     n_value, m_value = draw(st.sampled_from(SIZES)), draw(st.sampled_from(SIZES))
     n = te.size_var("n") if draw(st.booleans()) else n_value
     m = te.size_var("m") if draw(st.booleans()) else m_value
@@ -285,11 +326,17 @@ def te_programs(draw: st.DrawFn) -> Case:
         leaves = [A[i, j], V[j], i, j]
         leaves.append(te.if_then_else(i > 0, A[i - 1, j], draw(_constant(dtype))))
         leaves.append(V[I[i]])
+        leaves.append(te.call_pure_extern(dtype, _odd_columns, A[i, j], j))
         inner = draw(expressions(dtype, leaves, depth=2, dtypes=(dtype, INT64, BOOL), exact=True))
         return (inner + A[i, j]).astype(dtype)
 
     E = te.compute((n, m), elementwise, name="E")
+    if draw(st.booleans()):
+        E = _outside(E, V, n, m)
     outputs: list[te.Tensor] = [E]
+    if n_value > 1 and draw(st.booleans()):
+        E, *others = _scanned(draw, E, n, m)
+        outputs = [E, *others]
     kind = draw(st.sampled_from((None, *REDUCERS, *WHOLE)))
     if kind in WHOLE:
         outputs = [WHOLE[kind](E, V)]
@@ -430,6 +477,43 @@ def _window(draw: st.DrawFn, W: te.Tensor, E: te.Tensor) -> te.Tensor:
         W[i * step + k * dilation + first] * W[i], axis=k, where=(k + i) % 3 < 2, init=init
     )
     return te.compute((count,), rule, name="R")
+
+
+def _odd_columns(value: Any, column: int) -> Any:
+    return value if column % 2 else 0
+
+
+def turn(e: np.ndarray, v: np.ndarray, rows: int, turned: np.ndarray, ends: np.ndarray) -> None:
+    turned[:] = e[::-1]
+    ends[:] = v[-1:] if rows > 3 else v[:1]
+
+
+def _outside(E: te.Tensor, V: te.Tensor, n: Any, m: Any) -> te.Tensor:
+    F, G = te.extern(
+        [(n, m), (m,)], [E, V], lambda i, o: te.call_packed(turn, *i, E.shape[0], *o), name="F"
+    )
+    return te.compute((n, m), lambda i, j: F[i, j] + G[j], name="E2")
+
+
+def _scanned(draw: st.DrawFn, E: te.Tensor, n: Any, m: Any) -> list[te.Tensor]:
+    """One or two states of one or two first rows, with a tensor within the step."""
+    rows = draw(st.sampled_from((1, 2)))
+    S = te.placeholder((n, m), E.dtype, name="S")
+    first = te.compute((rows, m), lambda t, j: E[t, j], name="first")
+    inner = te.compute((n, m), lambda t, j: S[t - 1, j] + E[t, j], name="inner")
+    back = draw(st.sampled_from((1, rows)))
+
+    def rule(t: Var, j: Var) -> Expr:
+        return (inner[t, j] - S[t - back, m - 1 - j]).astype(E.dtype)
+
+    step = te.compute((n, m), rule, name="step")
+    if draw(st.booleans()):
+        return [te.scan(first, step, S, name="Y")]
+    Q = te.placeholder((n,), E.dtype.arithmetic, name="Q")
+    zero = te.compute((rows,), lambda t: te.const(0, Q.dtype), name="zero")
+    k = te.reduce_axis((0, m), name="k")
+    total = te.compute((n,), lambda t: te.sum(step[t, k] + Q[t - 1], axis=k), name="total")
+    return list(te.scan([first, zero], [step, total], [S, Q], name="Y"))
 
 
 def _constant(dtype: DType) -> st.SearchStrategy[Const]:

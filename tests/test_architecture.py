@@ -159,10 +159,15 @@ def test_no_cycle_between_modules(trees):
     assert done == set(needs), f"import cycle among {sorted(set(needs) - done)}"
 
 
+# What a Python function raises must not pass through machine code; it is raised again behind it.
+CATCHES_EVERYTHING = {"texpr/target/callbacks.py"}
+
+
 def test_no_bare_except_and_no_assert_on_input(trees):
     wrong = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path, tree in trees.items()
+        if path.relative_to(ROOT).as_posix() not in CATCHES_EVERYTHING
         for node in ast.walk(tree)
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or ast.unparse(node.type) == "BaseException")

@@ -285,3 +285,26 @@ def test_a_loop_kernel_that_has_no_name():
     array = np.zeros(3)
     again(inside.compiled)(array)
     assert array.tolist() == [1, 1, 1]
+
+
+def plus_one(given: np.ndarray, made: np.ndarray) -> None:
+    made[:] = given + 1
+
+
+def outside(function: Any) -> te.TeSchedule:
+    A = te.placeholder((4,), name="A")
+    return te.create_schedule(te.extern((4,), [A], te.packed(function), name="B").op)
+
+
+def test_a_kernel_takes_the_functions_that_it_calls_along():
+    kernel = again(texpr.build(outside(plus_one)))
+    assert kernel(np.zeros(4, "float32")).tolist() == [1, 1, 1, 1]
+
+
+def test_a_function_that_has_no_name_is_left_behind_in_words():
+    def inner(given: np.ndarray, made: np.ndarray) -> None:
+        made[:] = given
+
+    kernel = texpr.build(outside(inner))
+    with pytest.raises(TexprError, match=r"pickle: the Python function 'inner' is no function of"):
+        pickle.dumps(kernel)

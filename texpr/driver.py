@@ -128,6 +128,7 @@ def build(
         sites=compiled.sites,
         compile_strided=compiled.compile_strided,
         recipe=(rebuilt, (*schedule.recipe, lowered.args, _anywhere(machine), log.name)),
+        failures=compiled.failures,
     )
     level = ASSUMPTIONS if schedule.state.assumed else EVERYTHING
     if machine.is_host and config.verify_level() >= level:

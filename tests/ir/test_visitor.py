@@ -10,6 +10,7 @@ from texpr.errors import InternalError
 from texpr.ir.buffer import Buffer
 from texpr.ir.dtypes import FLOAT32, INT64
 from texpr.ir.expr import EXPR_NODES, Binary, Const, Expr, Load, Unary, Var, postorder
+from texpr.ir.extern import PythonFunction
 from texpr.ir.functions import call, if_then_else, select
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import (
@@ -17,6 +18,7 @@ from texpr.ir.program import (
     ZERO,
     Alloc,
     Block,
+    ExternCall,
     If,
     Let,
     Loop,
@@ -38,6 +40,8 @@ def everything() -> Stmt:
     row = IterVar("row")
     value = select(row.var < n, Load(A, (row.var,)), 0.0) + call("exp", Load(A, (row.var + 0,)))
     block = Block("copy", (row,), (i + j,), (Store(T, (row.var,), -value),), row.var < 3)
+    outside = ExternCall(PythonFunction("f", print), (A, i, T), (A,), (T,))
+    opaque = Block("opaque", (), (), (), extern=outside)
     choice = if_then_else(i < n, i.astype("float32"), 1.0)
     return Alloc(
         T,
@@ -48,7 +52,7 @@ def everything() -> Stmt:
             If(
                 i < n - 1,
                 Let(j, i * 2, block),
-                Seq((Store(T, (i,), choice), Loop(j, i, n, Seq(())))),
+                Seq((Store(T, (i,), choice), Loop(j, i, n, Seq(())), opaque)),
             ),
             LoopKind.PARALLEL,
             2,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from texpr.ir.dtypes import DType
 from texpr.ir.expr import Expr, int_value
+
+if TYPE_CHECKING:
+    from texpr.ir.itervar import IterVar
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +38,11 @@ class Buffer:
     def is_computed(self) -> bool:
         """Whether some operation makes it; a plain buffer is given."""
         return False
+
+    @property
+    def made_along(self) -> IterVar | None:
+        """The axis whose steps read what earlier steps have made of it; None where none do."""
+        return None
 
     def __repr__(self) -> str:
         return f"<buffer {self.name}: {self.dtype}[{', '.join(map(str, self.shape))}]>"

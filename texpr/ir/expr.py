@@ -23,6 +23,7 @@ from texpr.ir.operators import BINARY, CALL, UNARY
 
 if TYPE_CHECKING:
     from texpr.ir.buffer import Buffer
+    from texpr.ir.extern import ScalarFunction
     from texpr.ir.intrinsic import Intrinsic
 
 ExprLike: TypeAlias = Union["Expr", "ExprOperators", bool, int, float, "np.generic[Any]"]
@@ -494,14 +495,18 @@ class Cast(Expr):
 
 
 class Call(Expr):
-    """A scalar function (``texpr.ir.intrinsics``) of operands of one type."""
+    """A scalar function of operands: one of ``texpr.ir.intrinsics``, or one from outside.
+
+    An intrinsic takes operands of one type. A function from outside is called only where its
+    value is needed.
+    """
 
     __slots__ = ("function",)
-    function: Intrinsic
+    function: Intrinsic | ScalarFunction
 
-    def __new__(cls, function: Intrinsic, args: Sequence[Expr]) -> Call:
+    def __new__(cls, function: Intrinsic | ScalarFunction, args: Sequence[Expr]) -> Call:
         dtype = function.result_dtype(args[0].dtype)
-        found: Call = _intern(cls, (function.name,), dtype, tuple(args), function=function)
+        found: Call = _intern(cls, (id(function),), dtype, tuple(args), function=function)
         return found
 
     @property

@@ -19,6 +19,7 @@ from texpr.ir.program import (
     TRUE,
     Alloc,
     Block,
+    ExternCall,
     If,
     Let,
     Loop,
@@ -148,16 +149,25 @@ class _Printer(Visitor[None], over=STMT_NODES):
             iter_.var: value for iter_, value in zip(node.iters, node.bindings, strict=True)
         }
         predicate = simplify(substitute(node.predicate, at_loops))
-        stores = [cast(Store, simplify(substitute(store, at_loops))) for store in node.stores]
+        body = [simplify(substitute(part, at_loops)) for part in node.body]
         if predicate is not TRUE:
             self.line(f"{self.keyword('if')} {self.text(predicate)}:")
             self.depth += 1
-        self.line(self.assignment(stores))
+        if node.extern is not None:
+            self.visit_ExternCall(cast(ExternCall, body[0]))
+        else:
+            self.line(self.assignment(cast("list[Store]", body)))
         if predicate is not TRUE:
             self.depth -= 1
 
     def visit_Store(self, node: Store) -> None:
         self.line(self.assignment([node]))
+
+    def visit_ExternCall(self, node: ExternCall) -> None:
+        targets = [f"{self.names(buffer)}[...]" for buffer in node.outputs]
+        args = [self.names(a) if isinstance(a, Buffer) else self.text(a) for a in node.args]
+        call = f"extern {node.function.name}({', '.join(args)})"
+        self.line(f"{', '.join(targets)} = {call}")
 
     def assignment(self, stores: list[Store]) -> str:
         targets = [self.text(Load(store.buffer, store.indices)) for store in stores]

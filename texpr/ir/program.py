@@ -17,8 +17,9 @@ from typing import Any, ClassVar, Literal, TypeAlias, Union
 
 from texpr.ir.buffer import Buffer
 from texpr.ir.chunks import STATIC, Chunks
-from texpr.ir.dtypes import BOOL, INT64
+from texpr.ir.dtypes import BOOL, INT64, DType
 from texpr.ir.expr import Const, Expr, Load, Var, free_vars, postorder
+from texpr.ir.extern import ExternFunction
 from texpr.ir.itervar import IterVar
 
 Node: TypeAlias = Union[Expr, "Stmt"]
@@ -195,6 +196,35 @@ class Store(Stmt):
         return Store(self.buffer, tuple(children[:-1]), children[-1])
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class ExternCall(Stmt):
+    """``function(*args)`` of whole buffers: it may read all of ``inputs``, and fills ``outputs``.
+
+    The args are buffers among these, and scalars. Nothing else is known of what it does.
+    ``dtype`` is the type that a C function returns, which nobody looks at; None is nothing.
+    """
+
+    function: ExternFunction
+    args: tuple[Buffer | Expr, ...]
+    inputs: tuple[Buffer, ...]
+    outputs: tuple[Buffer, ...]
+    dtype: DType | None = None
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        return self.scalars
+
+    def rebuild(self, children: Sequence[Any]) -> ExternCall:
+        new = iter(children)
+        args = tuple(arg if isinstance(arg, Buffer) else next(new) for arg in self.args)
+        return replace(self, args=args)
+
+    @property
+    def scalars(self) -> tuple[Expr, ...]:
+        """The args that are expressions."""
+        return tuple(arg for arg in self.args if isinstance(arg, Expr))
+
+
 Role: TypeAlias = Literal["compute", "init"]
 
 
@@ -204,7 +234,8 @@ class Block(Stmt):
 
     ``bindings`` gives, in terms of the surrounding loops, the values of ``iters`` at which the
     ``stores`` run, where ``predicate`` (over ``iters``) holds; all indices and values are
-    evaluated before anything is stored. A reduction is two Blocks of one name, the one with the
+    evaluated before anything is stored. A Block without stores has a call of an ``extern``
+    function in their place. A reduction is two Blocks of one name, the one with the
     role ``"init"`` first. ``iters`` are side data of the instance; their variables are bound here.
     ``checked`` are the subscripts (buffer, dimension, index over ``iters``) that are not proven to
     be in bounds, and that machine code checks when it evaluates them.
@@ -218,18 +249,23 @@ class Block(Stmt):
     checked: tuple[tuple[Buffer, int, Expr], ...] = ()
     role: Role = "compute"
     location: Location | None = field(default=None, compare=False)
+    extern: ExternCall | None = None
+
+    @property
+    def body(self) -> tuple[Store | ExternCall, ...]:
+        """What it does: stores, or the call of a function from outside."""
+        return self.stores if self.extern is None else (self.extern,)
 
     @property
     def children(self) -> tuple[Node, ...]:
-        return (*self.bindings, self.predicate, *self.stores)
+        return (*self.bindings, self.predicate, *self.body)
 
     def rebuild(self, children: Sequence[Any]) -> Block:
         count = len(self.bindings)
+        bindings, predicate, body = children[:count], children[count], tuple(children[count + 1 :])
+        stores, extern = (body, None) if self.extern is None else ((), body[0])
         return replace(
-            self,
-            bindings=tuple(children[:count]),
-            predicate=children[count],
-            stores=tuple(children[count + 1 :]),
+            self, bindings=tuple(bindings), predicate=predicate, stores=stores, extern=extern
         )
 
     @property
@@ -239,8 +275,8 @@ class Block(Stmt):
 
     @property
     def reads(self) -> tuple[Load, ...]:
-        """Every element that the statement reads, in terms of ``iters``."""
-        roots = [self.predicate, *(child for store in self.stores for child in store.children)]
+        """Every single element that the statement reads, in terms of ``iters``."""
+        roots = [self.predicate, *(child for part in self.body for child in part.children)]
         found: dict[int, Load] = {}
         for root in roots:
             for node in postorder(root):  # type: ignore[arg-type]
@@ -250,14 +286,25 @@ class Block(Stmt):
 
     @property
     def writes(self) -> tuple[Store, ...]:
-        """Every element that the statement writes, in terms of ``iters``."""
+        """Every single element that the statement writes, in terms of ``iters``."""
         return self.stores
+
+    @property
+    def written_buffers(self) -> tuple[Buffer, ...]:
+        """Every buffer that the statement writes to."""
+        whole = () if self.extern is None else self.extern.outputs
+        return (*(store.buffer for store in self.stores), *whole)
+
+    @property
+    def read_buffers(self) -> tuple[Buffer, ...]:
+        """Every buffer that the statement reads from, once."""
+        whole = () if self.extern is None else self.extern.inputs
+        return tuple(dict.fromkeys([*(load.buffer for load in self.reads), *whole]))
 
     @property
     def buffers(self) -> tuple[Buffer, ...]:
         """Every buffer that the statement touches, once."""
-        touched = [store.buffer for store in self.stores] + [load.buffer for load in self.reads]
-        return tuple(dict.fromkeys(touched))
+        return tuple(dict.fromkeys([*self.written_buffers, *self.read_buffers]))
 
     @property
     def is_reduction(self) -> bool:
@@ -265,7 +312,7 @@ class Block(Stmt):
         return any(iter_.is_reduce for iter_ in self.iters)
 
 
-STMT_NODES: tuple[type[Stmt], ...] = (Seq, Loop, If, Let, Alloc, Store, Block)
+STMT_NODES: tuple[type[Stmt], ...] = (Seq, Loop, If, Let, Alloc, Store, ExternCall, Block)
 
 
 FloatOrder: TypeAlias = Literal["exact", "reassoc", "fast"]
@@ -328,7 +375,7 @@ class Program:
 
         What an operation computes is one also where it has no elements, and nothing writes any.
         """
-        written = {id(store.buffer) for block in blocks(self.body) for store in block.stores}
+        written = {id(b) for block in blocks(self.body) for b in block.written_buffers}
         return tuple(b for b in self.buffers if id(b) in written or b.is_computed)
 
     @property
@@ -431,6 +478,8 @@ def buffers_in(body: Stmt) -> list[Buffer]:
     for stmt in stmts(body):
         if isinstance(stmt, Store):
             found[id(stmt.buffer)] = stmt.buffer
+        if isinstance(stmt, ExternCall):
+            found.update((id(buffer), buffer) for buffer in (*stmt.inputs, *stmt.outputs))
         for child in stmt.children:
             if isinstance(child, Expr):
                 for node in postorder(child):

@@ -101,7 +101,7 @@ class Rewriter(Visitor[Any], over=(*EXPR_NODES, *STMT_NODES)):
     visit_Const = visit_Var = visit_Load = visit_Unary = visit_Binary = _default
     visit_Select = visit_IfThenElse = visit_Cast = visit_Call = _default
     visit_Seq = visit_Loop = visit_If = visit_Let = visit_Alloc = _default
-    visit_Store = visit_Block = _default
+    visit_Store = visit_ExternCall = visit_Block = _default
 
     def rewrite_expr(self, expr: Expr) -> Expr:
         return cast(Expr, self.visit(expr))

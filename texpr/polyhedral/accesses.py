@@ -16,12 +16,16 @@ from texpr.ir.program import TRUE, Block
 
 @dataclass(frozen=True)
 class Access:
-    """A read or write of ``buffer[indices]`` that happens where ``guard`` holds."""
+    """A read or write of ``buffer[indices]`` that happens where ``guard`` holds.
+
+    One that ``is_whole`` has no indices: it is of every element.
+    """
 
     buffer: Buffer
     indices: tuple[Expr, ...]
     guard: Expr = TRUE
     is_write: bool = False
+    is_whole: bool = False
 
 
 def accesses(block: Block) -> Iterator[Access]:
@@ -34,6 +38,13 @@ def accesses(block: Block) -> Iterator[Access]:
         for part in (*store.indices, store.value):
             yield from loads(part, block.predicate)
         yield Access(store.buffer, store.indices, block.predicate, is_write=True)
+    if block.extern is not None:
+        for scalar in block.extern.scalars:
+            yield from loads(scalar, block.predicate)
+        for buffer in block.extern.inputs:
+            yield Access(buffer, (), block.predicate, is_whole=True)
+        for buffer in block.extern.outputs:
+            yield Access(buffer, (), block.predicate, is_write=True, is_whole=True)
 
 
 def loads(root: Expr, guard: Expr = TRUE) -> Iterator[Access]:

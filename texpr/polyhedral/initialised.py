@@ -20,9 +20,10 @@ from texpr.polyhedral.scop import Touch
 
 
 def check_initialised(judge: Judge) -> None:
-    """Refuse a declared program that reads cells of its scratch which nothing wrote before.
+    """Refuse a declared program that reads cells which nothing wrote before.
 
-    Arguments are written by the caller, and tensors are computed whole by their operation.
+    Arguments are written by the caller, and tensors are computed whole by their operation; but
+    the steps of a recurrence read what they have made so far.
 
     Raises
     ------
@@ -32,8 +33,10 @@ def check_initialised(judge: Judge) -> None:
     arguments = set(judge.scop.program.buffers)
     for statement in judge.scop.statements:
         for touch in statement.touches:
-            buffer = touch.access.buffer
-            if not touch.access.is_write and buffer not in arguments and not buffer.is_computed:
+            buffer, axis = touch.access.buffer, touch.access.buffer.made_along
+            is_within = axis is not None and any(i is axis for i in statement.block.iters)
+            is_given = buffer in arguments or buffer.is_computed
+            if not touch.access.is_write and (is_within or not is_given):
                 _check(judge, touch)
 
 
@@ -70,11 +73,14 @@ def _check(judge: Judge, touch: Touch) -> None:
         )
     line = f" ({block.location})" if block.location else ""
     text = stmt_text(block).splitlines()[-1].strip()
+    name = touch.access.buffer.name
+    advice = f"give {name!r} a value first"
+    if touch.access.buffer.made_along is not None:
+        advice = "a step can read earlier ones only"
     verb = "nothing wrote it before" if doubt is None else f"perhaps nothing wrote it, as {doubt}"
     raise UninitializedError(
-        f"{block.label}: {text}{line} reads {touch.access.buffer.name!r}"
-        f"{' ' + where if where else ''}, and {verb}; "
-        f"give {touch.access.buffer.name!r} a value first"
+        f"{block.label}: {text}{line} reads {name!r}"
+        f"{' ' + where if where else ''}, and {verb}; {advice}"
     )
 
 

@@ -50,7 +50,9 @@ class Touch:
 
     @property
     def has_affine_subscripts(self) -> bool:
-        """Whether it is known which cell an instance touches, if it does."""
+        """Whether it is known which cells an instance touches, if it does."""
+        if self.access.is_whole:
+            return self.cells.is_exact
         frame = self.statement.frame
         return not any(isinstance(frame.value(i), NotAffine) for i in self.access.indices)
 
@@ -187,14 +189,21 @@ class Statement:
         found = []
         for access in accesses(self.block):
             where = self.region & self.frame.region(access.guard)
-            home = self.home(access.buffer)
-            cells = self.image([*home, *access.indices], where)
-            if not cells.is_exact:
-                extents = self.image([*home, *access.buffer.shape], where)
-                inside = extents.over.apply_range(_below(extents.over, len(home)))
-                cells = replace(cells, over=cells.over.intersect(inside))
+            if access.is_whole:
+                cells = self.whole(access.buffer, where)
+            else:
+                cells = self.image([*self.home(access.buffer), *access.indices], where)
+                if not cells.is_exact:
+                    inside = self.whole(access.buffer, where)
+                    cells = replace(cells, over=cells.over.intersect(inside.over))
             found.append(Touch(self, access, cells))
         return tuple(found)
+
+    def whole(self, buffer: Buffer, where: Region) -> Relation:
+        """Return the map from instances in ``where`` to all cells of ``buffer``."""
+        home = self.home(buffer)
+        extents = self.image([*home, *buffer.shape], where)
+        return replace(extents, over=extents.over.apply_range(_below(extents.over, len(home))))
 
     def home(self, buffer: Buffer) -> tuple[Expr, ...]:
         """Return the variables of the loops that give ``buffer`` new cells in each iteration."""
@@ -239,7 +248,7 @@ class Scop:
             used = [
                 part
                 for access in accesses(statement.block)
-                for part in (*access.indices, access.guard)
+                for part in (*_places(access), access.guard)
             ]
             mine, true = parameters(domain, used, known)
             params.update(dict.fromkeys(mine))
@@ -285,13 +294,20 @@ def textual_order(
     return "sometimes"
 
 
+def _places(access: Access) -> tuple[Expr, ...]:
+    """Return the expressions that say which cells ``access`` is of."""
+    return access.buffer.shape if access.is_whole else access.indices
+
+
 def _is_sure(known: Region, claim: Region) -> bool:
     return claim.is_exact and bool(known.over.is_subset(claim.under))
 
 
 def _below(extents: isl.Map, start: int) -> isl.Map:
-    """Return the map from extents to the cells inside, but for the columns before ``start``."""
+    """Return the map from extents to the cells inside; the columns before ``start`` stay."""
     inside = isl.Map.universe(extents.range().get_space().map_from_set())
+    for column in range(start):
+        inside = inside.equate(IN, column, OUT, column)
     zero = isl.Val.zero(extents.get_ctx())
     for column in range(start, extents.dim(OUT)):
         inside = inside.order_lt(OUT, column, IN, column).lower_bound_val(OUT, column, zero)

@@ -87,7 +87,7 @@ def subscripts(
             judge = _Judge(analysis, facts, statement, place)
             dims = tuple(axis.var for axis in statement.iters)
             for access in accesses(statement):
-                for dimension in range(access.buffer.ndim):
+                for dimension in range(len(access.indices)):
                     answer = judge.answer(access, dimension)
                     yield Subscript(statement, dims, access, dimension, answer)
 

@@ -129,7 +129,8 @@ _VERBS = {
 
 
 def _named(instance: Instance, other: Instance) -> str:
-    return str(instance) if instance.label == other.label else f"{instance.label}{instance}"
+    is_told_apart = instance.label != other.label and instance.values
+    return f"{instance.label}{instance}" if is_told_apart else str(instance)
 
 
 def _statements(source: Instance, sink: Instance) -> list[str]:
@@ -211,7 +212,12 @@ def _instance(block: Block, values: _Values) -> Instance:
 
 
 def _cell_text(touch: Touch, values: _Values) -> str | None:
-    """Return the cell that an instance touches, such as ``A[2, 1]``; None where it is data."""
+    """Return the cell that an instance touches, such as ``A[2, 1]``.
+
+    None where it is data, or one of many.
+    """
+    if touch.access.is_whole:
+        return None
     numbers = []
     for index in touch.access.indices:
         value = simplify(substitute(index, {v: Const(n, v.dtype) for v, n in values.items()}))

@@ -68,7 +68,8 @@ def inlined_stages(state: State) -> tuple[dict[str, StageDecl], _Inline | None]:
             stage = replace(stage, block=block, init=init)  # noqa: PLW2901 - as readers see it
         if name in state.inlined:
             (store,) = stage.block.stores
-            rules[id(store.buffer)] = (tuple(i.var for i in stage.block.iters), store.value)
+            own = tuple(cast(Var, index) for index in store.indices)
+            rules[id(store.buffer)] = (own, store.value)
         else:
             running[name] = stage
     return running, _Inline(rules) if rules else None

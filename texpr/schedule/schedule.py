@@ -261,7 +261,7 @@ class Schedule:
         return report_on(self.state)
 
     def check_initialised(self) -> None:
-        """Refuse a program that reads scratch which nothing wrote before.
+        """Refuse a program that reads scratch, or a step of a recurrence, not written before.
 
         Raises
         ------
@@ -269,7 +269,9 @@ class Schedule:
             There is such a read.
         """
         # A tensor is computed whole by its operation.
-        if not all(buffer.is_computed for buffer in self.state.declared.homes):
+        made = [*self.declared.buffers, *self.state.declared.homes]
+        is_scratch = (not buffer.is_computed for buffer in self.state.declared.homes)
+        if any(is_scratch) or any(buffer.made_along is not None for buffer in made):
             check_initialised(judge_of(self.state))
 
     def why_not(

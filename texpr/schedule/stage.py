@@ -338,6 +338,11 @@ class Stage:
         leaves = state.leaves(self.name)
         names = [axis.name for axis in leaves]
         listed = ", ".join(names) or "none"
+        if not names and state.declared.stages[self.name].block.extern is not None:
+            raise ScheduleError(
+                f"{what}: stage {self.name!r} calls an extern function and has no loops; "
+                f"schedule the stages that it reads, or that read it"
+            )
         if isinstance(given, str):
             if given in names:
                 return leaves[names.index(given)]

@@ -29,8 +29,16 @@ from texpr.ir.expr import int_value
 from texpr.ir.html import Html, card, code, escaped, facts, folded, loops, marked
 from texpr.ir.program import Program
 from texpr.target.arguments import MISSING, Array, Checked, bind, check, new_array
+from texpr.target.callbacks import Failures
 from texpr.target.dlpack import NotShared, array_of, is_exporter
-from texpr.target.signature import ENTRY, OUT_OF_BOUNDS, OUT_OF_MEMORY, TRUSTED_ENTRY, Signature
+from texpr.target.signature import (
+    CALLBACK_FAILED,
+    ENTRY,
+    OUT_OF_BOUNDS,
+    OUT_OF_MEMORY,
+    TRUSTED_ENTRY,
+    Signature,
+)
 from texpr.target.timing import Timing, measure
 
 
@@ -161,6 +169,7 @@ def make_kernel(
     trace: Any = None,
     sites: Sequence[str] = (),
     compile_strided: Callable[[frozenset[int]], Code] | None = None,
+    failures: Failures | None = None,
     recipe: tuple[Callable[..., Kernel], tuple[Any, ...]] | None = None,
 ) -> Kernel:
     """Make the callable of a compiled program.
@@ -183,13 +192,15 @@ def make_kernel(
         Returns the code of a strided flavour, with ``ENTRY`` and ``TRUSTED_ENTRY``, given the
         parameters whose last dimension has no gaps. It is called at the first call that needs
         such a one; without it, such a call is refused.
+    failures : dict of int to BaseException, optional
+        Where the code's callbacks put what they raise.
     recipe : (callable, arguments), optional
         What the kernel is pickled as; both are pickled. Without it, it is not.
     """
     calls: _Calls | None = None
     kind: Any = Kernel
     if target.is_host:
-        calls = _Calls(signature, code, sites, compile_strided)
+        calls = _Calls(signature, code, sites, compile_strided, failures)
         # Each kernel has a class of its own, with its machine code for __call__. A builtin is
         # no descriptor: nothing is bound, and a call costs 20 ns more than the builtin's.
         members = {"__call__": calls.fast, "__module__": Kernel.__module__}
@@ -302,7 +313,9 @@ class _Calls:
         code: Code,
         sites: Sequence[str],
         compile_strided: Callable[[frozenset[int]], Code] | None,
+        failures: Failures | None,
     ) -> None:
+        self.failures = {} if failures is None else failures
         self.signature = signature
         self.sites = tuple(sites)
         self.compile_strided = compile_strided
@@ -450,6 +463,14 @@ class _Calls:
                 f"{name}: no memory for an intermediate buffer; "
                 f"pass smaller arrays, or compute its stage at an inner loop"
             )
+        if status == CALLBACK_FAILED:
+            # It is missing where Ctrl-C came before the callback could begin.
+            error = self.failures.pop(site, KeyboardInterrupt())
+            context = error.__context__
+            try:
+                raise error
+            finally:
+                error.__context__ = context  # and not what is being handled around the call
         raise InternalError(f"{name}: compiled code returned the unknown status {status}")
 
 

@@ -49,6 +49,8 @@ from texpr.ir.program import Block, Program, Stmt, stmts
 DONE = 0
 OUT_OF_BOUNDS = 1
 OUT_OF_MEMORY = 2
+CALLBACK_FAILED = 3
+"""A Python function raised; the first detail is the number under which the exception is kept."""
 
 ENTRY = "texpr.entry"
 TRUSTED_ENTRY = "texpr.entry.trusted"
@@ -270,14 +272,14 @@ def written_before_read(program: Program) -> list[Buffer]:
         for buffer in _loaded(stmt):
             touched.setdefault(id(buffer), False)
         if isinstance(stmt, Block):
-            for store in stmt.stores:
-                touched.setdefault(id(store.buffer), True)
+            for buffer in stmt.written_buffers:
+                touched.setdefault(id(buffer), True)
     return [buffer for buffer in program.outputs if touched.get(id(buffer), True)]
 
 
 def _loaded(stmt: Stmt) -> Iterator[Buffer]:
     if isinstance(stmt, Block):
-        yield from (load.buffer for load in stmt.reads)
+        yield from stmt.read_buffers
     for child in stmt.children:
         if isinstance(child, Expr):
             yield from (node.buffer for node in postorder(child) if isinstance(node, Load))

@@ -9,7 +9,7 @@ from typing import Any
 
 from texpr.ir.buffer import Buffer
 from texpr.ir.expr import Expr, Load, Var
-from texpr.ir.program import ONE, Block, Program, Store
+from texpr.ir.program import ONE, Block, ExternCall, Program, Store
 from texpr.ir.visitor import Rewriter, Visit
 
 
@@ -58,6 +58,15 @@ class _Replace(Rewriter):
     def visit_Store(self, node: Store) -> Visit[Any]:
         store = yield from self.generic(node)
         return replace(store, buffer=self.twin(node.buffer))
+
+    def visit_ExternCall(self, node: ExternCall) -> Visit[Any]:
+        call = yield from self.generic(node)
+        return replace(
+            call,
+            args=tuple(self.twin(a) if isinstance(a, Buffer) else a for a in call.args),
+            inputs=tuple(map(self.twin, node.inputs)),
+            outputs=tuple(map(self.twin, node.outputs)),
+        )
 
     def visit_Block(self, node: Block) -> Visit[Any]:
         block = yield from self.generic(node)

@@ -5,6 +5,7 @@ from texpr.ir.itervar import IterVar
 from texpr.te.autodiff import gradient
 from texpr.te.declare import compute, placeholder, reduce_axis, size_var, var
 from texpr.te.einsum import einsum, matmul
+from texpr.te.extern import ExternOp, extern
 from texpr.te.functions import (
     abs,
     acos,
@@ -54,8 +55,10 @@ from texpr.te.functions import (
     truncdiv,
     truncmod,
 )
+from texpr.te.outside import call_extern, call_packed, call_pure_extern, packed
 from texpr.te.reducers import all, any, argmax, argmin, comm_reducer, max, min, prod, sum
 from texpr.te.reshape import reshape
+from texpr.te.scan import ScanOp, scan
 from texpr.te.schedule import TeSchedule, TeStage, create_schedule
 from texpr.te.tags import tag_scope
 from texpr.te.tensor import ComputeOp, Operation, PlaceholderOp, Tensor
@@ -66,9 +69,11 @@ __all__ = [
     "TeStage",
     "ComputeOp",
     "Expr",
+    "ExternOp",
     "IterVar",
     "Operation",
     "PlaceholderOp",
+    "ScanOp",
     "Tensor",
     "Var",
     "abs",
@@ -81,6 +86,9 @@ __all__ = [
     "asin",
     "atan",
     "atan2",
+    "call_extern",
+    "call_packed",
+    "call_pure_extern",
     "ceil",
     "clz",
     "comm_reducer",
@@ -93,6 +101,7 @@ __all__ = [
     "einsum",
     "erf",
     "exp",
+    "extern",
     "fabs",
     "floor",
     "floordiv",
@@ -115,6 +124,7 @@ __all__ = [
     "min_value",
     "multiply",
     "nearbyint",
+    "packed",
     "placeholder",
     "popcount",
     "pow",
@@ -124,6 +134,7 @@ __all__ = [
     "reshape",
     "round",
     "rsqrt",
+    "scan",
     "select",
     "sigmoid",
     "sin",

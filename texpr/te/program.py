@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from texpr.errors import TexprError, shown
-from texpr.ir.expr import Expr, Load, Var
+from texpr.ir.buffer import Buffer
+from texpr.ir.expr import Binary, Expr, Load, Var
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import (
     TRUE,
+    ZERO,
     Alloc,
     Block,
     FloatPolicy,
@@ -21,9 +25,12 @@ from texpr.ir.program import (
     Store,
     seq,
 )
-from texpr.ir.visitor import substitute
+from texpr.ir.simplify import prove, simplify
+from texpr.ir.visitor import Rewriter, Visit, substitute
+from texpr.te.extern import ExternOp
 from texpr.te.reduction import Reduce
-from texpr.te.tensor import ComputeOp, Operation, Tensor
+from texpr.te.scan import ScanOp
+from texpr.te.tensor import ComputeOp, Operation, PlaceholderOp, Tensor
 
 
 def operations(outputs: Sequence[Operation]) -> list[Operation]:
@@ -67,34 +74,144 @@ class Declaration:
 
     program: Program
     names: Mapping[Operation, str]
-    """The name of every operation, of which no two are the same."""
+    """The name of the stage of every operation; a scan has that of the last update."""
     axes: Mapping[str, Mapping[IterVar, IterVar]]
     """By stage: the axis of the program that stands for an axis of the operation."""
 
 
 def declaration(outputs: Sequence[Operation], name: str, float_policy: FloatPolicy) -> Declaration:
-    """Return the Program that computes ``outputs``, in declared order."""
+    """Return the Program that computes ``outputs``, in declared order.
+
+    Raises
+    ------
+    TexprError
+        A tensor that has a value within the steps of a scan only is wanted outside of it.
+    """
     ops = operations(outputs)
-    names = unique_names(ops)
-    computed = [op for op in ops if isinstance(op, ComputeOp)]
-    inputs = [op.outputs[0] for op in ops if not isinstance(op, ComputeOp)]
+    check_scans(ops, outputs)
+    copies = copied_rows(ops, outputs)
+    names = unique_names([part for op in ops for part in _parts(op, copies)])
+    names.update((scan, names[scan.body[-1]]) for scan in copies)
+    inputs = [op.outputs[0] for op in ops if isinstance(op, PlaceholderOp)]
     results = [tensor for op in outputs for tensor in op.outputs]
-    kept = {id(tensor) for tensor in results}
-    axes: dict[str, Mapping[IterVar, IterVar]] = {}
-    for op in computed:
-        axes[names[op]] = own_axes(op, {axis for own in axes.values() for axis in own})
-    nests = (nest(op, names[op], axes[names[op]]) for op in computed)
-    body: Stmt = seq(*nests) if computed else Seq(())
-    for op in reversed(computed):
-        for tensor in reversed(op.outputs):
-            if id(tensor) not in kept:
-                body = Alloc(tensor, body)
-    program = Program(name, (*inputs, *results), body, float_policy=float_policy)
-    return Declaration(program, names, axes)
+    made = _Nests(names, copies)
+    nests = [made.of(op) for op in ops if not isinstance(op, PlaceholderOp)]
+    body: Stmt = seq(*nests) if nests else Seq(())
+    scratch = [tensor for op in ops for tensor in op.outputs if made.is_stored(tensor)]
+    kept = set(results)
+    for tensor in reversed(scratch):
+        if tensor not in kept:
+            body = Alloc(tensor, body)
+    requirements = tuple(need for scan in copies if (need := required_steps(scan)) is not None)
+    program = Program(
+        name, (*inputs, *results), body, requirements=requirements, float_policy=float_policy
+    )
+    return Declaration(program, names, made.axes)
 
 
-def own_axes(op: ComputeOp, used: Collection[IterVar]) -> dict[IterVar, IterVar]:
-    """Return the axis of the program for every axis of ``op``.
+Copies: TypeAlias = Mapping[ScanOp, Sequence[ComputeOp | None]]
+"""By scan: what copies the first rows of each state, None where they are made in place."""
+
+
+def _parts(op: Operation, copies: Copies) -> list[Operation]:
+    """Return the operations that have a stage where ``op`` stands."""
+    if isinstance(op, ScanOp):
+        return [*(copy for copy in copies[op] if copy is not None), *op.body]
+    return [op]
+
+
+class _Nests:
+    """Makes the loops of operations, and remembers the axes that they have in the program."""
+
+    def __init__(self, names: Mapping[Operation, str], copies: Copies) -> None:
+        self.names, self.copies = names, copies
+        self.axes: dict[str, Mapping[IterVar, IterVar]] = {}
+        self.homes: dict[Buffer, Buffer] = {}
+        """The buffers of the first rows and of the states of scans: those of their results."""
+        self.rows: dict[Buffer, Buffer] = {}
+        """For what has a value within a step only: the buffer of one step."""
+        for scan, copied in copies.items():
+            rows = [
+                init if copy is None else copy.outputs[0]
+                for init, copy in zip(scan.init, copied, strict=True)
+            ]
+            for tensors in (rows, scan.state_placeholder, scan.update):
+                self.homes.update(zip(tensors, scan.outputs, strict=True))
+            for tensor in scan.made_within:
+                if tensor not in self.homes:
+                    self.rows[tensor] = Buffer(tensor.name, tensor.shape[1:], tensor.dtype)
+
+    def is_stored(self, tensor: Tensor) -> bool:
+        """Whether ``tensor``, of an operation that is no part of a scan, has a buffer itself."""
+        return tensor.is_computed and tensor not in self.homes
+
+    def of(self, op: Operation) -> Stmt:
+        """Return the loops of ``op``."""
+        if isinstance(op, ScanOp):
+            return self.steps(op)
+        if isinstance(op, ExternOp):
+            name = self.names[op]
+            self.axes[name] = {}
+            return Block(name, (), (), (), location=op.location, extern=op.call)
+        assert isinstance(op, ComputeOp)
+        return self.redirected(nest(op, self.names[op], self.own_axes(op)))
+
+    def steps(self, scan: ScanOp) -> Stmt:
+        """Return the loop over time, which all stages of a step share, after the first rows."""
+        before = [self.of(copy) for copy in self.copies[scan] if copy is not None]
+        time, axis = Var(scan.scan_axis.name), scan.scan_axis
+        parts = []
+        for op in scan.body:
+            own = self.own_axes(op, axis)
+            # The axis of the scan itself will do as well where a stage of it is scheduled.
+            self.axes[self.names[op]] = {**own, axis: axis}
+            parts.append(self.redirected(nest(op, self.names[op], own, time)))
+        body = seq(*parts)
+        for tensor in reversed([tensor for op in scan.body for tensor in op.outputs]):
+            if tensor in self.rows:
+                body = Alloc(self.rows[tensor], body)
+        return seq(*before, Loop(time, axis.lower, axis.upper, body))
+
+    def own_axes(self, op: ComputeOp, time: IterVar | None = None) -> dict[IterVar, IterVar]:
+        used = {axis for own in self.axes.values() for axis in own.values()}
+        own = own_axes(op, used, time)
+        self.axes[self.names[op]] = own
+        return own
+
+    def redirected(self, stmt: Stmt) -> Stmt:
+        """Return ``stmt`` with what scans make where it is stored."""
+        if not self.homes and not self.rows:
+            return stmt
+        return _Redirect(self.homes, self.rows).rewrite_stmt(stmt)
+
+
+class _Redirect(Rewriter):
+    """Puts other buffers in the place of some: whole ones, or one row for all."""
+
+    def __init__(self, homes: Mapping[Buffer, Buffer], rows: Mapping[Buffer, Buffer]) -> None:
+        self.homes, self.rows = homes, rows
+
+    def visit_Load(self, node: Load) -> Visit[Expr]:
+        indices = []
+        for index in node.indices:
+            indices.append((yield index))
+        buffer = self.rows.get(node.buffer)
+        if buffer is not None:
+            return Load(buffer, indices[1:])
+        return Load(self.homes.get(node.buffer, node.buffer), indices)
+
+    def visit_Store(self, node: Store) -> Visit[Store]:
+        store: Store = yield from self.generic(node)
+        buffer = self.rows.get(node.buffer)
+        if buffer is not None:
+            return replace(store, buffer=buffer, indices=store.indices[1:])
+        return replace(store, buffer=self.homes.get(node.buffer, node.buffer))
+
+
+def own_axes(
+    op: ComputeOp, used: Collection[IterVar], time: IterVar | None = None
+) -> dict[IterVar, IterVar]:
+    """Return the axis of the program for every axis of ``op``; ``time`` for its first, if given.
 
     It is another one where a reduction axis serves an earlier operation as well, which is
     scheduled on its own, or where two axes have the same name.
@@ -102,7 +219,12 @@ def own_axes(op: ComputeOp, used: Collection[IterVar]) -> dict[IterVar, IterVar]
     own: dict[IterVar, IterVar] = {}
     new_var: dict[Var, Expr] = {}
     taken: set[str] = set()
-    for axis in (*op.axis, *op.reduce_axis):
+    axes = [*op.axis, *op.reduce_axis]
+    if time is not None:
+        own[axes[0]] = time
+        new_var[axes.pop(0).var] = time.var
+        taken.add(time.name)
+    for axis in axes:
         name = unique_name(axis.name, taken)
         taken.add(name)
         lower, upper = (substitute(bound, new_var) for bound in (axis.lower, axis.upper))
@@ -115,9 +237,15 @@ def own_axes(op: ComputeOp, used: Collection[IterVar]) -> dict[IterVar, IterVar]
     return own
 
 
-def nest(op: ComputeOp, name: str, own: Mapping[IterVar, IterVar]) -> Stmt:
-    """Return the loops of one operation in declared order, over its axes in the program."""
+def nest(op: ComputeOp, name: str, own: Mapping[IterVar, IterVar], time: Var | None = None) -> Stmt:
+    """Return the loops of one operation in declared order, over its axes in the program.
+
+    With ``time``, the variable of a loop around, that is the first of its loops.
+    """
     loops = {axis: Var(own[axis].name) for axis in (*op.axis, *op.reduce_axis)}
+    if time is not None:
+        loops[op.axis[0]] = time
+    looped = op.axis if time is None else op.axis[1:]
     at_loops = {axis.var: loop for axis, loop in loops.items()}
     new_var = {axis.var: new.var for axis, new in own.items() if new is not axis}
     data = tuple(own[axis].var for axis in op.axis)
@@ -140,7 +268,7 @@ def nest(op: ComputeOp, name: str, own: Mapping[IterVar, IterVar]) -> Stmt:
         return body
 
     if not isinstance(op.body, Reduce):
-        return around(block(op.axis, op.body, TRUE, is_init=False), op.axis)
+        return around(block(op.axis, op.body, TRUE, is_init=False), looped)
     reduction = op.body
     so_far = tuple(Load(tensor, data) for tensor in op.outputs)
     init = block(op.axis, reduction.starting_values(), TRUE, is_init=True)
@@ -150,7 +278,79 @@ def nest(op: ComputeOp, name: str, own: Mapping[IterVar, IterVar]) -> Stmt:
         TRUE if reduction.where is None else reduction.where,
         is_init=False,
     )
-    return around(seq(init, around(update, op.reduce_axis)), op.axis)
+    return around(seq(init, around(update, op.reduce_axis)), looped)
+
+
+# ---------------------------------------------------------------- scans
+
+
+def copied_rows(
+    ops: Sequence[Operation], outputs: Sequence[Operation]
+) -> dict[ScanOp, list[ComputeOp | None]]:
+    """Return for every state of every scan the operation that copies its first rows.
+
+    None where they are made in their place: by a te.compute that serves nothing else.
+    """
+    scans = [op for op in ops if isinstance(op, ScanOp)]
+    inits = {tensor for scan in scans for tensor in scan.init}
+    uses = Counter(
+        tensor
+        for op in ops
+        for tensor in ((*op.init, *op.read_tensors) if isinstance(op, ScanOp) else op.input_tensors)
+    )
+
+    def is_in_place(tensor: Tensor) -> bool:
+        maker = tensor.op
+        if not isinstance(maker, ComputeOp) or maker in outputs:
+            return False
+        return all(own in inits and uses[own] == 1 for own in maker.outputs)
+
+    return {
+        scan: [None if is_in_place(rows) else _copy(rows, scan) for rows in scan.init]
+        for scan in scans
+    }
+
+
+def _copy(rows: Tensor, scan: ScanOp) -> ComputeOp:
+    names = [scan.scan_axis.name, *(f"i{k}" for k in range(1, rows.ndim))]
+    axes = tuple(IterVar(n, (ZERO, extent)) for n, extent in zip(names, rows.shape, strict=True))
+    value = Load(rows, [axis.var for axis in axes])
+    name = f"{scan.name}_init"
+    return ComputeOp(name, axes, (value,), tag="", attrs={}, location=scan.location)
+
+
+def required_steps(scan: ScanOp) -> Expr | None:
+    """Return the condition that there are as many steps as first rows, None where there are."""
+    need = simplify(Binary("ge", scan.scan_axis.upper, scan.scan_axis.lower))
+    return None if prove(need, {}) else need
+
+
+def check_scans(ops: Sequence[Operation], outputs: Sequence[Operation]) -> None:
+    """Refuse what reads the inside of a scan from outside.
+
+    Raises
+    ------
+    TexprError
+        A tensor that has a value within the steps of a scan only is wanted elsewhere.
+    """
+    owner: dict[Tensor, ScanOp] = {}
+    for scan in (op for op in ops if isinstance(op, ScanOp)):
+        for tensor in (*scan.made_within, *scan.state_placeholder):
+            other = owner.setdefault(tensor, scan)
+            if other is not scan:
+                raise TexprError(
+                    f"create_schedule: {tensor.name!r} is in the steps of two scans, "
+                    f"{other.name!r} and {scan.name!r}; declare it once for each"
+                )
+    for op in reversed(ops):  # the reader before what it reads, which reads states as well
+        wanted = [*(op.outputs if op in outputs else ()), *op.input_tensors]
+        for tensor in wanted:
+            if tensor in owner:
+                raise TexprError(
+                    f"create_schedule: {tensor.name!r} has a value within the steps of the scan "
+                    f"{owner[tensor].name!r} only, and is wanted outside; use what the te.scan "
+                    f"returned, or make it another state"
+                )
 
 
 def as_operations(ops: object) -> list[Operation]:
@@ -169,7 +369,7 @@ def as_operations(ops: object) -> list[Operation]:
             raise TexprError(
                 f"create_schedule: {shown(item)} is neither a tensor nor an operation; pass C.op"
             )
-        if not isinstance(op, ComputeOp):
+        if isinstance(op, PlaceholderOp):
             raise TexprError(
                 f"create_schedule: {op.name!r} is an input and computes nothing; "
                 f"pass the operation of a te.compute"

@@ -11,19 +11,24 @@ from texpr.ir.program import FLOAT_ORDERS, FloatPolicy
 from texpr.schedule import Schedule, Stage
 from texpr.te.declare import checked_name
 from texpr.te.program import as_operations, declaration
-from texpr.te.tensor import ComputeOp, Operation, Tensor
+from texpr.te.scan import ScanOp
+from texpr.te.tensor import Operation, PlaceholderOp, Tensor
 
 
 class TeStage(Stage):
     """A stage that knows its operation."""
 
-    def __init__(self, schedule: TeSchedule, name: str) -> None:
+    def __init__(self, schedule: TeSchedule, name: str, op: Operation | None = None) -> None:
         super().__init__(schedule, name)
-        self.op: ComputeOp = schedule.operation_of(name)
+        self.op: Any = op or schedule.operation_of(name)
+        """The operation; that of a scan where the stage was asked for by it."""
 
 
 class TeSchedule(Schedule):
-    """A schedule of tensor expressions; ``s[C]``, ``s[C.op]`` and ``s["C"]`` are the same stage."""
+    """A schedule of tensor expressions; ``s[C]``, ``s[C.op]`` and ``s["C"]`` are the same stage.
+
+    The stage of a ``te.scan`` is that of the last update, inside the loop over time.
+    """
 
     declares_tensors = True
 
@@ -34,10 +39,10 @@ class TeSchedule(Schedule):
         self._names = declared.names
         self._axes = declared.axes
 
-    def operation_of(self, name: str) -> ComputeOp:
+    def operation_of(self, name: str) -> Operation:
         """Return the operation of the stage called ``name``."""
         for op, own in self._names.items():
-            if own == name and isinstance(op, ComputeOp):
+            if own == name and not isinstance(op, (PlaceholderOp, ScanOp)):
                 return op
         raise ScheduleError(f"schedule: no operation has the name {name!r}")
 
@@ -62,6 +67,10 @@ class TeSchedule(Schedule):
         return tuple(
             stage for stage in map(self.stage, self.state.declared.stages) if stage.op.tag in tags
         )
+
+    def __getitem__(self, key: Any) -> TeStage:
+        name, op = self.stage_name(key), key.op if isinstance(key, Tensor) else key
+        return TeStage(self, name, op if isinstance(op, ScanOp) else None)
 
     def own_axis(self, stage: str, axis: IterVar) -> IterVar:
         return self._axes[stage].get(axis, axis)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from texpr.errors import ShapeError
 from texpr.ir.dtypes import INT64
-from texpr.ir.expr import Binary, Const, Expr, Load, int_value, is_const, postorder
+from texpr.ir.expr import Binary, Call, Const, Expr, Load, int_value, is_const, postorder
+from texpr.ir.extern import ScalarFunction
 from texpr.ir.program import ONE
 from texpr.ir.simplify import prove, simplify
 from texpr.te.subscripts import integer
@@ -23,7 +24,7 @@ def checked_shape(shape: object, own: str) -> tuple[Expr, ...]:
             raise ShapeError(
                 f"{own}: extent {position} of the shape is {known}; an extent is at least 0"
             )
-        data = next((node for node in postorder(value) if isinstance(node, Load)), None)
+        data = next((node for node in postorder(value) if is_data(node)), None)
         if data is not None:
             raise ShapeError(
                 f"{own}: extent {position} of the shape depends on {data}, which is data; "
@@ -31,6 +32,13 @@ def checked_shape(shape: object, own: str) -> tuple[Expr, ...]:
             )
         extents.append(Const(known, INT64) if known is not None else value)
     return tuple(extents)
+
+
+def is_data(node: Expr) -> bool:
+    """Whether ``node`` has its value from memory, or from a function from outside."""
+    return isinstance(node, Load) or (
+        isinstance(node, Call) and isinstance(node.function, ScalarFunction)
+    )
 
 
 def agreed(one: Expr, other: Expr) -> Expr | None:

@@ -60,7 +60,11 @@ class Tensor(TensorMethods):
 
     @property
     def is_computed(self) -> bool:
-        return isinstance(self.op, ComputeOp)
+        return not isinstance(self.op, PlaceholderOp)
+
+    @property
+    def made_along(self) -> IterVar | None:
+        return self.op.made_along
 
     @property
     def axis(self) -> tuple[IterVar, ...]:
@@ -159,15 +163,15 @@ class Tensor(TensorMethods):
 
 
 class Operation:
-    """What computes one or several tensors of one shape."""
+    """What computes one or several tensors."""
 
     name: str
     tag: str
     attrs: Mapping[str, Any]
+    location: Location | None = None
     axis: tuple[IterVar, ...] = ()
     reduce_axis: tuple[IterVar, ...] = ()
     outputs: tuple[Tensor, ...]
-    location: Location | None = None
     role: ClassVar[str] = ""
     """What notebooks say that it is, where its rules do not tell."""
 
@@ -217,6 +221,11 @@ class Operation:
             f"pickle: the operation {self.name} is a rule over other tensors, made by Python "
             f"functions; pickle a schedule of it, or the kernel built from that"
         )
+
+    @property
+    def made_along(self) -> IterVar | None:
+        """The axis whose steps read what earlier steps have made of its tensors."""
+        return None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"

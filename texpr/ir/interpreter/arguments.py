@@ -12,7 +12,7 @@ from texpr.ir.buffer import Buffer
 from texpr.ir.expr import Binary, Cast, Const, Expr, Unary, Var, free_vars, postorder
 from texpr.ir.interpreter.expression import evaluate, held
 from texpr.ir.interpreter.memory import Memory
-from texpr.ir.program import Program, Store, stmts
+from texpr.ir.program import ExternCall, Program, Store, stmts
 
 Scope = dict[Any, Any]
 
@@ -36,6 +36,9 @@ def bind(program: Program, args: Sequence[object]) -> Scope:
         )
     scope: Scope = {}
     stored = {id(stmt.buffer) for stmt in stmts(program.body) if isinstance(stmt, Store)}
+    for stmt in stmts(program.body):
+        if isinstance(stmt, ExternCall):
+            stored.update(map(id, stmt.outputs))
     for parameter, value in zip(program.args, args, strict=True):
         if isinstance(parameter, Var):
             scope[parameter] = _scalar(program, parameter, value)

@@ -25,6 +25,7 @@ from texpr.ir.expr import (
     Var,
     postorder,
 )
+from texpr.ir.extern import ScalarFunction
 from texpr.ir.interpreter.memory import Lane, Site
 from texpr.ir.interpreter.scalar import Function, Value, call_of, cast_from, operator_on
 from texpr.ir.visitor import Visit, Visitor
@@ -181,6 +182,8 @@ class Code(Visitor[int], over=EXPR_NODES):
         operands = []
         for arg in node.args:
             operands.append((yield arg))
+        if isinstance(node.function, ScalarFunction):
+            return self._strict(node.function.meaning(), *operands)
         return self._strict(call_of(node.function, node.args[0].dtype), *operands)
 
 

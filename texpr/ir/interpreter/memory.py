@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,6 +54,11 @@ class Memory:
         self.data[cell] = value
         if self.written is not None:
             self.written.add(cell)
+
+    @property
+    def cells(self) -> Iterator[Cell]:
+        """Every cell, in order."""
+        return product(*map(range, self.shape))
 
     def name_of(self, cell: Cell) -> str:
         return f"{self.buffer.name}[{', '.join(map(str, cell)) or '()'}]"
@@ -116,6 +122,10 @@ class Lane:
             Nothing was written there.
         """
         memory = self.memory(buffer, cell, "reads")
+        self._about_to_read(memory, cell)
+        return memory.read(cell)
+
+    def _about_to_read(self, memory: Memory, cell: Cell) -> None:
         if memory.written is not None and cell not in memory.written:
             raise UninitializedError(
                 f"{self.site.label}: reads {memory.name_of(cell)}{self.site.at()}, "
@@ -123,7 +133,29 @@ class Lane:
             )
         for race in self.races:
             race.touch(memory, cell, False, self.site)
-        return memory.read(cell)
+
+    def whole(self, buffer: Buffer, *, writes: bool) -> np.ndarray[Any, Any]:
+        """Return all cells of ``buffer``, to be read or to be written by a function from outside.
+
+        Raises
+        ------
+        UninitializedError
+            Nothing was written to one that is to be read.
+        """
+        memory: Memory = self.scope[buffer]
+        if not writes:
+            if memory.written is not None or self.races:
+                for cell in memory.cells:
+                    self._about_to_read(memory, cell)
+            view = memory.data.view()
+            view.flags.writeable = False
+            return view
+        for race in self.races:
+            for cell in memory.cells:
+                race.touch(memory, cell, True, self.site)
+        if memory.written is not None:
+            memory.written.update(memory.cells)
+        return memory.data
 
     def memory(self, buffer: Buffer, cell: Cell, verb: str) -> Memory:
         """Return the memory of ``buffer``, which has the ``cell``."""

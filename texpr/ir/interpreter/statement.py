@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 
 from texpr.errors import InternalError, ScheduleError, ShapeError
+from texpr.ir.buffer import Buffer
+from texpr.ir.dtypes import DType
 from texpr.ir.expr import Expr, Var
+from texpr.ir.extern import PythonFunction
 from texpr.ir.interpreter.arguments import Scope, bind
 from texpr.ir.interpreter.expression import Code, check_ndim
 from texpr.ir.interpreter.memory import Cell, Lane, Memory, Race, Site
@@ -16,6 +19,7 @@ from texpr.ir.program import (
     STMT_NODES,
     Alloc,
     Block,
+    ExternCall,
     If,
     Let,
     Loop,
@@ -211,7 +215,7 @@ class _Machine(Visitor[None], over=STMT_NODES):
         yield node.body
         self.leave(buffer)
 
-    def visit_Block(self, node: Block) -> None:
+    def visit_Block(self, node: Block) -> Visit[None]:
         plan = self.plan(node, node)
         writes: list[Write] = []
         active: list[Lane] = []
@@ -227,7 +231,11 @@ class _Machine(Visitor[None], over=STMT_NODES):
                     self.on_instance(plan.label, instance)
                 active.append(inner)
                 writes += plan.writes(inner)
-        if plan.is_update and len(active) > 1 and len({write[1:3] for write in writes}) == 1:
+        if node.extern is not None:
+            lanes, self.lanes = self.lanes, active
+            yield node.extern
+            self.lanes = lanes
+        elif plan.is_update and len(active) > 1 and len({write[1:3] for write in writes}) == 1:
             for inner in active:  # lanes that update one cell are folded into it
                 self.store(plan.writes(inner))
         else:
@@ -240,6 +248,19 @@ class _Machine(Visitor[None], over=STMT_NODES):
             lane.site = self.site(plan.label, lane)
             writes += plan.writes(lane)
         self.store(writes)
+
+    def visit_ExternCall(self, node: ExternCall) -> None:
+        scalars = Code(*node.scalars)
+        for lane in self.lanes:
+            numbers = iter(scalars.run(lane))
+            arrays = {buffer: lane.whole(buffer, writes=False) for buffer in node.inputs}
+            arrays.update((buffer, lane.whole(buffer, writes=True)) for buffer in node.outputs)
+            arguments = [arrays[a] if isinstance(a, Buffer) else next(numbers) for a in node.args]
+            outputs = [arrays[buffer] for buffer in node.outputs]
+            if isinstance(node.function, PythonFunction):
+                node.function.fill(arguments, outputs)
+            else:
+                node.function.fill(arguments, outputs, [_scalar_dtype(a) for a in node.args])
 
     def plan(self, node: Stmt, block: Block) -> _Plan:
         found = self.plans.get(node)
@@ -255,6 +276,10 @@ class _Machine(Visitor[None], over=STMT_NODES):
             for race in self.races:
                 race.touch(memory, cell, True, site)
             memory.write(cell, value)
+
+
+def _scalar_dtype(arg: Buffer | Expr) -> DType | None:
+    return None if isinstance(arg, Buffer) else arg.dtype
 
 
 def _check_lanes(writes: list[Write]) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 
 from texpr.ir.dtypes import DType
 from texpr.ir.expr import Binary, Call, Cast, Const, Expr, IfThenElse, Select, Unary
+from texpr.ir.intrinsic import Intrinsic
 
 Number = Any
 """A Python bool or int, or a NumPy float of the operands' type."""
@@ -152,8 +153,8 @@ def _value(node: Expr) -> Number:
     if isinstance(node, Cast):
         return converted(values[0], source, node.dtype)
     if isinstance(node, Call):
-        if node.function.ulps:
-            return None  # the compiled function may round otherwise
+        if not isinstance(node.function, Intrinsic) or node.function.ulps:
+            return None  # it is not ours, or the compiled function may round otherwise
         return node.function.numpy(*map(source.numpy.type, values))
     if isinstance(node, (Binary, Unary)):
         if source.is_float:

@@ -141,11 +141,11 @@ class StatementSimplifier(Rewriter):
             inner = Context(around)
             assume(predicate, inner)
         self.context = inner
-        stores: list[Stmt] = []
-        for store in node.stores:
-            stores.append((yield store))
+        body: list[Stmt] = []
+        for part in node.body:
+            body.append((yield part))
         self.context = outer
-        children: list[Any] = [*bindings, predicate, *stores]
+        children: list[Any] = [*bindings, predicate, *body]
         # A checked subscript is recognised by its expression, as the accesses have it now. One in
         # the predicate is simplified without knowing that the predicate holds.
         checked = tuple(

@@ -25,6 +25,8 @@ def obstacle(state: State, stage: str) -> str | None:
     declared = state.declared.stages[stage]
     if declared.is_reduction:
         return f"{stage!r} is a reduction and has no value before it is complete; leave it at root"
+    if declared.block.extern is not None:
+        return f"{stage!r} calls an extern function, which fills whole arrays; leave it at root"
     if len(declared.block.stores) != 1:
         return f"{stage!r} computes {len(declared.block.stores)} tensors at once; leave it at root"
     if declared.block.predicate is not TRUE:
@@ -32,8 +34,17 @@ def obstacle(state: State, stage: str) -> str | None:
     if declared.block.stores[0].buffer not in state.declared.homes:
         return f"{stage!r} is an output and must be stored; inline what it reads"
     store, iters = declared.block.stores[0], declared.block.iters
-    own_cells = len(store.indices) == len(iters) and all(
-        index is axis.var for index, axis in zip(store.indices, iters, strict=True)
+    for name, other in state.declared.stages.items():
+        if other.block.extern is not None and store.buffer in set(other.block.extern.inputs):
+            return (
+                f"{stage!r} is read by the extern function of {name!r}, which takes a whole array; "
+                f"leave it at root"
+            )
+    # The axes of shared loops that give it new cells in each iteration need no subscript.
+    shared = {axis for axis in state.declared.homes[store.buffer] if _is_shared(state, stage, axis)}
+    own = [axis.var for axis in iters if axis not in shared]
+    own_cells = len(store.indices) == len(own) and all(
+        index is var for index, var in zip(store.indices, own, strict=True)
     )
     if not own_cells or not _is_assigned_once(state, stage):
         return (
@@ -43,15 +54,25 @@ def obstacle(state: State, stage: str) -> str | None:
     return None
 
 
+def _is_shared(state: State, stage: str, axis: IterVar) -> bool:
+    """Whether ``axis`` is one of every statement that touches what ``stage`` writes."""
+    (buffer,) = state.declared.stages[stage].block.written_buffers
+    return all(
+        any(axis is own for own in other.block.iters)
+        for other in state.declared.stages.values()
+        if buffer in set(other.block.buffers)
+    )
+
+
 def _is_assigned_once(state: State, stage: str) -> bool:
     """Whether ``stage`` alone writes its buffer, and what it reads is complete before it."""
     own = state.declared.stages[stage].block
-    read = {load.buffer for load in own.reads}
+    read = set(own.read_buffers)
     (store,) = own.stores
     is_later = False
     for name, other in state.declared.stages.items():
         is_later = is_later or name == stage
-        written = {s.buffer for s in other.block.stores}
+        written = set(other.block.written_buffers)
         if name != stage and store.buffer in written:
             return False
         if is_later and written & read:

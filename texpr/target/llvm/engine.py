@@ -8,10 +8,8 @@ cannot find to address 0, and crashes at the call.
 
 from __future__ import annotations
 
-import ctypes
-import ctypes.util
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, cached_property
 from typing import Any, Final, Protocol
@@ -20,6 +18,7 @@ import llvmlite.binding as llvm
 from llvmlite import ir
 
 from texpr.errors import InternalError, LoweringError, TargetError
+from texpr.ir.symbols import address_of
 from texpr.target.llvm.objectfile import linked_symbols
 
 
@@ -47,9 +46,16 @@ class NativeCode:
     """
 
     def __init__(
-        self, jit: Any, library: Any, optimised: bytes, size_bytes: int, target: Machine
+        self,
+        jit: Any,
+        library: Any,
+        optimised: bytes,
+        size_bytes: int,
+        target: Machine,
+        keep: Sequence[object],
     ) -> None:
         self.size_bytes = size_bytes
+        self._keep = keep
         self._jit = jit
         self._library = library
         self._optimised = optimised
@@ -85,6 +91,7 @@ def compile_module(
     *,
     entry: ir.Module | None = None,
     symbols: Mapping[str, int] | None = None,
+    keep: Sequence[object] = (),
     name: str = "kernel",
 ) -> NativeCode:
     """Compile ``module`` into this process.
@@ -101,6 +108,8 @@ def compile_module(
     symbols : mapping of str to int, optional
         Addresses of functions that the modules call; all others are looked for in Python's C
         API, the C library and its mathematics library.
+    keep : sequence of object
+        What owns the functions at those addresses; it lives as long as the code.
     name : str
         What is being compiled, for errors.
 
@@ -147,9 +156,8 @@ def compile_module(
             library.import_symbol(symbol, address)
         for symbol in exports:
             library.export_symbol(symbol)
-        return NativeCode(
-            jit, library.link(jit, "texpr"), bitcode, _code_size_bytes(images[0]), target
-        )
+        size_bytes = _code_size_bytes(images[0])
+        return NativeCode(jit, library.link(jit, "texpr"), bitcode, size_bytes, target, keep)
 
 
 def _code_size_bytes(image: bytes) -> int:
@@ -243,7 +251,7 @@ def _addresses(needed: Sequence[str], given: Mapping[str, int], name: str) -> di
     found: dict[str, int] = {}
     missing: list[str] = []
     for symbol in needed:
-        address = given.get(symbol) or _address_in_process(symbol)
+        address = given.get(symbol) or address_of(symbol)
         if address is None:
             missing.append(symbol)
         else:
@@ -255,41 +263,3 @@ def _addresses(needed: Sequence[str], given: Mapping[str, int], name: str) -> di
             f"use a type or a function that this machine supports"
         )
     return found
-
-
-def _address_in_process(symbol: str) -> int | None:
-    """The address of a function of Python's C API or of the C libraries, or None."""
-    for libraries in (_loaded, _c_libraries):
-        for library in libraries():
-            try:
-                function = library[symbol]
-            except AttributeError:
-                continue
-            return ctypes.cast(function, ctypes.c_void_p).value
-    return None
-
-
-@cache
-def _loaded() -> list[ctypes.CDLL]:
-    """Python, and the C libraries it uses: on POSIX one handle sees all that is loaded."""
-    more = ("ucrtbase", "vcruntime140", "msvcrt", "ntdll") if _ON_WINDOWS else (None,)
-    return [ctypes.pythonapi, *_load(more)]
-
-
-@cache
-def _c_libraries() -> list[ctypes.CDLL]:
-    """The C libraries by name, should Python be linked so that it does not show their symbols.
-
-    Finding them starts a subprocess on Linux, so this is the last resort.
-    """
-    return _load(filter(None, (ctypes.util.find_library("m"), ctypes.util.find_library("c"))))
-
-
-def _load(names: Iterable[str | None]) -> list[ctypes.CDLL]:
-    loaded = []
-    for name in names:
-        try:
-            loaded.append(ctypes.CDLL(name))
-        except OSError:  # not on this system
-            continue
-    return loaded

@@ -7,7 +7,7 @@ each under a mask: a masked lane touches no memory and its value is never used.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +31,7 @@ from texpr.ir.expr import (
     Var,
     postorder,
 )
+from texpr.ir.extern import ScalarFunction
 from texpr.ir.intrinsic import Composition, LibmCall
 from texpr.ir.linear import coefficient
 from texpr.ir.program import Node
@@ -251,7 +252,7 @@ class ExprEmitter(Visitor[ir.Value], over=EXPR_NODES):
         return self.arithmetic.cast(operand, node.operand.dtype, node.dtype)
 
     def visit_Binary(self, node: Binary) -> Visit[ir.Value]:
-        if node.op in ("and", "or") and has_load(node.b):
+        if node.op in ("and", "or") and may_fail(node.b):
             is_and = node.op == "and"
             false = Const(not is_and, node.dtype)
             lazy = (
@@ -276,7 +277,7 @@ class ExprEmitter(Visitor[ir.Value], over=EXPR_NODES):
 
     def visit_IfThenElse(self, node: IfThenElse) -> Visit[ir.Value]:
         test, a, b = node.children
-        if not has_load(a) and not has_load(b):  # nothing traps, so choosing is as good
+        if not may_fail(a) and not may_fail(b):  # so choosing is as good
             return (yield Select(test, a, b))
         condition = yield test
         if is_vector(condition):
@@ -310,10 +311,15 @@ class ExprEmitter(Visitor[ir.Value], over=EXPR_NODES):
         return phi
 
     def visit_Call(self, node: Call) -> Visit[ir.Value]:
-        lowering = node.function.lowering
+        function = node.function
+        args = []
+        if isinstance(function, ScalarFunction):
+            for arg in node.args:
+                args.append((yield arg))
+            return self._outside(function, args)
+        lowering = function.lowering
         if isinstance(lowering, Composition):
             return (yield lowering.build(*node.args))
-        args = []
         for arg in node.args:
             args.append((yield arg))
         args = self.unified(*args)
@@ -335,6 +341,38 @@ class ExprEmitter(Visitor[ir.Value], over=EXPR_NODES):
             value = self.builder.call(function, [self.builder.extract_element(v, at) for v in args])
             result = self.builder.insert_element(result, value, at)
         return result
+
+    def _outside(self, function: ScalarFunction, args: Sequence[ir.Value]) -> ir.Value:
+        """Call a function from outside, for one lane that wants its value after the other."""
+        type_ = scalar_type(function.dtype)
+        if not any(map(is_vector, args)):
+            if self.mask is None:
+                return self.call_outside(function, args)
+            wanted = self.any_lane(self.mask)
+            return self._value_if(wanted, type_, lambda: self.call_outside(function, args))
+        assert self.lanes is not None
+        result: ir.Value = ir.Constant(ir.VectorType(type_, self.lanes.count), ir.Undefined)
+        for lane in range(self.lanes.count):
+            value = self._in_lane(ir.Constant(I32, lane), type_, function, args)
+            result = self.builder.insert_element(result, value, ir.Constant(I32, lane))
+        return result
+
+    def _in_lane(
+        self, lane: ir.Value, type_: ir.Type, function: ScalarFunction, args: Sequence[ir.Value]
+    ) -> ir.Value:
+        build = self.builder
+
+        def call() -> ir.Value:
+            own = [build.extract_element(a, lane) if is_vector(a) else a for a in args]
+            return self.call_outside(function, own)
+
+        if self.mask is None:
+            return call()
+        return self._value_if(build.extract_element(self.all_lanes(), lane), type_, call)
+
+    def call_outside(self, function: ScalarFunction, args: Sequence[ir.Value]) -> ir.Value:
+        """Call a function from outside with scalars."""
+        raise InternalError("functions from outside are called inside a kernel only")
 
     # ------------------------------------------------------------ memory
 
@@ -428,7 +466,11 @@ class ExprEmitter(Visitor[ir.Value], over=EXPR_NODES):
             if self.mask is None:
                 value = build.load(address, align=align, typ=element)
             else:
-                value = self._load_if(self.any_lane(self.mask), address, element, align)
+                value = self._value_if(
+                    self.any_lane(self.mask),
+                    element,
+                    lambda: build.load(address, align=align, typ=element),
+                )
         else:
             assert self.lanes is not None
             vector = ir.VectorType(element, self.lanes.count)
@@ -447,18 +489,18 @@ class ExprEmitter(Visitor[ir.Value], over=EXPR_NODES):
             return build.trunc(value, like(I1, value.type))
         return value
 
-    def _load_if(
-        self, condition: ir.Value, address: ir.Value, element: ir.Type, align: int
+    def _value_if(
+        self, condition: ir.Value, type_: ir.Type, emit: Callable[[], ir.Value]
     ) -> ir.Value:
-        """Load where ``condition`` holds; anything else gives 0, which nobody uses."""
+        """Return what ``emit`` does where ``condition`` holds, else 0, which nobody uses."""
         build = self.builder
         before = build.block
         with build.if_then(condition):
-            loaded = build.load(address, align=align, typ=element)
+            found = emit()
             inside = build.block
-        phi = build.phi(element)
-        phi.add_incoming(constant(element, 0), before)
-        phi.add_incoming(loaded, inside)
+        phi = build.phi(type_)
+        phi.add_incoming(constant(type_, 0), before)
+        phi.add_incoming(found, inside)
         return phi
 
     def store(self, buffer: Buffer, place: Place, value: ir.Value) -> None:
@@ -494,6 +536,10 @@ def alignment(buffer: Buffer) -> int:
     return buffer.dtype.size_bytes if buffer.strides is None else 1
 
 
-def has_load(expr: Expr) -> bool:
-    """Whether evaluating ``expr`` reads memory."""
-    return any(isinstance(node, Load) for node in postorder(expr))
+def may_fail(expr: Expr) -> bool:
+    """Whether ``expr`` must not be evaluated in vain: it reads memory, or calls outside."""
+    return any(
+        isinstance(node, Load)
+        or (isinstance(node, Call) and isinstance(node.function, ScalarFunction))
+        for node in postorder(expr)
+    )

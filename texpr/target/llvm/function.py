@@ -8,7 +8,7 @@ Parallel loops become functions of their own (:mod:`texpr.target.llvm.parallel`)
 from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,11 +18,13 @@ from texpr.errors import InternalError
 from texpr.ir.buffer import Buffer
 from texpr.ir.dtypes import INT64
 from texpr.ir.expr import Binary, Expr, Load, Var, int_value
+from texpr.ir.extern import CFunction, ScalarFunction
 from texpr.ir.program import (
     STMT_NODES,
     TRUE,
     Alloc,
     Block,
+    ExternCall,
     If,
     Let,
     Loop,
@@ -36,6 +38,7 @@ from texpr.ir.simplify import simplify
 from texpr.ir.update import update_of
 from texpr.ir.visitor import Visit, Visitor
 from texpr.target.llvm.expressions import ExprEmitter, Lanes
+from texpr.target.llvm.externs import Externs, Passed
 from texpr.target.llvm.parallel import Region, Threads, used_in, write_details
 from texpr.target.llvm.types import (
     I1,
@@ -57,11 +60,12 @@ STACK_BYTES = 16 << 10
 
 @dataclass(frozen=True)
 class KernelFunction:
-    """A function in its module, and the text of every subscript that it checks."""
+    """A function in its module, the text of every subscript that it checks, and whom it calls."""
 
     module: ir.Module
     function: ir.Function
     sites: tuple[str, ...]
+    externs: Externs
 
 
 def emit_kernel(program: Program, target: Target, threads: Threads | None = None) -> KernelFunction:
@@ -94,12 +98,21 @@ def emit_kernel(program: Program, target: Target, threads: Threads | None = None
             env[thing] = builder.trunc(value, ir.IntType(thing.dtype.bits))  # a size
         else:
             env[thing] = value
+    externs = Externs(module, program.name)
     emitter = _Function(
-        builder, program, env, pointers, _Return(error), [], threads, has_half=target.has_half
+        builder,
+        program,
+        env,
+        pointers,
+        _Return(error),
+        [],
+        externs,
+        threads,
+        has_half=target.has_half,
     )
     emitter.visit(program.body)
     builder.ret(ir.Constant(I64, DONE))
-    return KernelFunction(module, function, tuple(emitter.sites))
+    return KernelFunction(module, function, tuple(emitter.sites), externs)
 
 
 def stride_vars(program: Program) -> tuple[Var, ...]:
@@ -122,6 +135,9 @@ class _Exit(Protocol):
     def leave(self, build: ir.IRBuilder, status: int | ir.Value) -> None:
         """Emit the end of the block at hand."""
 
+    def room(self, build: ir.IRBuilder) -> ir.Value:
+        """Emit where the kernel's call has room for the details of a failure."""
+
 
 @dataclass(frozen=True)
 class _Return:
@@ -134,6 +150,9 @@ class _Return:
 
     def leave(self, build: ir.IRBuilder, status: int | ir.Value) -> None:
         build.ret(ir.Constant(I64, status) if isinstance(status, int) else status)
+
+    def room(self, build: ir.IRBuilder) -> ir.Value:
+        return self.error
 
 
 class _Checked(ExprEmitter):
@@ -163,6 +182,9 @@ class _Checked(ExprEmitter):
             details = [ir.Constant(I64, site), index, extent, ir.Constant(I64, dimension)]
             self.owner.leave(OUT_OF_BOUNDS, details)
 
+    def call_outside(self, function: ScalarFunction, args: Sequence[ir.Value]) -> ir.Value:
+        return self.owner.call_scalar(function, args)
+
 
 class _Function(Visitor[None], over=STMT_NODES):
     """Emits the statements of a kernel, or of the part that each thread of a parallel loop runs.
@@ -181,6 +203,7 @@ class _Function(Visitor[None], over=STMT_NODES):
         pointers: MutableMapping[Buffer, ir.Value],
         exit_: _Exit,
         sites: list[str],
+        externs: Externs,
         threads: Threads | None,
         *,
         has_half: bool,
@@ -191,6 +214,7 @@ class _Function(Visitor[None], over=STMT_NODES):
         self.pointers = pointers
         self.exit = exit_
         self.sites = sites
+        self.externs = externs
         self.threads = threads
         self.has_half = has_half
         self.heap: list[ir.Value] = []
@@ -290,6 +314,7 @@ class _Function(Visitor[None], over=STMT_NODES):
             region.pointers,
             region,
             self.sites,
+            self.externs,
             None,
             has_half=self.has_half,
         )
@@ -372,9 +397,17 @@ class _Function(Visitor[None], over=STMT_NODES):
                     with self.builder.if_then(condition), exprs.branch():
                         self.stores(node)
         exprs.bindings, exprs.checked, exprs.reassociated = {}, frozenset(), frozenset()
+        self.block = None
 
     def stores(self, node: Block) -> None:
-        """Evaluate every index and value of the Block, then store."""
+        """Evaluate every index and value of the Block, then store; or call its function."""
+        if node.extern is not None:
+            # In lanes too it is one call: the axes of the Block, and there are none, tell calls
+            # from each other.
+            mask = self.exprs.mask
+            with nullcontext() if mask is None else self.builder.if_then(self.exprs.any_lane(mask)):
+                self.visit_ExternCall(node.extern)
+            return
         if self.exprs.lanes is not None and self.folded(node):
             return
         ready = []
@@ -403,6 +436,39 @@ class _Function(Visitor[None], over=STMT_NODES):
 
     def visit_Store(self, node: Store) -> None:
         raise InternalError("a store stands outside a Block")
+
+    # ------------------------------------------------------------ functions from outside
+
+    def visit_ExternCall(self, node: ExternCall) -> None:
+        values: list[Passed] = [
+            (arg, self.pointers[arg])
+            if isinstance(arg, Buffer)
+            else (arg.dtype, self.exprs.emit(arg))
+            for arg in node.args
+        ]
+        if isinstance(node.function, CFunction):
+            self.externs.call_c(self.builder, node.function, values, node.dtype)
+        else:
+            self.externs.call_python(self, node.function, values, None, node.outputs)
+
+    def call_scalar(self, function: ScalarFunction, args: Sequence[ir.Value]) -> ir.Value:
+        """Emit a call of a function of scalars."""
+        values = [*zip(function.parameters, args, strict=True)]
+        if isinstance(function.function, CFunction):
+            return self.externs.call_c(self.builder, function.function, values, function.dtype)
+        return self.externs.call_python(self, function.function, values, function.dtype)
+
+    @property
+    def place(self) -> str:
+        """What is being emitted, in words."""
+        return "a bound" if self.block is None else f"stage {self.block.label!r}"
+
+    def call_number(self) -> ir.Value:
+        """Return a number that no other call of a kernel has as long as this one runs.
+
+        It is where the call has its room for the details of a failure.
+        """
+        return self.builder.ptrtoint(self.exit.room(self.builder), I64)
 
     # ------------------------------------------------------------ scratch
 

@@ -31,7 +31,7 @@ from llvmlite import ir
 from texpr.ir.buffer import Buffer
 from texpr.ir.chunks import STATIC
 from texpr.ir.expr import Expr, Load, Var, postorder
-from texpr.ir.program import Alloc, Block, Let, Loop, Store, stmts
+from texpr.ir.program import Alloc, Block, Let, Loop, Stmt, stmts
 from texpr.target.llvm.budget import claim, release
 from texpr.target.llvm.python_api import stack_room
 from texpr.target.llvm.types import I32, I64, PTR, declare, intrinsic
@@ -67,15 +67,12 @@ def used_in(nest: Sequence[Loop]) -> tuple[list[Var], list[Buffer]]:
 
     for stmt in stmts(nest[-1].body):
         pending += [child for child in stmt.children if isinstance(child, Expr)]
-        if isinstance(stmt, (Loop, Let)):
-            own.add(stmt.var)
-        elif isinstance(stmt, Block):
-            own.update(axis.var for axis in stmt.iters)
-        elif isinstance(stmt, Alloc):
-            own.add(stmt.buffer)
+        own.update(_brought_by(stmt))
+        if isinstance(stmt, Alloc):
             pending += stmt.buffer.shape
-        elif isinstance(stmt, Store):
-            touch(stmt.buffer)
+        elif isinstance(stmt, Block):
+            for buffer in stmt.buffers:
+                touch(buffer)
     while pending:
         for node in postorder(pending.pop()):
             if isinstance(node, Var):
@@ -83,6 +80,15 @@ def used_in(nest: Sequence[Loop]) -> tuple[list[Var], list[Buffer]]:
             elif isinstance(node, Load):
                 touch(node.buffer)
     return [v for v in variables if v not in own], [b for b in buffers if b not in own]
+
+
+def _brought_by(stmt: Stmt) -> tuple[Var | Buffer, ...]:
+    """Return what has its value, or its room, from ``stmt`` itself."""
+    if isinstance(stmt, (Loop, Let)):
+        return (stmt.var,)
+    if isinstance(stmt, Block):
+        return tuple(axis.var for axis in stmt.iters)
+    return (stmt.buffer,) if isinstance(stmt, Alloc) else ()
 
 
 class Region:
@@ -267,12 +273,15 @@ class Region:
         none, own = ir.Constant(I64, 0), ir.Constant(I64, status)
         was_first = build.extract_value(build.cmpxchg(place, none, own, "acq_rel", "monotonic"), 1)
         with build.if_then(was_first):
-            error = build.load(self._place(build, self.context, _ERROR), typ=PTR)
-            write_details(build, error, details)
+            write_details(build, self.room(build), details)
 
     def leave(self, build: ir.IRBuilder, status: int | ir.Value) -> None:
         """End the thread's part."""
         build.branch(self.stopped)
+
+    def room(self, build: ir.IRBuilder) -> ir.Value:
+        """Return where the kernel's call has room for the details of a failure."""
+        return build.load(self._place(build, self.context, _ERROR), typ=PTR)
 
     # ------------------------------------------------------------ outside
 

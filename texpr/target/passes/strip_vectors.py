@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from texpr.ir.buffer import Buffer
 from texpr.ir.dtypes import INT64, DType
 from texpr.ir.expr import Const, Expr, Var, int_value
 from texpr.ir.program import ZERO, Loop, LoopKind, Program, Stmt, blocks, seq
@@ -55,10 +54,8 @@ class _Strips(Rewriter):
 
 def widest_dtype(body: Stmt) -> DType:
     """Return the widest type of element that the statements touch."""
-    buffers: list[Buffer] = []
-    for block in blocks(body):
-        buffers += [load.buffer for load in block.reads] + [store.buffer for store in block.writes]
-    return max((buffer.dtype for buffer in buffers), key=lambda dtype: dtype.size_bytes)
+    dtypes = (buffer.dtype for block in blocks(body) for buffer in block.buffers)
+    return max(dtypes, key=lambda dtype: dtype.size_bytes)
 
 
 def is_power_of_two(number: int) -> bool:

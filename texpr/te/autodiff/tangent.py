@@ -30,6 +30,7 @@ from texpr.ir.expr import (
     postorder,
 )
 from texpr.ir.functions import call, if_then_else, select
+from texpr.ir.intrinsic import Intrinsic
 from texpr.ir.program import TRUE
 from texpr.ir.visitor import Visit, Visitor
 
@@ -128,16 +129,17 @@ class _Tangents(Visitor[Tangent], over=EXPR_NODES):
         if not node.dtype.is_float:
             return None
         total: Tangent = None
+        partials = node.function.partials if isinstance(node.function, Intrinsic) else ()
         for position, arg in enumerate(node.args):
             inner = yield arg
             if inner is None:
                 continue
-            if not node.function.partials:
+            if not partials:
                 raise TexprError(
                     f"gradient: {node.function.name} has no derivative, in {node}; "
                     f"declare that part with functions that have one"
                 )
-            total = plus(total, times(inner, node.function.partials[position](*node.args)))
+            total = plus(total, times(inner, partials[position](*node.args)))
         return total
 
 
