@@ -1,0 +1,10 @@
+"""What tensor expressions use of ``tvm.ir``."""
+
+from texpr.compat.tvm.advice import getattr_of
+from texpr.compat.tvm.driver import IRModule
+from texpr.compat.tvm.transform import PassContext
+from texpr.ir.expr import Expr as PrimExpr
+
+__all__ = ["IRModule", "PassContext", "PrimExpr"]
+
+__getattr__ = getattr_of(__name__)
