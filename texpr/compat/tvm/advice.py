@@ -185,9 +185,15 @@ def getattr_of(module: str, elsewhere: Callable[[str], Any] | None = None) -> Ca
                 return elsewhere(name)
             except AttributeError:
                 pass
-        raise missing(_below_root(module), name, dir(own))
+        raise missing(_below_root(module), name, offered(own))
 
     return getattr_
+
+
+def offered(module: ModuleType) -> list[str]:
+    """Return the names that a module here offers."""
+    listed = vars(module).get("__dir__")
+    return sorted(listed() if listed else module.__all__)
 
 
 def _below_root(module: str) -> str:
@@ -206,8 +212,8 @@ class _Advisor(MetaPathFinder):
     ) -> ModuleSpec | None:
         name = fullname.rpartition(".")[2]
         if fullname.startswith(f"{ROOT}.") and not name.startswith("_"):
-            parent = sys.modules.get(fullname.rpartition(".")[0])
-            raise UnsupportedImportError(answer(_below_root(fullname), dir(parent)))
+            parent = sys.modules[fullname.rpartition(".")[0]]
+            raise UnsupportedImportError(answer(_below_root(fullname), offered(parent)))
         return None
 
 

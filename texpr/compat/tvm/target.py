@@ -87,11 +87,8 @@ def _text(target: object) -> str:
     if isinstance(target, (Target, TexprTarget)):
         return str(target)
     if isinstance(target, Mapping):
-        kind, *flags = (
-            f"-{name}={value}" if name != "kind" else str(value)
-            for name, value in sorted(target.items(), key=lambda item: item[0] != "kind")
-        )
-        return " ".join((kind, *flags))
+        flags = [f"-{name}={value}" for name, value in target.items() if name != "kind"]
+        return " ".join([str(target.get("kind", "")), *flags])
     if not isinstance(target, str):
         raise DTypeError(f"Target: {shown(target)} is no target; write Target('llvm')")
     return target

@@ -124,12 +124,9 @@ class Schedule(te.TeSchedule):
         raise missing("te.Schedule", name, dir(self))
 
 
-def create_schedule(ops: Any) -> Schedule:
+def create_schedule(ops: Any, **options: Any) -> Schedule:
     """Return a schedule of an operation, or of several, and all that they depend on.
 
-    Raises
-    ------
-    TexprError
-        As :func:`texpr.te.create_schedule`.
+    Parameters and errors are those of :func:`texpr.te.create_schedule`.
     """
-    return Schedule(te.create_schedule(ops))
+    return Schedule(te.create_schedule(ops, **options))
