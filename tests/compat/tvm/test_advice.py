@@ -80,7 +80,7 @@ def test_every_object_answers_for_what_nobody_knows(owner):
     ("statement", "advice"),
     [
         ("from texpr.compat.tvm import relay", "declare each operator with te.compute"),
-        ("import texpr.compat.tvm.auto_scheduler", "compare kernel.time"),
+        ("import texpr.compat.tvm.auto_scheduler", "time the kernels"),
         ("from texpr.compat.tvm.contrib import tedd", "print(s) shows the loops"),
         ("from texpr.compat.tvm.te import hybrid", "@texpr.kernel"),
         ("from texpr.compat.tvm.tir import ir_builder", "@texpr.kernel"),

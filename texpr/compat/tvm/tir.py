@@ -7,12 +7,15 @@ from typing import Any
 
 from texpr.compat.tvm import te
 from texpr.compat.tvm.advice import getattr_of
+from texpr.compat.tvm.intrinsics import Call, CallEffectKind, call_intrin
 from texpr.ir.dtypes import as_dtype
 from texpr.ir.expr import Cast, Expr, Var, as_expr
 from texpr.ir.itervar import IterVar
 from texpr.te import const, power, select
 
 __all__ = [
+    "Call",
+    "CallEffectKind",
     "Cast",
     "IterVar",
     "PrimExpr",
@@ -22,6 +25,7 @@ __all__ = [
     "bitwise_not",
     "bitwise_or",
     "bitwise_xor",
+    "call_intrin",
     "ceildiv",
     "exp10",
     "exp2",
@@ -30,6 +34,17 @@ __all__ = [
     "shift_left",
     "shift_right",
 ]
+
+_OF_TE = (
+    "abs", "acos", "acosh", "add", "all", "any", "asin", "asinh", "atan", "atan2", "atanh",
+    "call_extern", "call_packed", "call_pure_extern", "ceil", "clz", "comm_reducer", "const",
+    "copysign", "cos", "cosh", "div", "erf", "exp", "floor", "floordiv", "floormod", "fmod",
+    "hypot", "if_then_else", "indexdiv", "indexmod", "isfinite", "isinf", "isnan", "ldexp", "log",
+    "log10", "log1p", "log2", "max", "max_value", "min", "min_value", "multiply", "nearbyint",
+    "nextafter", "popcount", "pow", "power", "round", "rsqrt", "sigmoid", "sin", "sinh", "sqrt",
+    "subtract", "sum", "tan", "tanh", "trace", "trunc", "truncdiv", "truncmod",
+)  # fmt: skip
+"""What TVM has both in tir and te, or only in tir; where texpr.te has it, it is offered."""
 
 PrimExpr = Expr
 Select = select
@@ -94,8 +109,14 @@ def likely(cond: Any) -> Any:
     return cond
 
 
+def _of_te(name: str) -> Any:
+    if name in _OF_TE:
+        return getattr(te, name)
+    raise AttributeError(name)
+
+
 def __dir__() -> list[str]:
-    return sorted({*__all__, *dir(te)})
+    return sorted({*__all__, *({*_OF_TE} & {*dir(te)})})
 
 
-__getattr__ = getattr_of(__name__, lambda name: getattr(te, name))
+__getattr__ = getattr_of(__name__, _of_te)
