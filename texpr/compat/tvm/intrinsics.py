@@ -141,7 +141,7 @@ def call_intrin(dtype: object, func_name: str, *args: Any) -> Expr:
             return _checked(made, call)
     own = _own(func_name)
     if own is None:
-        near = did_you_mean(func_name, [*_RULES, *(f"{_PREFIX}{name}" for name in te.__all__)])
+        near = did_you_mean(func_name.removeprefix(_PREFIX), te.__all__)
         raise ArgumentError(
             f"call_intrin: no rule turns {func_name!r} into an expression"
             f"{near or '; register one by tvm.ir.register_intrin_lowering'}"
