@@ -61,6 +61,9 @@ class Stage(te.TeStage):
 
     _schedule: Schedule
 
+    def __init__(self, made: te.TeStage) -> None:
+        self.__dict__.update(made.__dict__)
+
     def bind(self, ivar: IterVar | str, thread_ivar: ThreadAxis) -> None:
         """Stand in for a GPU: a ``blockIdx`` loop runs in parallel, if that is legal.
 
@@ -114,7 +117,10 @@ class Schedule(te.TeSchedule):
         self.bound = {}
 
     def stage(self, name: str) -> Stage:
-        return Stage(self, name)
+        return Stage(super().stage(name))
+
+    def __getitem__(self, key: Any) -> Stage:
+        return Stage(super().__getitem__(key))
 
     def normalize(self) -> Schedule:
         """Return a copy: loops of texpr start where they were declared to."""
