@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from texpr import te
 from texpr.compat.tvm.advice import getattr_of
 from texpr.compat.tvm.te.stages import Schedule, Stage, ThreadAxis, create_schedule, thread_axis
 from texpr.errors import ShapeError
 
+if TYPE_CHECKING:  # what editors and type checkers see of the names found elsewhere
+    from texpr.te import *  # type: ignore[assignment]  # noqa: F403
+
 __all__ = ["Schedule", "Stage", "ThreadAxis", "compute", "create_schedule", "thread_axis"]
 
 
-def compute(shape: Any, fcompute: Callable[..., Any], *args: Any, **named: Any) -> Any:
+def compute(  # type: ignore[no-redef]
+    shape: Any, fcompute: Callable[..., Any], *args: Any, **named: Any
+) -> Any:
     """Declare a tensor by a rule; as :func:`texpr.te.compute`, but an extent may be ``N / 32``.
 
     Raises
