@@ -47,6 +47,18 @@ def test_outputs_that_are_not_listed_are_added_where_it_only_prints():
         tvm.build(s, [A])
 
 
+def test_a_stage_that_is_inlined_is_left_out_where_it_only_prints():
+    A = te.placeholder((4,), name="A")
+    B = te.compute((4,), lambda i: A[i] + 1, name="B")
+    C = te.compute((4,), lambda i: B[i] * 2, name="C")
+    s = te.create_schedule(C.op)
+    assert "B: out float32[4], C" in str(tvm.lower(s, [A, B, C]))
+    s[B].compute_inline()
+    assert str(tvm.lower(s, [A, B, C])).startswith("def main(A: float32[4], C: out float32[4]):")
+    with pytest.raises(LoweringError, match=r"B: .* is not computed by this program"):
+        tvm.build(s, [A, B, C])
+
+
 def test_a_schedule_and_a_loop_kernel_of_texpr_are_built_as_well():
     _, A, B = declared()
     module = tvm.build(texpr.te.create_schedule(B.op), [A, B], target_host="llvm")

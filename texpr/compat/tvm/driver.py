@@ -12,7 +12,7 @@ from texpr.compat.tvm.advice import getattr_of, missing
 from texpr.compat.tvm.module import Module
 from texpr.compat.tvm.target import as_target
 from texpr.errors import ArgumentError, DTypeError, shown
-from texpr.ir.program import Program
+from texpr.ir.program import Program, buffers_in
 from texpr.schedule import Schedule
 
 __all__ = ["IRModule", "build", "lower"]
@@ -56,7 +56,8 @@ def lower(
     ----------
     inp : Schedule
     args : sequence of Tensor and Var, optional
-        What the function takes; outputs that are not among them are added at the end.
+        What the function takes; as it only prints, outputs that are not among them are added at
+        the end, and stages that are computed where they are read are left out.
     name : str
         The name of the function.
     simple_mode : bool
@@ -72,10 +73,20 @@ def lower(
     """
     _check_binds("lower", binds)
     if isinstance(args, (list, tuple)) and isinstance(inp, te.TeSchedule):
-        outputs = [tensor for op in inp.outputs for tensor in op.outputs]
-        args = [*args, *(out for out in outputs if not any(out is arg for arg in args))]
+        args = _that_there_are(inp, args)
     program = texpr.lower(inp, args, name=name, simple_mode=simple_mode)
     return IRModule(inp.copy(), args, program)
+
+
+def _that_there_are(schedule: te.TeSchedule, args: Sequence[Any]) -> list[Any]:
+    found = {id(buffer) for buffer in buffers_in(schedule.program.body)}
+    outputs = [tensor for op in schedule.outputs for tensor in op.outputs]
+    given = [
+        arg
+        for arg in args
+        if not (isinstance(arg, te.Tensor) and arg.is_computed and id(arg) not in found)
+    ]
+    return [*given, *(out for out in outputs if not any(out is arg for arg in given))]
 
 
 def build(
