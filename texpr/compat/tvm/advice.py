@@ -30,10 +30,6 @@ _NETWORKS = "texpr compiles operators, not networks; declare each operator with 
 _TUNING = "write candidates as functions of a schedule, s.apply(candidate), and time the kernels"
 _LOOPS = "write the loops as a function and put @texpr.kernel on it"
 _HERE = "kernels run in this process; build for another machine by -mtriple and take .asm"
-_INTRINSIC = (
-    "write a Python function that returns an expression, def mylog(x): return te.log(x), and "
-    "call it inside te.compute"
-)
 _INTRINSIC = "texpr picks vector instructions itself; vectorize and unroll the inner loops"
 _C_FUNCTION = "use the function of te, te.exp(x); a C function on whole arrays belongs in te.extern"
 _BUFFERS = "arrays are passed as they are, strided views included; leave the declaration out"
@@ -50,8 +46,8 @@ _SCHEDULES = (
     "schedule the stages yourself, s = te.create_schedule(out.op) and s[out].parallel(…), "
     "s[out].vectorize(…)"
 )
+_LIBRARY = "wrap the library's function by te.extern, or write the operator as a te.compute"
 _NETWORK_OPERATOR = "write it as a te.compute; topi here has what whole tensors of te can do"
-
 _MOVED = "it moved in TVM 0.7; write tvm.te.var(…) for tvm.var(…), and so on"
 _PYTEST = "texpr targets CPUs; test with pytest as usual"
 
@@ -59,7 +55,7 @@ _GROUPS: Final[Sequence[tuple[str, str, str]]] = (
     ("", "relay relax parser frontend graph_executor", _NETWORKS),
     ("", "autotvm auto_scheduler meta_schedule auto_tune dlight", _TUNING),
     ("", "script tirx s_tir hybrid", _LOOPS),
-    ("", "rpc micro driver support exec", _HERE),
+    ("", "rpc micro support exec", _HERE),
     ("", "arith", _SIMPLIFY),
     ("", "var size_var placeholder compute create_schedule reduce_axis thread_axis scan", _MOVED),
     ("", "extern const sum min max select exp if_then_else all any min_value max_value", _MOVED),
@@ -104,7 +100,7 @@ _GROUPS: Final[Sequence[tuple[str, str, str]]] = (
     ("ir", "Range", "a range is a pair, (begin, end)"),
     ("ir", "save_json load_json assert_structural_equal structural_equal", "compare str(program)"),
     ("ir", "transform instrument", "stages of a build print by TEXPR_DEBUG=3"),
-    ("transform", "module_pass Sequential Pass function_pass", "passes of texpr are not open"),
+    ("transform", "module_pass Sequential Pass function_pass", "print(kernel.program) shows what the passes made"),
     ("target", "arm_cpu rasp mali intel_graphics riscv_cpu hexagon vta bifrost create Codegen",
      "write the target out, Target('llvm -mtriple=… -mcpu=…')"),
     ("target.Target", "attrs keys features thread_warp_size max_num_threads from_device",
@@ -117,8 +113,8 @@ _GROUPS: Final[Sequence[tuple[str, str, str]]] = (
     ("contrib", "cc clang nvcc ndk emcc xcode tar", _FILES),
     ("contrib", "utils", "tempfile.TemporaryDirectory() of Python does it"),
     ("contrib", "graph_executor debugger graph_runtime pipeline_executor", _NETWORKS),
-    ("contrib", "mkl mkldnn dnnl cublas cudnn rocblas mps nnpack thrust random sort cutlass",
-     "contrib.cblas has matmul and batch_matmul; wrap another library's function by te.extern"),
+    ("contrib", "cblas mkl mkldnn dnnl cublas cudnn rocblas mps nnpack", _LIBRARY),
+    ("contrib", "thrust random sort cutlass", _LIBRARY),
     ("topi", "generic x86 arm_cpu cuda gpu mali hexagon bifrost", _SCHEDULES),
     ("topi", "image vision sparse testing random signal unique", _NETWORK_OPERATOR),
     ("topi.nn", "softmax conv2d conv2d_nchw conv2d_nhwc conv2d_hwcn dense matmul pad bias_add",

@@ -17,7 +17,7 @@ _ADVICE: Final[Mapping[str, str]] = {
     "tir.disable_vectorize": "do not vectorize, s[C].vectorize(…)",
     "tir.UnrollLoop": "unroll the loop, s[C].unroll(i)",
     "tir.LoopPartition": "loops are cut where guards begin, whenever that helps",
-    "tir.add_lower_pass": "passes of texpr are not open; print(kernel.program) shows the result",
+    "tir.add_lower_pass": "print(kernel.program) shows what the passes made",
 }
 
 
