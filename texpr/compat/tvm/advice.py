@@ -49,6 +49,7 @@ _SCHEDULES = (
 _LIBRARY = "wrap the library's function by te.extern, or write the operator as a te.compute"
 _NETWORK_OPERATOR = "write it as a te.compute; topi here has what whole tensors of te can do"
 _MOVED = "it moved in TVM 0.7; write tvm.te.var(…) for tvm.var(…), and so on"
+_PASSES = "print(kernel.program) shows what the passes made"
 _PYTEST = "texpr targets CPUs; test with pytest as usual"
 
 _GROUPS: Final[Sequence[tuple[str, str, str]]] = (
@@ -100,7 +101,7 @@ _GROUPS: Final[Sequence[tuple[str, str, str]]] = (
     ("ir", "Range", "a range is a pair, (begin, end)"),
     ("ir", "save_json load_json assert_structural_equal structural_equal", "compare str(program)"),
     ("ir", "transform instrument", "stages of a build print by TEXPR_DEBUG=3"),
-    ("transform", "module_pass Sequential Pass function_pass", "print(kernel.program) shows what the passes made"),
+    ("transform", "module_pass Sequential Pass function_pass", _PASSES),
     ("target", "arm_cpu rasp mali intel_graphics riscv_cpu hexagon vta bifrost create Codegen",
      "write the target out, Target('llvm -mtriple=… -mcpu=…')"),
     ("target.Target", "attrs keys features thread_warp_size max_num_threads from_device",
