@@ -95,6 +95,15 @@ class DType:
         return int(_finfo(self.numpy).nmant) + 1
 
     @property
+    def dtype(self) -> np.dtype[Any]:
+        """What NumPy asks for where it is given this as a type: ``np.zeros(3, A.dtype)``.
+
+        >>> np.zeros(2, FLOAT32).dtype
+        dtype('float32')
+        """
+        return self.numpy
+
+    @property
     def min(self) -> int | float:
         """The least finite value."""
         if self.is_float:

@@ -67,16 +67,17 @@ def measure(call: Callable[[], object], *, repeat: int = 15, min_time_ms: float 
         raise TexprError(f"time: min_time_ms = {min_time_ms} is negative; pass 0 or more")
     count = 1
     while True:
-        elapsed_ns = _run(call, count)
-        if elapsed_ns >= min_time_ms * 1e6:
+        taken_ns = elapsed_ns(call, count)
+        if taken_ns >= min_time_ms * 1e6:
             break
         # Aim a little above the time wanted; the first calls, in a cold cache, mislead.
-        needed = 1.2 * min_time_ms * 1e6 / max(elapsed_ns, 1) * count
+        needed = 1.2 * min_time_ms * 1e6 / max(taken_ns, 1) * count
         count = min(10 * count, max(count + 1, int(needed)))
-    return Timing(tuple(_run(call, count) / count for _ in range(repeat)), count)
+    return Timing(tuple(elapsed_ns(call, count) / count for _ in range(repeat)), count)
 
 
-def _run(call: Callable[[], object], count: int) -> int:
+def elapsed_ns(call: Callable[[], object], count: int) -> int:
+    """Return how long ``count`` calls take."""
     iterations = itertools.repeat(None, count)
     start = time.perf_counter_ns()
     for _ in iterations:
