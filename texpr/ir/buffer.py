@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from texpr.ir.dtypes import DType
-from texpr.ir.expr import Expr
+from texpr.ir.expr import Binary, Expr, int_value
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +32,11 @@ class Buffer:
         """Whether some operation makes it; a plain buffer is given."""
         return False
 
+    @property
+    def whole(self) -> Buffer:
+        """The buffer whose cells these are; itself unless it is a :class:`Part`."""
+        return self
+
     def __repr__(self) -> str:
         return f"<buffer {self.name}: {self.dtype}[{', '.join(map(str, self.shape))}]>"
 
@@ -39,3 +45,43 @@ class Buffer:
 
     def __deepcopy__(self, memo: Any) -> Buffer:
         return self
+
+
+@dataclass(frozen=True, eq=False)
+class Part(Buffer):
+    """Room for a part of a buffer: ``part[x]`` is the cell ``of[origin + x]``.
+
+    ``origin`` is over the loops around its allocation, so that as long as the part lives its cells
+    and those of the whole are one to one.
+    """
+
+    of: Buffer | None = None
+    origin: tuple[Expr, ...] = ()
+
+    @property
+    def whole(self) -> Buffer:
+        assert self.of is not None
+        return self.of
+
+    @property
+    def is_computed(self) -> bool:
+        return self.whole.is_computed
+
+    def index_here(self, indices: Sequence[Expr]) -> tuple[Expr, ...]:
+        """Return where the cell of the whole at ``indices`` is."""
+        return tuple(
+            index if int_value(start) == 0 else Binary("sub", index, start)
+            for index, start in zip(indices, self.origin, strict=True)
+        )
+
+    def index_there(self, indices: Sequence[Expr]) -> tuple[Expr, ...] | None:
+        """Return what :meth:`index_here` made ``indices`` of; None where it did not."""
+        found = []
+        for index, start in zip(indices, self.origin, strict=True):
+            if int_value(start) == 0:
+                found.append(index)
+            elif isinstance(index, Binary) and index.op == "sub" and index.b is start:
+                found.append(index.a)
+            else:
+                return None
+        return tuple(found)

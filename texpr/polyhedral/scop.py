@@ -167,8 +167,8 @@ class Statement:
         """
         return self.time_and(())
 
-    def time_and(self, keys: Sequence[tuple[int, ...]]) -> Relation:
-        """Return the map from instances to their times and then the digits of ``keys``."""
+    def time_and(self, keys: Sequence[tuple[int, ...]], lanes: Sequence[Loop] = ()) -> Relation:
+        """Return the map from instances to their times, the digits of ``keys``, and ``lanes``."""
         columns: list[Expr | int] = []
         for column in self.columns:
             if isinstance(column, int):
@@ -178,6 +178,16 @@ class Statement:
             else:
                 columns.append(0)
         columns += [0] * (self.scop.depth - len(columns))
+        columns += [part for key in keys for part in self.digits[key].columns]
+        columns += [loop.var for loop in lanes]
+        return self.image(columns, self.region)
+
+    def iterations(self, loops: Sequence[Loop], keys: Sequence[tuple[int, ...]] = ()) -> Relation:
+        """Return the map from instances to the iterations of ``loops`` that they run in.
+
+        The digits of ``keys`` follow.
+        """
+        columns: list[Expr | int] = [loop.var for loop in loops]
         columns += [part for key in keys for part in self.digits[key].columns]
         return self.image(columns, self.region)
 
@@ -198,7 +208,7 @@ class Statement:
 
     def home(self, buffer: Buffer) -> tuple[Expr, ...]:
         """Return the variables of the loops that give ``buffer`` new cells in each iteration."""
-        return tuple(loop.var for loop in self.homes.get(buffer, ()))
+        return tuple(loop.var for loop in self.homes.get(buffer.whole, ()))
 
 
 class Scop:
@@ -348,7 +358,7 @@ def _statements(
         yield from _statements(stmt.body, (*place, stmt), columns, homes)
     elif isinstance(stmt, Alloc):
         around = tuple(column for column in columns if isinstance(column, Loop))
-        yield from _statements(stmt.body, place, columns, {**homes, stmt.buffer: around})
+        yield from _statements(stmt.body, place, columns, {**homes, stmt.buffer.whole: around})
     elif isinstance(stmt, If):
         yield from _statements(stmt.then, (*place, stmt.condition), (*columns, 0), homes)
         if stmt.orelse is not None:

@@ -14,7 +14,7 @@ from texpr.polyhedral.initialised import check_initialised
 from texpr.polyhedral.verdict import Verdict, verdict_on
 from texpr.schedule.legality import alternatives, judge_of
 from texpr.schedule.primitives import PRIMITIVES
-from texpr.schedule.realise import realise
+from texpr.schedule.realise import check_loops, realise
 from texpr.schedule.report import Report, report_on
 from texpr.schedule.stage import Stage, step_of
 from texpr.schedule.state import State, initial_state, unknown_stage
@@ -182,7 +182,8 @@ class Schedule:
         state = replace(state, trace=(*state.trace, step))
         try:
             program = realise(state)
-        except ScheduleError as error:  # loops cannot nest like that
+            check_loops(program)
+        except ScheduleError as error:  # loops cannot nest or run like that
             raise ScheduleError(f"{primitive}: {error}") from None
         finding = judge_of(state).first_fault(program, state.assumed)
         if finding is not None:

@@ -257,8 +257,46 @@ class Stage:
         """
         self._apply("compute_inline", ())
 
+    def compute_at(self, parent: Any, scope: IterVar | str) -> None:
+        """Compute the stage inside a loop of a stage that reads it, as much as is read there.
+
+        ::
+
+            for i in range(66):            for i_o in range(16):
+                B[i] = A[i] + 1                B = empty((6,), float32)
+            for i_o in range(16):              for i in range(6):
+                for i_i in range(4):   →           B[i] = A[i_o*4 + i] + 1
+                    C[…] = B[…] + B[… + 2]     for i_i in range(4):
+                                                   C[i_o*4 + i_i] = B[i_i] + B[i_i + 2]
+
+        What is read is a box in every dimension, the least that was found around it; cells that
+        two iterations read are computed twice. A loop that is split or fused later takes the stage
+        along, into the inner part or the fused loop. Both stages are scheduled as before, and in
+        which order that happens makes no difference.
+
+        Parameters
+        ----------
+        parent : Stage or str
+            The stage that has the loop.
+        scope : IterVar or str
+            The loop.
+
+        Raises
+        ------
+        ScheduleError
+            An output, a stage that is read outside of the loop, or one that does not give every
+            element of its arrays one value. The loops that are legal are named.
+        IllegalScheduleError
+            What the stage reads is not computed yet in the loop, or written over before it.
+
+        Same as TVM's and Halide's ``compute_at``, Exo's ``fuse`` and ``stage_mem`` together.
+        """
+        name = self._schedule.stage_name(parent)
+        axis = self._schedule.stage(name)._loop("compute_at", scope)
+        self._apply("compute_at", (), {"parent": name, "scope": axis.name})
+
     def compute_root(self) -> None:
-        """Compute the stage in loops of its own before its readers; undoes an inlining.
+        """Compute the stage in loops of its own before its readers; undoes an inlining or a move.
 
         Same as Halide's and TVM's ``compute_root``.
         """

@@ -19,18 +19,33 @@ from texpr.ir.expr import Binary, Const, Expr, Var, int_value
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import ONE, ZERO, Alloc, Block, Loop, LoopKind, Program, Seq, Stmt, blocks
 from texpr.ir.simplify import simplify
+from texpr.polyhedral.footprint import Window
 from texpr.polyhedral.judge import Judge
 from texpr.schedule.trace import Step
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """``parent = lower + outer * factor + inner``; ``factor`` is the extent of ``inner``."""
+    """``parent = lower + outer * width + inner``, where ``width`` is the extent of ``inner``.
+
+    ``count`` is what was asked for: the width, or the number of parts where ``is_parts``.
+    """
 
     parent: IterVar
     outer: IterVar
     inner: IterVar
-    factor: Expr
+    count: int
+    is_parts: bool = False
+
+    def width(self, extent: Expr) -> Expr:
+        """Return the extent of ``inner`` where the parent's is ``extent``."""
+        asked = Const(self.count, INT64)
+        width = ceildiv(extent, asked) if self.is_parts else asked
+        known, size = int_value(width), int_value(extent)
+        if known is not None and size is not None:
+            # No part is longer than the loop, and none is empty where the loop is.
+            return Const(max(1, min(known, size)), INT64)
+        return ONE if known == 0 else width
 
     @property
     def made(self) -> tuple[IterVar, ...]:
@@ -108,6 +123,25 @@ class StageDecl:
     def is_reduction(self) -> bool:
         return self.init is not None
 
+    @cached_property
+    def cell_axes(self) -> tuple[IterVar, ...] | None:
+        """The axis of the statement that each subscript of its arrays is.
+
+        None where some subscript is anything else, or an axis that is not reduced over is missing:
+        where the statement does not give every element that it writes one value.
+        """
+        axes = {axis.var: axis for axis in self.block.iters}
+        indices = self.block.stores[0].indices
+        found = tuple(axes[i] for i in indices if isinstance(i, Var) and i in axes)
+        named = set(found)
+        same = all(
+            a is b
+            for store in self.block.stores
+            for a, b in zip(store.indices, indices, strict=True)
+        )
+        is_whole = all(axis in named or axis.is_reduce for axis in self.block.iters)
+        return found if same and is_whole and len(named) == len(indices) else None
+
 
 @dataclass(frozen=True, eq=False)
 class Declared:
@@ -137,6 +171,13 @@ class State:
     trace: tuple[Step, ...] = ()
     names: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """The names of loops used up so far, by stage."""
+    attached: Mapping[str, tuple[str, IterVar]] = field(default_factory=dict)
+    """The stages that are computed inside a loop of another: that stage, and which loop it was.
+
+    Their loops stay where they are in the tree; only :mod:`texpr.schedule.realise` puts them there.
+    """
+    windows: Mapping[IterVar, Window] = field(default_factory=dict)
+    """What is computed of a declared axis where its stage is attached, while that is realised."""
 
     # ------------------------------------------------------------ asking
 
@@ -204,6 +245,36 @@ class State:
             return (axis,)
         return tuple(loop for made in relation.made for loop in self.remains(made))
 
+    def nest_of(self, stage: str) -> Tree:
+        """The outermost loop that ``stage`` is in, or its leaf where it is in none."""
+        path = self.path(stage)
+        return path[0] if path else next(n for n in self.tree if self.stage_in(n) == stage)
+
+    def stage_in(self, node: Tree) -> str | None:
+        """The stage inside ``node``, None where there are several."""
+        if isinstance(node, StageNode):
+            return node.stage
+        found = {self.stage_in(child) for child in node.children}
+        return found.pop() if len(found) == 1 else None
+
+    def anchor(self, stage: str) -> IterVar | None:
+        """The loop in which ``stage`` is computed, None where it has a place of its own.
+
+        A loop that was split since has become its inner part, one that was fused the fused loop.
+        """
+        found = self.attached.get(stage)
+        return None if found is None else self.remains(found[1])[-1]
+
+    def whole_path(self, stage: str) -> tuple[LoopNode, ...]:
+        """The loops around ``stage`` and those around the loop that it is attached to."""
+        path = self.path(stage)
+        anchor = self.anchor(stage)
+        if anchor is None:
+            return path
+        above = self.whole_path(self.attached[stage][0])
+        places = [k for k, node in enumerate(above) if node.axis is anchor]
+        return (*above[: places[0] + 1], *path) if places else path
+
     def stage_around(self, axis: IterVar) -> str | None:
         """The first stage that the loop of ``axis`` is around, None where it is no loop."""
         for stage, path in self._paths.items():
@@ -213,6 +284,8 @@ class State:
 
     def lower(self, axis: IterVar) -> Expr:
         """The first value of ``axis``; 0 for every axis that a primitive made."""
+        if axis in self.windows:
+            return self.windows[axis].lower
         loop = self.declared.loop_of.get(axis)
         return ZERO if loop is None else loop.lower
 
@@ -228,6 +301,8 @@ class State:
         return {}
 
     def _extent(self, axis: IterVar) -> Expr:
+        if axis in self.windows:
+            return self.windows[axis].extent
         relation = self.relation_to(axis)
         if relation is None:
             loop = self.declared.loop_of[axis]
@@ -236,9 +311,9 @@ class State:
             return ONE
         if isinstance(relation, Fuse):
             return Binary("mul", self.extent(relation.outer), self.extent(relation.inner))
-        if axis is relation.inner:
-            return relation.factor
-        return ceildiv(self.extent(relation.parent), relation.factor)
+        extent = self.extent(relation.parent)
+        width = relation.width(extent)
+        return width if axis is relation.inner else ceildiv(extent, width)
 
     def ancestors(self, axis: IterVar) -> set[IterVar]:
         """``axis`` and everything that it was made from."""

@@ -17,7 +17,8 @@ def apply(state: State, stage: str) -> tuple[State, tuple[IterVar, ...]]:
     why = obstacle(state, stage)
     if why is not None:
         raise ScheduleError(f"compute_inline: {why}")
-    return replace(state, inlined=state.inlined | {stage}), ()
+    attached = {name: where for name, where in state.attached.items() if name != stage}
+    return replace(state, inlined=state.inlined | {stage}, attached=attached), ()
 
 
 def obstacle(state: State, stage: str) -> str | None:
@@ -31,11 +32,11 @@ def obstacle(state: State, stage: str) -> str | None:
         return f"{stage!r} writes only some of its elements; leave it at root"
     if declared.block.stores[0].buffer not in state.declared.homes:
         return f"{stage!r} is an output and must be stored; inline what it reads"
-    store, iters = declared.block.stores[0], declared.block.iters
-    own_cells = len(store.indices) == len(iters) and all(
-        index is axis.var for index, axis in zip(store.indices, iters, strict=True)
-    )
-    if not own_cells or not _is_assigned_once(state, stage):
+    store = declared.block.stores[0]
+    for name, (parent, axis) in state.attached.items():
+        if parent == stage:
+            return f"{name!r} is computed at its loop {axis.name!r}; move {name!r} first"
+    if declared.cell_axes is None or not _is_assigned_once(state, stage):
         return (
             f"{stage!r} does not give every element of {store.buffer.name!r} its one value; "
             f"leave it at root"
