@@ -26,6 +26,7 @@ from texpr.polyhedral.context import IN, OUT, SET, Analysis, Unknown, int_of
 from texpr.polyhedral.domain import (
     Domain,
     Place,
+    Span,
     parameters,
     placed_domain,
     places,
@@ -53,6 +54,7 @@ def footprint(
     buffers: Sequence[Buffer],
     bounds: Sequence[tuple[Expr, Expr]],
     facts: Sequence[Expr],
+    known: dict[tuple[object, ...], Window],
 ) -> tuple[Window, ...]:
     """Return the box of the cells of ``buffers`` that ``body`` reads at one iteration ``around``.
 
@@ -67,16 +69,58 @@ def footprint(
         The first index of every dimension and one past the last.
     facts : sequence of Expr
         What holds of the sizes.
+    known : dict
+        Keeps the answers: a schedule asks the same again after every primitive.
     """
     reads = [*_reads(body, around, buffers)]
+    place = surrounding_domain(around)
     found = []
     for dimension, (first, end) in enumerate(bounds):
-        question = _Question(reads, around, dimension, (first, end), facts)
-        answer = question.analysis.ask(question.answer)
-        if answer is None or isinstance(answer, Unknown):
-            answer = Window(first, simplify(Binary("max", end - first, ZERO)))
-        found.append(answer)
+        own = [_Read.of(domain, access, dimension) for domain, access in reads]
+        key = (*own, place, first, end, *facts)
+        if key not in known:
+            question = _Question(own, place, (first, end), facts)
+            answer = question.analysis.ask(question.answer)
+            if answer is None or isinstance(answer, Unknown):
+                answer = Window(first, simplify(Binary("max", end - first, ZERO)))
+            known[key] = answer
+        found.append(known[key])
     return tuple(found)
+
+
+@dataclass(frozen=True)
+class _Read:
+    """One index of a read, where ``guard`` holds, at the instances of ``domain``."""
+
+    domain: Domain
+    index: Expr
+    guard: Expr
+
+    @staticmethod
+    def of(domain: Domain, access: Access, dimension: int) -> _Read:
+        """Return the read without what says nothing of the index: loops that it is free of."""
+        index = access.indices[dimension]
+        own = set(domain.dims)
+        related = own.intersection(free_vars(index, access.guard))
+        parts: tuple[Span | Expr, ...] = (*domain.spans, *domain.others)
+        names = {id(part): own.intersection(free_vars(*_conditions(part))) for part in parts}
+        for span in domain.spans:
+            names[id(span)].add(span.var)
+        kept = {key for key, used in names.items() if not used}
+        growing = True
+        while growing:
+            found = {key for key, used in names.items() if key not in kept and used & related}
+            related = related.union(*(names[key] for key in found))
+            kept |= found
+            growing = bool(found)
+        dims = tuple(var for var in domain.dims if var in related)
+        spans = tuple(span for span in domain.spans if id(span) in kept)
+        others = tuple(other for other in domain.others if id(other) in kept)
+        return _Read(Domain(dims, spans, others), index, access.guard)
+
+
+def _conditions(part: Span | Expr) -> tuple[Expr, ...]:
+    return part.conditions if isinstance(part, Span) else (part,)
 
 
 def _reads(body: Stmt, around: Place, buffers: Sequence[Buffer]) -> Iterator[tuple[Domain, Access]]:
@@ -137,34 +181,29 @@ class _Question:
 
     def __init__(
         self,
-        reads: Sequence[tuple[Domain, Access]],
-        around: Place,
-        dimension: int,
+        reads: Sequence[_Read],
+        place: Domain,
         bounds: tuple[Expr, Expr],
         facts: Sequence[Expr],
     ) -> None:
         self.analysis = Analysis()
-        self.bounds, self.dimension, self.index = bounds, dimension, Var("x")
+        self.bounds, self.index = bounds, Var("x")
         params: dict[Var, None] = {}
         true: dict[Expr, None] = {}
-        for domain, access in reads:
-            used = (access.indices[dimension], access.guard, *bounds)
-            mine, known = parameters(domain, used, facts)
+        for read in reads:
+            mine, known = parameters(read.domain, (read.index, read.guard, *bounds), facts)
             params.update(dict.fromkeys(mine))
             true.update(dict.fromkeys(known))
+        params = {var: None for var in params if var not in set(place.dims)}
         self.params, self.facts = tuple(params), tuple(true)
         self.opaque = _Opaque()
-        place = surrounding_domain(around)
         self.opaque.outside = frozenset((*place.dims, *self.params))
         self.opaque.sizes = frozenset(self.params)
         self.place = self.opaque.domain(place)
+        rewrite = self.opaque.rewrite_expr
         self.reads = [
-            (
-                self.opaque.domain(domain),
-                self.opaque.rewrite_expr(access.indices[dimension]),
-                self.opaque.rewrite_expr(access.guard),
-            )
-            for domain, access in reads
+            _Read(self.opaque.domain(read.domain), rewrite(read.index), rewrite(read.guard))
+            for read in reads
         ]
         self.outer = (*place.dims, *self.opaque.found.values())
         self.frame = Frame(self.analysis, (*self.outer, self.index), self.params)
@@ -183,7 +222,7 @@ class _Question:
 
     def cells(self, k: int) -> isl.Set:
         """Return the points (loops around, index) of one read."""
-        domain, index, guard = self.reads[k]
+        domain, index, guard = (self.reads[k].domain, self.reads[k].index, self.reads[k].guard)
         own = set(self.outer)
         inner = tuple(var for var in domain.dims if var not in own)
         dims = (*self.outer, self.index, *inner)

@@ -102,16 +102,22 @@ def _is_same_store(declared: Store, proposed: Store, wholes: _Wholes) -> bool:
 # ---------------------------------------------------------------- how often they run
 
 
-def lost_instances(declared: Scop, proposed: Scop) -> str | None:
+def lost_instances(
+    declared: Scop, proposed: Scop, counted: dict[tuple[object, ...], str | None]
+) -> str | None:
     """Return which statement does not run its instances as declared, None where all do.
 
     Where isl cannot hold the instances exactly, it is left to the loops to be right, but for
-    statements that were moved.
+    statements that were moved. ``counted`` keeps the answers.
     """
     known: Mapping[str, Statement] = {one.label: one for one in proposed.statements}
     for statement in declared.statements:
         runs = known.get(statement.label)
-        reason = declared.analysis.ask(partial(_fault, statement, runs))
+        key = (statement.label,) if runs is None else (runs.key, is_moved(runs))
+        if key not in counted:
+            answer = declared.analysis.ask(partial(_fault, statement, runs))
+            counted[key] = None if answer is None else str(answer)
+        reason = counted[key]
         if reason is not None:
             return f"{statement.label}: {reason}"
     return None

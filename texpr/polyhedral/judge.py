@@ -83,6 +83,8 @@ class Judge:
     def __init__(self, declared: Program, analysis: Analysis | None = None) -> None:
         self.scop = Scop(declared, analysis)
         self.dependences = Dependences(self.scop)
+        self._asked: dict[tuple[object, ...], tuple[Finding, ...]] = {}
+        self._counted: dict[tuple[object, ...], str | None] = {}
 
     def first_fault(self, proposed: Program, assumed: Collection[Buffer] = ()) -> Finding | None:
         """Return a dependence that ``proposed`` breaks, None where it keeps them all.
@@ -142,7 +144,7 @@ class Judge:
         if isinstance(known, Unknown):
             yield Finding("order", None, missing=str(known))
             return
-        reason = lost_instances(self.scop, scop)
+        reason = lost_instances(self.scop, scop, self._counted)
         if reason is not None:
             yield Finding("instances", None, missing=reason)
         statements = {statement.label: statement for statement in scop.statements}
@@ -150,7 +152,12 @@ class Judge:
             source = statements.get(dependence.source.statement.label)
             sink = statements.get(dependence.sink.statement.label)
             if source is not None and sink is not None:  # else it never runs
-                yield from self._kept(dependence, source, sink)
+                # A primitive changes few statements; of the others the answers are known.
+                key = (dependence, source.key, sink.key)
+                found = self._asked.get(key)
+                if found is None:
+                    found = self._asked[key] = tuple(self._kept(dependence, source, sink))
+                yield from found
 
     def reordered_chains(self, proposed: Program) -> list[Dependence]:
         """Return the reductions whose terms ``proposed`` adds in another order, or in lanes."""

@@ -82,6 +82,27 @@ class Statement:
         return tuple(column for column in self.columns if isinstance(column, Loop))
 
     @cached_property
+    def key(self) -> tuple[object, ...]:
+        """What its instances, times and homes hang on: statements that agree in it run alike."""
+        columns = tuple(
+            (c.var, c.lower, c.upper, c.step, c.kind) if isinstance(c, Loop) else c
+            for c in self.columns
+        )
+        around = tuple(
+            part if isinstance(part, Expr) else (part.var, part.value)
+            for part in self.place
+            if not isinstance(part, Loop)
+        )
+        homes = tuple(
+            (buffer, *(loop.var for loop in self.homes.get(buffer.whole, ())))
+            for buffer in (b.whole for b in self.block.buffers)
+        )
+        return (
+            self.label, self.block.bindings, self.block.predicate, columns, around, homes,
+            self.scop.params, self.scop.facts,
+        )  # fmt: skip
+
+    @cached_property
     def _placed(self) -> tuple[Frame, Region]:
         domain, digits = self._domain
         frame = domain.frame(self.scop.analysis, self.scop.params)

@@ -150,8 +150,7 @@ class _Nest:
             stage = self.stages.get(node.stage)
             return [] if stage is None else [self.place(stage.block, scope)]
         lower, upper = self.bounds(node.axis, scope)
-        # Where a window moves, the loop counts from its start, and the declared variable does not.
-        var = Var(node.var.name) if node.axis in self.state.windows else node.var
+        var = node.steps if node.axis in self.state.windows else node.var
         inner = scope.inside(node.axis, var, lower, upper)
         guards = [*self.guards(scope, inner)]
         inner = replace(inner, place=(*inner.place, *guards))
@@ -182,6 +181,7 @@ class _Nest:
             [store.buffer for store in stores],
             [(loop.lower, loop.upper) for loop in loops],
             facts_of(self.state.declared.program),
+            self.state.declared.footprints,
         )
         known = {**self.state.windows, **dict(zip(roots, windows, strict=True))}
         self.state = replace(self.state, windows=known)
@@ -365,7 +365,8 @@ class _Nest:
             if not axes:
                 return self.place(init, scope)
             axis, *rest = axes
-            var = Var(axis.name)
+            # The same one at every primitive, so that what was found out of the nest holds still.
+            var = self.state.declared.init_vars.setdefault(axis, Var(axis.name))
             lower, upper = self.bounds(axis, scope)
             inner = scope.inside(axis, var, lower, upper)
             body = nest(rest, inner)

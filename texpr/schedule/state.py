@@ -100,11 +100,16 @@ class StageNode:
 
 @dataclass(frozen=True, eq=False)
 class LoopNode:
-    """A loop of the tree over what runs inside it, in order. ``var`` is its variable in the IR."""
+    """A loop of the tree over what runs inside it, in order.
+
+    ``var`` is its variable in the IR; ``steps`` is that where the loop runs through a window and
+    counts from its start, which the declared variable does not.
+    """
 
     axis: IterVar
     var: Var
     children: tuple[Tree, ...]
+    steps: Var
     kind: LoopKind = LoopKind.SERIAL
 
 
@@ -154,6 +159,10 @@ class Declared:
     homes: Mapping[Buffer, tuple[IterVar, ...]]
     """The scratch, each with the axes of the loops whose every iteration has its own."""
     tree: tuple[Tree, ...]
+    footprints: dict[tuple[object, ...], Window] = field(default_factory=dict)
+    """What was asked of :func:`texpr.polyhedral.footprint.footprint` before."""
+    init_vars: dict[IterVar, Var] = field(default_factory=dict)
+    """The variables of the loops around initialisations, by axis."""
     judges: dict[frozenset[str], Judge] = field(default_factory=dict)
     """By the stages that are inlined: who knows the dependences that are left."""
 
@@ -380,7 +389,7 @@ class State:
 
 def loop_node(axis: IterVar, *children: Tree, kind: LoopKind = LoopKind.SERIAL) -> LoopNode:
     """Return a loop for an axis that a primitive made."""
-    return LoopNode(axis, Var(axis.name), children, kind)
+    return LoopNode(axis, Var(axis.name), children, Var(axis.name), kind)
 
 
 def ceildiv(a: Expr, b: Expr) -> Expr:
@@ -419,7 +428,8 @@ def initial_state(program: Program) -> State:
             axis = bound[stmt.var] if stmt.var in bound else IterVar(stmt.var.name)
             loop_of[axis], axis_of[stmt.var] = stmt, axis
             children = walk(stmt.body, (*above, axis))
-            return (LoopNode(axis, stmt.var, children, stmt.kind),) if children else ()
+            node = LoopNode(axis, stmt.var, children, Var(stmt.var.name), stmt.kind)
+            return (node,) if children else ()
         if isinstance(stmt, Block):
             if stmt.role == "init":
                 inits[stmt.name] = stmt
