@@ -19,7 +19,7 @@ from texpr.ir.buffer import Buffer, Part
 from texpr.ir.expr import Expr, Load, Var, free_vars
 from texpr.ir.program import Block, Store
 from texpr.ir.visitor import Rewriter, Visit
-from texpr.polyhedral.context import IN, OUT
+from texpr.polyhedral.context import IN, OUT, Unknown
 from texpr.polyhedral.digits import COLUMNS, compare_alike
 from texpr.polyhedral.scop import Scop, Statement
 
@@ -116,7 +116,9 @@ def lost_instances(
         key = (statement.label,) if runs is None else (runs.key, is_moved(runs))
         if key not in counted:
             answer = declared.analysis.ask(partial(_fault, statement, runs))
-            counted[key] = None if answer is None else str(answer)
+            if isinstance(answer, Unknown):
+                return str(answer)
+            counted[key] = answer
         reason = counted[key]
         if reason is not None:
             return f"{statement.label}: {reason}"
