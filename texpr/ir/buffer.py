@@ -48,6 +48,15 @@ class Buffer:
 
 
 @dataclass(frozen=True, eq=False)
+class Cache(Buffer):
+    """Room for what a primitive copies or computes whole before anything reads it."""
+
+    @property
+    def is_computed(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True, eq=False)
 class Part(Buffer):
     """Room for a part of a buffer: ``part[x]`` is the cell ``of[origin + x]``.
 

@@ -38,7 +38,7 @@ from texpr.polyhedral.digits import COLUMNS, compare_alike
 from texpr.polyhedral.instances import is_moved, lost_instances, other_statement
 from texpr.polyhedral.scop import Scop, Statement, textual_order
 
-Fault: TypeAlias = Literal["order", "parallel", "vectorized", "storage", "instances"]
+Fault: TypeAlias = Literal["order", "parallel", "vectorized", "storage", "stale", "instances"]
 
 
 # Each size tried costs a verdict. Where a number's digits allow a pair that is none, the next

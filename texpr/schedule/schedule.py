@@ -12,7 +12,7 @@ from texpr.ir.itervar import IterVar
 from texpr.ir.program import Program
 from texpr.polyhedral.initialised import check_initialised
 from texpr.polyhedral.verdict import Verdict, verdict_on
-from texpr.schedule.legality import alternatives, judge_of
+from texpr.schedule.legality import alternatives, judge_of, rewrite_fault
 from texpr.schedule.primitives import PRIMITIVES
 from texpr.schedule.realise import check_loops, realise
 from texpr.schedule.report import Report, report_on
@@ -42,7 +42,7 @@ class Schedule:
     @property
     def declared(self) -> Program:
         """The program as it was declared."""
-        return self.state.declared.program
+        return self._history[0].declared.program
 
     @property
     def default_args(self) -> tuple[Any, ...] | None:
@@ -74,7 +74,7 @@ class Schedule:
     @property
     def trace(self) -> Trace:
         """The primitives applied so far."""
-        stages = self.state.declared.stages
+        stages = self._history[0].declared.stages
         return trace_of(
             self.state.trace,
             {name: tuple(axis.name for axis in decl.axes) for name, decl in stages.items()},
@@ -169,6 +169,30 @@ class Schedule:
         fused: IterVar = self.around("fuse", loops[0]).fuse(*loops)
         return fused
 
+    def cache_read(self, array: str, scope: str, readers: Any = None) -> Any:
+        """Read an array through a copy; as :meth:`texpr.schedule.stage.Stage.cache_read`.
+
+        ``readers`` are the stages that do, all that read the array unless given.
+        """
+        given = readers if isinstance(readers, (list, tuple)) else [readers]
+        names = [self.stage_name(reader) for reader in given if reader is not None]
+        for name, stage in self.state.declared.stages.items():
+            is_reader = array in {buffer.name for buffer in stage.reads}
+            if not any(reader is not None for reader in given) and is_reader:
+                names.append(name)
+        if not names:
+            known = sorted({b.name for s in self.state.declared.stages.values() for b in s.reads})
+            raise ScheduleError(
+                f"cache_read: no stage reads an array {array!r} that it does not write"
+                f"{did_you_mean(array, known)}; the arrays that are read are {', '.join(known)}"
+            )
+        first, *others = names
+        return self.stage(first).cache_read(array, scope, others)
+
+    def cache_write(self, stage: Any, scope: str) -> Any:
+        """Compute a stage in a cache; as :meth:`texpr.schedule.stage.Stage.cache_write`."""
+        return self.stage(self.stage_name(stage)).cache_write(scope)
+
     def apply_primitive(
         self,
         primitive: str,
@@ -178,8 +202,14 @@ class Schedule:
     ) -> tuple[IterVar, ...]:
         """Apply a primitive, record it, and return the loops that it made."""
         state, made = PRIMITIVES[primitive].apply(self.state, stage, *loops, **values)
+        new = [name for name in state.declared.stages if name not in self.state.declared.stages]
         step = step_of(primitive, stage, loops, values, made)
+        step = replace(
+            step, stages={name: tuple(axis.name for axis in state.leaves(name)) for name in new}
+        )
         state = replace(state, trace=(*state.trace, step))
+        if state.declared is not self.state.declared:
+            self._judge_rewrite(state, str(step))
         try:
             program = realise(state)
             check_loops(program)
@@ -193,6 +223,14 @@ class Schedule:
         self._realised = (state, program)
         self._history = (*self._history, state)
         return tuple(made)
+
+    def _judge_rewrite(self, state: State, what: str) -> None:
+        """Refuse another declaration that may compute other values."""
+        finding = rewrite_fault(state)
+        if finding is not None:
+            verdict = verdict_on(judge_of(self.state), finding, what)
+            raise IllegalScheduleError(str(verdict), verdict)
+        _check_initialised(state)
 
     def assume(self, array: str) -> None:
         """Take the responsibility for what cannot be decided about an array.
@@ -244,9 +282,7 @@ class Schedule:
         UninitializedError
             There is such a read.
         """
-        # A tensor is computed whole by its operation.
-        if not all(buffer.is_computed for buffer in self.state.declared.homes):
-            check_initialised(judge_of(self.state))
+        _check_initialised(self.state)
 
     def why_not(
         self, primitive: str, stage: str, loops: tuple[IterVar, ...], values: dict[str, Any]
@@ -306,3 +342,9 @@ class Schedule:
     def __repr__(self) -> str:
         stages = ", ".join(self.state.declared.stages)
         return f"<schedule of {stages} after {len(self.state.trace)} primitives>"
+
+
+def _check_initialised(state: State) -> None:
+    # A tensor is computed whole by its operation.
+    if not all(buffer.is_computed for buffer in state.declared.homes):
+        check_initialised(judge_of(state))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -302,7 +303,90 @@ class Stage:
         """
         self._apply("compute_root", ())
 
+    def cache_read(self, array: str, scope: str, readers: Sequence[str] = ()) -> Any:
+        """Read an array through a copy, which a new stage makes.
+
+        ::
+
+            for i in range(8):             for i0 in range(8):
+                B[i] = A[7 - i]      →         A_local[i0] = A[i0]
+                                           for i in range(8):
+                                               B[i] = A_local[7 - i]
+
+        The new stage is called after the array and the scope. It copies the whole array before
+        its first reader; moved into a loop by :meth:`compute_at` it copies what is read there, and
+        so packs a tile.
+
+        Parameters
+        ----------
+        array : str
+            The name of an array that the stage reads and does not write.
+        scope : str
+            ``"global"``, ``"local"``, ``"shared"`` or ``"warp"``: on a CPU a name.
+        readers : sequence of str, optional
+            Other stages that read the copy, too.
+
+        Returns
+        -------
+        The new stage.
+
+        Raises
+        ------
+        ScheduleError
+            The stage does not read the array, or writes it.
+        IllegalScheduleError
+            The array is written between the copy and a reader, so that the cache would be stale.
+
+        Same as TVM's ``cache_read``, Halide's ``in`` with ``compute_at``, Exo's ``stage_mem``.
+        """
+        values: dict[str, Any] = {"array": array, "scope": scope}
+        if readers:
+            values["readers"] = tuple(readers)
+        return self._new_stage("cache_read", (), values)
+
+    def cache_write(self, scope: str) -> Any:
+        """Compute the stage in a cache, and copy it from there to its arrays.
+
+        ::
+
+            for i in range(8):             for i_c in range(8):
+                S[i] = 0.0                     S_local[i_c] = 0.0
+                for k in range(n):   →         for k in range(n):
+                    S[i] += A[i, k]                S_local[i_c] += A[i_c, k]
+                                           for i in range(8):
+                                               S[i] = S_local[i]
+
+        The new stage, called after this one and the scope, computes; it has the loops that
+        reduce, as they are scheduled so far. This stage copies, in the loops that it has over
+        data. Moved into a loop of the copy by :meth:`compute_at` the cache holds a tile, such as
+        accumulators that stay in registers.
+
+        Parameters
+        ----------
+        scope : str
+            ``"global"``, ``"local"``, ``"shared"`` or ``"warp"``: on a CPU a name.
+
+        Returns
+        -------
+        The new stage.
+
+        Raises
+        ------
+        ScheduleError
+            A stage that does not give every element of its arrays one value.
+
+        Same as TVM's ``cache_write``, Exo's ``stage_mem``.
+        """
+        return self._new_stage("cache_write", (), {"scope": scope})
+
     # ------------------------------------------------------------ applying
+
+    def _new_stage(self, primitive: str, loops: tuple[Any, ...], values: dict[str, Any]) -> Stage:
+        """Apply a primitive that makes a stage and return that."""
+        known = set(self._schedule.state.declared.stages)
+        self._apply(primitive, loops, values)
+        (made,) = (name for name in self._schedule.state.declared.stages if name not in known)
+        return self._schedule.stage(made)
 
     def _apply(
         self, primitive: str, loops: tuple[Any, ...], values: dict[str, Any] | None = None

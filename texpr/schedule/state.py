@@ -21,6 +21,7 @@ from texpr.ir.program import ONE, ZERO, Alloc, Block, Loop, LoopKind, Program, S
 from texpr.ir.simplify import simplify
 from texpr.polyhedral.footprint import Window
 from texpr.polyhedral.judge import Judge
+from texpr.polyhedral.rewrites import Cached
 from texpr.schedule.trace import Step
 
 
@@ -128,6 +129,13 @@ class StageDecl:
     def is_reduction(self) -> bool:
         return self.init is not None
 
+    @property
+    def reads(self) -> tuple[Buffer, ...]:
+        """The arrays that the statement reads and does not write."""
+        written = {store.buffer for store in self.block.stores}
+        read = dict.fromkeys(load.buffer for load in self.block.reads)
+        return tuple(buffer for buffer in read if buffer not in written)
+
     @cached_property
     def cell_axes(self) -> tuple[IterVar, ...] | None:
         """The axis of the statement that each subscript of its arrays is.
@@ -159,6 +167,10 @@ class Declared:
     homes: Mapping[Buffer, tuple[IterVar, ...]]
     """The scratch, each with the axes of the loops whose every iteration has its own."""
     tree: tuple[Tree, ...]
+    before: Declared | None = None
+    """The declaration that this one was made of by a rewrite of values."""
+    witness: Cached | None = None
+    """What stands for what in this declaration and the one before."""
     footprints: dict[tuple[object, ...], Window] = field(default_factory=dict)
     """What was asked of :func:`texpr.polyhedral.footprint.footprint` before."""
     init_vars: dict[IterVar, Var] = field(default_factory=dict)
@@ -401,10 +413,19 @@ def ceildiv(a: Expr, b: Expr) -> Expr:
 
 
 def initial_state(program: Program) -> State:
-    """Open a state on a declared program.
+    """Open a state on a declared program."""
+    declared = taken_apart(program, {})
+    names = {
+        name: frozenset(axis.name for axis in stage.axes) for name, stage in declared.stages.items()
+    }
+    return State(declared, declared.tree, names=names)
+
+
+def taken_apart(program: Program, known: Mapping[Var, IterVar]) -> Declared:
+    """Return a declared program taken apart.
 
     A declared loop whose variable is just what one axis of a statement is bound to becomes that
-    axis; so ``s[C].op.axis`` are the first loops of ``C``.
+    axis; so ``s[C].op.axis`` are the first loops of ``C``. ``known`` are the axes of other loops.
     """
     stages: dict[str, StageDecl] = {}
     inits: dict[str, Block] = {}
@@ -425,7 +446,9 @@ def initial_state(program: Program) -> State:
             homes[stmt.buffer] = above
             return walk(stmt.body, above)
         if isinstance(stmt, Loop):
-            axis = bound[stmt.var] if stmt.var in bound else IterVar(stmt.var.name)
+            axis = bound.get(stmt.var, known.get(stmt.var))
+            if axis is None:
+                axis = IterVar(stmt.var.name)
             loop_of[axis], axis_of[stmt.var] = stmt, axis
             children = walk(stmt.body, (*above, axis))
             node = LoopNode(axis, stmt.var, children, Var(stmt.var.name), stmt.kind)
@@ -439,9 +462,7 @@ def initial_state(program: Program) -> State:
         raise InternalError(f"a declared program has no {type(stmt).__name__}")
 
     tree = walk(program.body, ())
-    declared = Declared(program, stages, loop_of, axis_of, homes, tree)
-    names = {name: frozenset(axis.name for axis in stage.axes) for name, stage in stages.items()}
-    return State(declared, tree, names=names)
+    return Declared(program, stages, loop_of, axis_of, homes, tree)
 
 
 def unknown_stage(name: object, state: State) -> ScheduleError:

@@ -1,0 +1,180 @@
+"""Whether a program in which arrays are cached computes the values of the one before it.
+
+A rewrite leaves a *witness* that says what stands for what; nothing else of it is believed. The
+statements are those of the program before once caches stand for their arrays again; the copying
+statement copies cell by cell; and where it stands, every cell holds the value that is wanted of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import reduce
+
+import islpy as isl
+
+from texpr.ir.buffer import Buffer
+from texpr.ir.expr import Expr, Load, Var
+from texpr.ir.program import Block
+from texpr.ir.visitor import Rewriter, Visit
+from texpr.polyhedral.context import Unknown
+from texpr.polyhedral.judge import Finding, Judge
+from texpr.polyhedral.scop import Scop, Statement, Touch, textual_order
+
+
+@dataclass(frozen=True, eq=False)
+class Cached:
+    """The witness of a cache: ``stage`` copies from the arrays to it, or back where ``is_write``.
+
+    ``arrays`` gives the array for every buffer of the cache; ``renamed`` what was declared under
+    another name, ``axes`` the variables that were.
+    """
+
+    stage: str
+    arrays: Mapping[Buffer, Buffer]
+    is_write: bool = False
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    axes: Mapping[Var, Var] = field(default_factory=dict)
+
+
+def other_value(before: Judge, after: Judge, witness: Cached) -> Finding | None:
+    """Return why ``after`` may compute other values than ``before``, None where it does not."""
+    reason = _other_statements(before.scop, after.scop, witness)
+    if reason is not None:
+        return Finding("instances", None, missing=reason)
+    answer = after.scop.analysis.ask(lambda: _uncopied(before.scop, after.scop, witness))
+    if answer is not None:
+        return Finding("instances", None, missing=str(answer))
+    if witness.is_write:
+        reason = _meddling(after.scop, witness)
+        return None if reason is None else Finding("instances", None, missing=reason)
+    return next(_stale(before, after.scop, witness), None)
+
+
+class _Uncached(Rewriter):
+    """Puts the arrays back in the place of their caches."""
+
+    def __init__(self, witness: Cached) -> None:
+        self.witness = witness
+
+    def visit_Var(self, node: Var) -> Var:
+        return self.witness.axes.get(node, node)
+
+    def visit_Load(self, node: Load) -> Visit[Expr]:
+        indices = []
+        for index in node.indices:
+            indices.append((yield index))
+        return Load(self.witness.arrays.get(node.buffer, node.buffer), indices)
+
+
+def _other_statements(before: Scop, after: Scop, witness: Cached) -> str | None:
+    known = {statement.label: statement.block for statement in before.statements}
+    uncached = _Uncached(witness)
+    for statement in after.statements:
+        block = statement.block
+        if block.name == witness.stage:
+            if not _is_copy(block, witness):
+                return f"{statement.label} does not copy cell by cell"
+            continue
+        name = witness.renamed.get(block.name, block.name)
+        label = statement.label.replace(block.name, name, 1)
+        declared = known.pop(label, None)
+        if declared is None or not _is_same(declared, block, uncached):
+            return f"{statement.label} is another statement than declared"
+    return next((f"{label} is not there" for label in known), None)
+
+
+def _is_copy(block: Block, witness: Cached) -> bool:
+    axes = [axis.var for axis in block.iters]
+    for store in block.stores:
+        value = store.value
+        if not isinstance(value, Load):
+            return False
+        pair = (value.buffer, store.buffer) if witness.is_write else (store.buffer, value.buffer)
+        here = len(axes) == len(store.indices) == len(value.indices) and all(
+            a is b is c for a, b, c in zip(axes, store.indices, value.indices, strict=True)
+        )
+        if witness.arrays.get(pair[0]) is not pair[1] or not here:
+            return False
+    return {len(block.stores)} == {len(witness.arrays)}
+
+
+def _is_same(declared: Block, block: Block, uncached: _Uncached) -> bool:
+    own = [uncached.visit_Var(axis.var) for axis in block.iters]
+    pairs: list[tuple[object, object]] = [
+        *zip(own, [axis.var for axis in declared.iters], strict=False),
+        (len(own), len(declared.iters)),
+        (len(block.stores), len(declared.stores)),
+        (uncached.rewrite_expr(block.predicate), declared.predicate),
+    ]
+    for store, other in zip(block.stores, declared.stores, strict=False):
+        pairs.append((uncached.witness.arrays.get(store.buffer, store.buffer), other.buffer))
+        own_parts = [*map(uncached.rewrite_expr, (*store.indices, store.value))]
+        pairs += zip(own_parts, other.children, strict=False)
+    return all(a is b for a, b in pairs)
+
+
+def _touches(scop: Scop, buffer: Buffer, *, is_write: bool) -> Iterator[Touch]:
+    for statement in scop.statements:
+        for touch in statement.touches:
+            if touch.access.buffer is buffer and touch.access.is_write is is_write:
+                yield touch
+
+
+def _cells(touches: Iterator[Touch]) -> isl.Set | None:
+    found = [touch.cells.over.range() for touch in touches]
+    return reduce(isl.Set.union, found) if found else None
+
+
+def _uncopied(before: Scop, after: Scop, witness: Cached) -> str | Unknown | None:
+    """Return which cells are not copied, though they are read or were written."""
+    for cache, array in witness.arrays.items():
+        target = array if witness.is_write else cache
+        own = (t for t in after[witness.stage].touches if t.access.is_write)
+        copied = _cells(t for t in own if t.access.buffer is target)
+        wanted = _cells(_touches(after, cache, is_write=witness.is_write))
+        if copied is None or wanted is None:
+            return f"{witness.stage} copies nothing of {array.name}"
+        if not wanted.is_subset(copied):
+            return f"{witness.stage} does not copy all of {array.name}"
+        if witness.is_write and not copied.is_subset(wanted):
+            return f"{witness.stage} copies what is not computed of {array.name}"
+    return None
+
+
+def _meddling(after: Scop, witness: Cached) -> str | None:
+    """Return which statement does not leave the copy to a cache where it was."""
+    copy = after[witness.stage]
+    caches, arrays = set(witness.arrays), set(witness.arrays.values())
+    inside = [s for s in after.statements if caches & set(s.block.buffers) and s is not copy]
+    for statement in inside:
+        if textual_order(statement.columns, copy.columns) != "always":
+            return f"{statement.label} may run after the copy"
+    for statement in after.statements:
+        if statement is copy or not arrays & set(statement.block.buffers):
+            continue
+        to_copy = textual_order(statement.columns, copy.columns)
+        if to_copy == "sometimes" or any(
+            textual_order(statement.columns, one.columns) != to_copy for one in inside
+        ):
+            return f"{statement.label} touches the array while it is computed in the cache"
+    return None
+
+
+def _stale(before: Judge, after: Scop, witness: Cached) -> Iterator[Finding]:
+    """Yield the values that a reader of the cache would not get, as the copy is too early."""
+    copy = after[witness.stage]
+    for reader in after.statements:
+        for cache, array in witness.arrays.items():
+            if reader is copy or cache not in {load.buffer for load in reader.block.reads}:
+                continue
+            if textual_order(copy.columns, reader.columns) != "always":
+                yield Finding("instances", None, missing=f"{reader.label} may run before the copy")
+            for one in before.dependences:
+                is_flow = one.kind == "flow" and one.buffer is array
+                if not is_flow or one.sink.statement.label != reader.label:
+                    continue
+                writer: Statement = after[one.source.statement.label]
+                if textual_order(writer.columns, copy.columns) != "always":
+                    missing = None if one.missing is None else str(one.missing)
+                    yield Finding("stale", one, one.pairs, missing=missing)
