@@ -7,17 +7,20 @@ statement copies cell by cell; and where it stands, every cell holds the value t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from typing import TypeAlias
 
 import islpy as isl
 
 from texpr.ir.buffer import Buffer
 from texpr.ir.expr import Expr, Load, Var
-from texpr.ir.program import Block
-from texpr.ir.visitor import Rewriter, Visit
+from texpr.ir.functions import all_of
+from texpr.ir.program import TRUE, Block, Fold
+from texpr.ir.visitor import Rewriter, Visit, substitute
 from texpr.polyhedral.context import Unknown
+from texpr.polyhedral.dependences import chain_operator
 from texpr.polyhedral.judge import Finding, Judge
 from texpr.polyhedral.scop import Scop, Statement, Touch, textual_order
 
@@ -37,8 +40,31 @@ class Cached:
     axes: Mapping[Var, Var] = field(default_factory=dict)
 
 
-def other_value(before: Judge, after: Judge, witness: Cached) -> Finding | None:
+@dataclass(frozen=True, eq=False)
+class Factored:
+    """The witness of a reduction in parts: ``stage`` computes those that ``total`` combines.
+
+    ``values`` gives every axis that was declared in terms of the axes of ``stage``, where
+    ``guards`` hold. Its arrays have one dimension more, ``dimension``.
+    """
+
+    stage: str
+    total: str
+    values: Mapping[Var, Expr]
+    guards: tuple[Expr, ...]
+    dimension: int
+
+
+Witness: TypeAlias = Cached | Factored
+
+
+def other_value(before: Judge, after: Judge, witness: Witness) -> Finding | None:
     """Return why ``after`` may compute other values than ``before``, None where it does not."""
+    if isinstance(witness, Factored):
+        # Sets are compared, and those of two contexts must not meet.
+        declared = Scop(before.scop.program, after.scop.analysis)
+        answer = after.scop.analysis.ask(lambda: _other_parts(declared, after.scop, witness))
+        return None if answer is None else Finding("instances", None, missing=str(answer))
     reason = _other_statements(before.scop, after.scop, witness)
     if reason is not None:
         return Finding("instances", None, missing=reason)
@@ -49,6 +75,112 @@ def other_value(before: Judge, after: Judge, witness: Cached) -> Finding | None:
         reason = _meddling(after.scop, witness)
         return None if reason is None else Finding("instances", None, missing=reason)
     return next(_stale(before, after.scop, witness), None)
+
+
+def _other_parts(before: Scop, after: Scop, witness: Factored) -> str | None:
+    """Return why the parts of a reduction do not make up the whole, None where they do."""
+    declared, parts = before[witness.total], after[witness.stage]
+    start, total = after[f"{witness.stage}.init"], after[witness.total]
+    fold = declared.block.fold
+    writes = [touch for touch in declared.touches if touch.access.is_write]
+    policy = before.program.float_policy
+    if fold is None or any(chain_operator(touch, policy) is None for touch in writes):
+        return f"the order of the terms of {witness.total} is not free"
+    plain = _Uncached(Cached(witness.stage, {}))
+    for statement in after.statements:
+        is_kept = statement not in (parts, start, total)
+        if is_kept and not _is_same(before[statement.label].block, statement.block, plain):
+            return f"{statement.label} is another statement than declared"
+    if {s.label for s in before.statements} - {s.label for s in after.statements}:
+        return "a statement is not there"
+    if _order(start, parts) == "never" or _order(parts, total) != "always":
+        return f"{witness.total} may run before its parts are complete"
+    expected = _expected_parts(declared.block, parts.block, witness)
+    if not _are_same(_contents(parts.block), expected):
+        return f"{witness.stage} computes other terms than {witness.total}"
+    cells = parts.block.stores[0].indices
+    if not _are_same([s.value for s in start.block.stores], fold.identity) or not all(
+        _are_same(s.indices, cells) for s in (*start.block.stores, *parts.block.stores)
+    ):
+        return f"{witness.stage} does not start with what is neutral"
+    if not _is_total(declared.block, total.block, parts.block, fold, witness):
+        return f"{witness.total} does not combine all parts"
+    return _uneven(declared, parts, witness)
+
+
+def _order(first: Statement, second: Statement) -> str:
+    return textual_order(first.columns, second.columns)
+
+
+def _are_same(found: Sequence[object], wanted: Sequence[object]) -> bool:
+    return len(found) == len(wanted) and all(a is b for a, b in zip(found, wanted, strict=True))
+
+
+def _contents(block: Block) -> list[Expr]:
+    return [block.predicate, *(store.value for store in block.stores)]
+
+
+def _expected_parts(declared: Block, parts: Block, witness: Factored) -> list[Expr]:
+    """Return predicate and values of the declared statement at the values of its axes."""
+    arrays = {
+        store.buffer: (part.buffer, part.indices)
+        for store, part in zip(declared.stores, parts.stores, strict=True)
+    }
+
+    class _Parts(Rewriter):
+        def visit_Load(self, node: Load) -> Visit[Expr]:
+            indices = []
+            for index in node.indices:
+                indices.append((yield index))
+            return Load(*arrays.get(node.buffer, (node.buffer, indices)))
+
+    at = [substitute(part, witness.values) for part in _contents(declared)]
+    predicate, *values = map(_Parts().rewrite_expr, at)
+    own = [] if predicate is TRUE else [predicate]
+    return [all_of([*witness.guards, *own]), *values]
+
+
+def _is_total(declared: Block, total: Block, parts: Block, fold: Fold, witness: Factored) -> bool:
+    """Whether ``total`` combines what it has with the part of each value of its last axis."""
+    *data, last = total.iters
+    cells = declared.stores[0].indices
+    at = (*cells[: witness.dimension], last.var, *cells[witness.dimension :])
+    own: dict[Var, Expr] = {}
+    for k, (store, part) in enumerate(zip(total.stores, parts.stores, strict=True)):
+        if store.buffer is not declared.stores[k].buffer or not _are_same(store.indices, cells):
+            return False
+        own[fold.old[k]], own[fold.new[k]] = Load(store.buffer, cells), Load(part.buffer, at)
+    wanted = [substitute(value, own) for value in fold.combined]
+    moved = {axis.var: axis for axis in parts.iters}
+    index = parts.stores[0].indices[witness.dimension]
+    dom = moved[index].dom if isinstance(index, Var) and index in moved else None
+    left = [axis for axis in declared.iters if not axis.is_reduce]
+    return (
+        _are_same([store.value for store in total.stores], wanted)
+        and total.predicate is TRUE
+        and _are_same(data, left)
+        and dom is not None
+        and last.dom is not None
+        and _are_same(dom, last.dom)
+    )
+
+
+def _uneven(declared: Statement, parts: Statement, witness: Factored) -> str | None:
+    """Return which terms the parts do not have just once, None where all are there."""
+    if declared.region.missing or parts.region.missing:
+        return f"the terms of {witness.stage} are not known"
+    guards = parts.frame.all_of(witness.guards)
+    values = [witness.values.get(axis.var, axis.var) for axis in declared.block.iters]
+    terms = parts.image(values, parts.region & guards)
+    if terms.missing is not None:
+        return f"the terms of {witness.stage} are not known, as {terms.missing}"
+    wanted = declared.iterations(()).over.domain().reset_tuple_id()
+    facts = parts.frame.all_of(parts.scop.facts).over.params()
+    wanted = wanted.intersect_params(facts)
+    # A cell of the parts has the data axes of its own; so no two parts of a term may be.
+    if not terms.over.is_injective() or not terms.over.range().is_equal(wanted):
+        return f"{witness.stage} does not have every term of {witness.total} once"
+    return None
 
 
 class _Uncached(Rewriter):

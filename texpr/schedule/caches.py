@@ -16,7 +16,7 @@ from texpr.ir.expr import Expr, Load, Var
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import ZERO, Alloc, Block, Let, Loop, Program, Seq, Stmt, Store, blocks, seq
 from texpr.ir.visitor import Rewriter, Visit, substitute
-from texpr.polyhedral.rewrites import Cached
+from texpr.polyhedral.rewrites import Cached, Witness
 from texpr.schedule.state import LoopNode, StageNode, State, Tree, taken_apart
 
 SCOPES = ("global", "local", "shared", "warp")
@@ -73,9 +73,9 @@ def read_through(state: State, array: Buffer, name: str, readers: Collection[str
     for axis, var in reversed([*zip(axes, loops, strict=True)]):
         nest = Loop(var, axis.lower, axis.upper, nest)
     body = rewriter.rewrite_stmt(program.body)
-    body = Alloc(cache, _placed(body, is_reader, lambda stmt: seq(nest, stmt)))
-    new = _rewritten(state, program.with_body(body), Cached(name, {cache: array}))
-    place = next(k for k, node in enumerate(state.tree) if _stages_in(node) & set(readers))
+    body = Alloc(cache, placed(body, is_reader, lambda stmt: seq(nest, stmt)))
+    new = rewritten(state, program.with_body(body), Cached(name, {cache: array}))
+    place = next(k for k, node in enumerate(state.tree) if stages_in(node) & set(readers))
     nodes = (*state.tree[:place], new.nest_of(name), *state.tree[place:])
     return replace(new, tree=nodes)
 
@@ -160,7 +160,7 @@ def write_through(state: State, stage: str, name: str) -> State:
         computed = _Loops(loop_vars).rewrite_stmt(renaming.rewrite_stmt(nest))
         return seq(computed, copy)
 
-    body = _placed(declared.program.body, is_own, split)
+    body = placed(declared.program.body, is_own, split)
     for cache in reversed(caches.values()):
         body = Alloc(cache, body)
 
@@ -171,17 +171,17 @@ def write_through(state: State, stage: str, name: str) -> State:
         renamed={name: stage},
         axes={new.var: axis.var for axis, new in fresh.items()},
     )
-    new = _rewritten(state, declared.program.with_body(body), witness)
+    new = rewritten(state, declared.program.with_body(body), witness)
     reducing = [node for node in state.path(stage) if node.axis.is_reduce]
-    computed = _around([n for n in new.path(name) if not n.axis.is_reduce] + reducing, name)
-    copied = _around([n for n in state.path(stage) if not n.axis.is_reduce], stage)
+    computed = around([n for n in new.path(name) if not n.axis.is_reduce] + reducing, name)
+    copied = around([n for n in state.path(stage) if not n.axis.is_reduce], stage)
     nodes: list[Tree] = []
     for node in state.tree:
-        nodes += [computed, copied] if stage in _stages_in(node) else [node]
+        nodes += [computed, copied] if stage in stages_in(node) else [node]
     return replace(new, tree=tuple(nodes))
 
 
-def _around(loops: Sequence[LoopNode], stage: str) -> Tree:
+def around(loops: Sequence[LoopNode], stage: str) -> Tree:
     """Return the nest of ``loops`` around a stage."""
     nest: Tree = StageNode(stage)
     for node in reversed(loops):
@@ -261,23 +261,30 @@ def _loops_of(program: Program, stage: str) -> list[Loop]:
 # ---------------------------------------------------------------- programs and trees
 
 
-def _placed(body: Stmt, is_place: Callable[[Stmt], bool], change: Callable[[Stmt], Stmt]) -> Stmt:
-    """Return ``body`` with its first outermost statement that ``is_place`` changed."""
+def placed(body: Stmt, is_place: Callable[[Stmt], bool], change: Callable[[Stmt], Stmt]) -> Stmt:
+    """Return ``body`` with its first outermost statements that ``is_place`` changed.
+
+    They are changed together as long as one follows another: a reduction to a scalar is two.
+    """
     if isinstance(body, (Alloc, Let)):
-        return replace(body, body=_placed(body.body, is_place, change))
+        return replace(body, body=placed(body.body, is_place, change))
     if not isinstance(body, Seq):
         return change(body)
-    place = next(k for k, part in enumerate(body.stmts) if is_place(part))
-    return seq(*body.stmts[:place], change(body.stmts[place]), *body.stmts[place + 1 :])
+    first = next(k for k, part in enumerate(body.stmts) if is_place(part))
+    end = first + 1
+    while end < len(body.stmts) and is_place(body.stmts[end]):
+        end += 1
+    return seq(*body.stmts[:first], change(seq(*body.stmts[first:end])), *body.stmts[end:])
 
 
-def _stages_in(node: Tree) -> set[str]:
+def stages_in(node: Tree) -> set[str]:
+    """Return the stages inside ``node``."""
     if isinstance(node, StageNode):
         return {node.stage}
-    return set().union(*(_stages_in(child) for child in node.children))
+    return set().union(*(stages_in(child) for child in node.children))
 
 
-def _rewritten(state: State, program: Program, witness: Cached) -> State:
+def rewritten(state: State, program: Program, witness: Witness) -> State:
     """Return ``state`` of another declaration; its tree is the declared one."""
     declared = taken_apart(program, state.declared.axis_of)
     declared = replace(declared, before=state.declared, witness=witness)

@@ -1,44 +1,20 @@
-"""Who judges a state, and what would be legal where a primitive is not."""
+"""What would be legal where a primitive is not."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import islice, permutations
 from typing import Any
 
 from texpr.errors import ScheduleError
 from texpr.ir.itervar import IterVar
-from texpr.polyhedral.judge import Finding, Judge
-from texpr.polyhedral.rewrites import other_value
+from texpr.schedule.judges import judge_of
 from texpr.schedule.primitives import PRIMITIVES
 from texpr.schedule.realise import realise
 from texpr.schedule.state import State
 
 # Each costs a verdict, some milliseconds; nobody reads a longer list.
 MAX_TRIED, MAX_SHOWN = 8, 3
-
-
-def judge_of(state: State) -> Judge:
-    """Return the judge of the program as declared, with the stages of ``state`` inlined.
-
-    It is made once for every set of inlined stages and shared by all states of a declaration.
-    """
-    judges = state.declared.judges
-    found = judges.get(state.inlined)
-    if found is None:
-        plain = State(state.declared, state.declared.tree, inlined=state.inlined)
-        found = judges[state.inlined] = Judge(realise(plain))
-    return found
-
-
-def rewrite_fault(state: State) -> Finding | None:
-    """Return why the last rewrite of values may change one, None where it does not."""
-    declared = state.declared
-    if declared.before is None or declared.witness is None:
-        return None
-    before = replace(state, declared=declared.before)
-    return other_value(judge_of(before), judge_of(state), declared.witness)
 
 
 def alternatives(

@@ -9,7 +9,7 @@ from texpr.ir.expr import Expr
 from texpr.ir.program import ONE, FloatPolicy
 from texpr.ir.simplify import simplify
 from texpr.polyhedral.dependences import Dependence
-from texpr.schedule.legality import judge_of
+from texpr.schedule.judges import judge_of
 from texpr.schedule.realise import realise
 from texpr.schedule.state import State
 

@@ -12,7 +12,8 @@ from texpr.ir.itervar import IterVar
 from texpr.ir.program import Program
 from texpr.polyhedral.initialised import check_initialised
 from texpr.polyhedral.verdict import Verdict, verdict_on
-from texpr.schedule.legality import alternatives, judge_of, rewrite_fault
+from texpr.schedule.judges import judge_of, rewrite_fault
+from texpr.schedule.legality import alternatives
 from texpr.schedule.primitives import PRIMITIVES
 from texpr.schedule.realise import check_loops, realise
 from texpr.schedule.report import Report, report_on
@@ -192,6 +193,10 @@ class Schedule:
     def cache_write(self, stage: Any, scope: str) -> Any:
         """Compute a stage in a cache; as :meth:`texpr.schedule.stage.Stage.cache_write`."""
         return self.stage(self.stage_name(stage)).cache_write(scope)
+
+    def rfactor(self, stage: Any, axis: IterVar | str, factor_axis: int = 0) -> Any:
+        """Reduce in parts; as :meth:`texpr.schedule.stage.Stage.rfactor`."""
+        return self.stage(self.stage_name(stage)).rfactor(axis, factor_axis)
 
     def apply_primitive(
         self,

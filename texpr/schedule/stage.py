@@ -379,6 +379,42 @@ class Stage:
         """
         return self._new_stage("cache_write", (), {"scope": scope})
 
+    def rfactor(self, axis: IterVar | str, factor_axis: int = 0) -> Any:
+        """Reduce in parts, one for each iteration of a loop, and combine these.
+
+        ::
+
+            S[()] = 0.0                    for k_i in range(4):
+            for k_o in range(16):              S_rf[k_i] = 0.0
+                for k_i in range(4):   →       for k_o in range(16):
+                    S[()] += A[…]                  S_rf[k_i] += A[k_o*4 + k_i]
+                                           S[()] = 0.0
+                                           for k_i_v in range(4):
+                                               S[()] += S_rf[k_i_v]
+
+        The new stage has a dimension more: the loop is one over data there, which may run in
+        parallel or in lanes. This stage keeps its loops over data and combines.
+
+        Parameters
+        ----------
+        axis : IterVar or str
+            A loop that reduces, such as a part of a split.
+        factor_axis : int
+            Where the new dimension is; negative from the end.
+
+        Returns
+        -------
+        The new stage, called after this one with ``_rf``.
+
+        Raises
+        ------
+        ScheduleError
+            No reduction, a loop over data, floats whose order is declared.
+
+        Same as TVM's and Halide's ``rfactor``.
+        """
+        return self._new_stage("rfactor", (axis,), {"factor_axis": factor_axis})
+
     # ------------------------------------------------------------ applying
 
     def _new_stage(self, primitive: str, loops: tuple[Any, ...], values: dict[str, Any]) -> Stage:

@@ -21,7 +21,7 @@ from texpr.ir.program import ONE, ZERO, Alloc, Block, Loop, LoopKind, Program, S
 from texpr.ir.simplify import simplify
 from texpr.polyhedral.footprint import Window
 from texpr.polyhedral.judge import Judge
-from texpr.polyhedral.rewrites import Cached
+from texpr.polyhedral.rewrites import Witness
 from texpr.schedule.trace import Step
 
 
@@ -169,7 +169,7 @@ class Declared:
     tree: tuple[Tree, ...]
     before: Declared | None = None
     """The declaration that this one was made of by a rewrite of values."""
-    witness: Cached | None = None
+    witness: Witness | None = None
     """What stands for what in this declaration and the one before."""
     footprints: dict[tuple[object, ...], Window] = field(default_factory=dict)
     """What was asked of :func:`texpr.polyhedral.footprint.footprint` before."""

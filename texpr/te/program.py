@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from texpr.errors import TexprError, shown
 from texpr.ir.expr import Expr, Load, Var
@@ -150,6 +150,7 @@ def nest(op: ComputeOp, name: str, own: Mapping[IterVar, IterVar]) -> Stmt:
         TRUE if reduction.where is None else reduction.where,
         is_init=False,
     )
+    update = replace(update, fold=reduction.fold())
     return around(seq(init, around(update, op.reduce_axis)), op.axis)
 
 

@@ -140,8 +140,28 @@ class TeSchedule(Schedule):
         """
         if isinstance(tensor, (list, tuple)) and tensor:
             tensor = tensor[0]
-        made = self.operation_of(super().cache_write(tensor, scope).name)
-        return made.outputs[0] if len(made.outputs) == 1 else list(made.outputs)
+        return self._tensors_of(super().cache_write(tensor, scope))
+
+    def rfactor(self, tensor: Any, axis: IterVar | str, factor_axis: int = 0) -> Any:
+        """Reduce in parts; as :meth:`texpr.schedule.stage.Stage.rfactor`.
+
+        Parameters
+        ----------
+        tensor : Tensor, or those of one operation
+        axis : IterVar or str
+        factor_axis : int
+
+        Returns
+        -------
+        The tensor of the parts, or a list of them where the operation has several.
+        """
+        if isinstance(tensor, (list, tuple)) and tensor:
+            tensor = tensor[0]
+        return self._tensors_of(super().rfactor(tensor, axis, factor_axis))
+
+    def _tensors_of(self, stage: Stage) -> Any:
+        outputs = self.operation_of(stage.name).outputs
+        return outputs[0] if len(outputs) == 1 else list(outputs)
 
 
 def create_schedule(
