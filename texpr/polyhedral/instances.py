@@ -16,11 +16,13 @@ from functools import partial
 import islpy as isl
 
 from texpr.ir.buffer import Buffer, Part
-from texpr.ir.expr import Expr, Load, Var, free_vars
+from texpr.ir.expr import Binary, Expr, Load, Var, free_vars
+from texpr.ir.functions import any_of
 from texpr.ir.program import Block, Store
-from texpr.ir.visitor import Rewriter, Visit
+from texpr.ir.visitor import Rewriter, Visit, substitute
 from texpr.polyhedral.context import IN, OUT, Unknown
 from texpr.polyhedral.digits import COLUMNS, compare_alike
+from texpr.polyhedral.domain import surrounding_domain
 from texpr.polyhedral.scop import Scop, Statement
 
 
@@ -32,7 +34,7 @@ def other_statement(declared: Scop, proposed: Scop) -> str | None:
     for statement in proposed.statements:
         label = statement.label
         if label not in known or label in seen:
-            return f"{label} is {'there twice' if label in seen else 'no statement'} of the program"
+            return f"{label} is {'there twice' if label in seen else 'not declared'}"
         seen.add(label)
         for buffer in statement.block.buffers:
             part = parts.setdefault(buffer.whole, buffer) if isinstance(buffer, Part) else None
@@ -134,7 +136,7 @@ def _fault(declared: Statement, proposed: Statement | None) -> str | None:
     if missing is not None:
         return f"what its loops run is not known, as {missing}" if moved else None
     runs = proposed.iterations(()).over.domain()
-    if not runs.is_subset(instances):
+    if _runs_over(proposed) or not runs.is_subset(instances):
         return "its loops run instances that were not declared"
     home = 0
     if moved:
@@ -144,6 +146,33 @@ def _fault(declared: Statement, proposed: Statement | None) -> str | None:
         if not instances.intersect_params(facts).is_subset(runs):
             return "its loops do not run every instance"
     return None if _is_once(proposed, home) else "its loops run some instance twice"
+
+
+def _runs_over(statement: Statement) -> bool:
+    """Whether the loops bind an axis to a value that it does not have as declared.
+
+    The instances of a statement are known by the ranges of its axes, so that such a value is none
+    of them; and yet the loops would run it.
+    """
+    block, scop = statement.block, statement.scop
+    domain = surrounding_domain(statement.place)
+    at_loops = {axis.var: value for axis, value in zip(block.iters, block.bindings, strict=True)}
+    ranges = {loop.var: (loop.lower, loop.upper) for loop in statement.loops}
+    outside = []
+    for axis, value in zip(block.iters, block.bindings, strict=True):
+        if axis.dom is None:
+            continue
+        lower, upper = (substitute(bound, at_loops) for bound in axis.dom)
+        first, end = ranges.get(value, (None, None)) if isinstance(value, Var) else (None, None)
+        if first is not lower:
+            outside.append(Binary("lt", value, lower))
+        if end is not upper:
+            outside.append(Binary("ge", value, upper))
+    if not outside:
+        return False
+    frame = domain.frame(scop.analysis, scop.params)
+    where = domain.region(frame) & frame.all_of(scop.facts)
+    return not where.under.is_disjoint(frame.region(any_of(outside)).under)
 
 
 def _is_once(statement: Statement, home: int) -> bool:
