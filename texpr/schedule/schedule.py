@@ -177,15 +177,16 @@ class Schedule:
         """
         given = readers if isinstance(readers, (list, tuple)) else [readers]
         names = [self.stage_name(reader) for reader in given if reader is not None]
-        for name, stage in self.state.declared.stages.items():
-            is_reader = array in {buffer.name for buffer in stage.reads}
-            if not any(reader is not None for reader in given) and is_reader:
-                names.append(name)
+        if not names:
+            for name, stage in self.state.declared.stages.items():
+                if any(buffer.name == array for buffer in stage.reads):
+                    names.append(name)
         if not names:
             known = sorted({b.name for s in self.state.declared.stages.values() for b in s.reads})
+            advice = did_you_mean(str(array), known)
             raise ScheduleError(
                 f"cache_read: no stage reads an array {array!r} that it does not write"
-                f"{did_you_mean(array, known)}; the arrays that are read are {', '.join(known)}"
+                f"{advice}; the arrays that are read are {', '.join(known)}"
             )
         first, *others = names
         return self.stage(first).cache_read(array, scope, others)
@@ -220,7 +221,9 @@ class Schedule:
             check_loops(program)
         except ScheduleError as error:  # loops cannot nest or run like that
             raise ScheduleError(f"{primitive}: {error}") from None
-        finding = judge_of(state).first_fault(program, state.assumed)
+        # Where stages were inlined and nothing else happened, the order is the declared one.
+        is_judged = state.tree is not state.declared.tree or state.attached
+        finding = judge_of(state).first_fault(program, state.assumed) if is_judged else None
         if finding is not None:
             legal = alternatives(self.state, primitive, stage, loops, values)
             verdict = verdict_on(judge_of(state), finding, str(step), legal)

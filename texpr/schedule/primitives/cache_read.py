@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-from texpr.errors import ScheduleError, did_you_mean
+from texpr.errors import ScheduleError, did_you_mean, shown
 from texpr.ir.buffer import Buffer
 from texpr.ir.itervar import IterVar
 from texpr.schedule.caches import checked_scope, fresh_name, read_through
-from texpr.schedule.state import State
+from texpr.schedule.state import State, unknown_stage
 
 
 def apply(
@@ -18,6 +18,11 @@ def apply(
 ) -> tuple[State, tuple[IterVar, ...]]:
     """Cache an array; see :meth:`texpr.schedule.stage.Stage.cache_read`."""
     checked_scope("cache_read", scope)
+    if not isinstance(array, str):
+        raise ScheduleError(f"cache_read: {shown(array)} is no name of an array; pass a string")
+    for reader in readers:
+        if reader not in state.declared.stages:
+            raise unknown_stage(reader, state)
     stages = tuple(dict.fromkeys((stage, *readers)))
     buffer = _array(state, stages, array)
     for name, other in state.declared.stages.items():

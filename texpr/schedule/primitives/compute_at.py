@@ -7,21 +7,29 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from texpr.errors import ScheduleError
+from texpr.errors import ScheduleError, did_you_mean
 from texpr.ir.expr import free_vars
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import LoopKind
 from texpr.schedule.attach import declared_loops, places, readers_of
-from texpr.schedule.state import State
+from texpr.schedule.state import State, unknown_stage
 
 
 def apply(state: State, stage: str, parent: str, scope: str) -> tuple[State, tuple[IterVar, ...]]:
     """Attach a stage; see :meth:`texpr.schedule.stage.Stage.compute_at`."""
+    if parent not in state.declared.stages:
+        raise unknown_stage(parent, state)
     why = obstacle(state, stage)
     if why is not None:
         raise ScheduleError(f"compute_at: {why}")
     state = replace(state, inlined=state.inlined - {stage}, attached=_without(state, stage))
-    axis = next(loop for loop in state.leaves(parent) if loop.name == scope)
+    loops = {loop.name: loop for loop in state.leaves(parent)}
+    if scope not in loops:
+        raise ScheduleError(
+            f"compute_at: stage {parent!r} has no loop {scope!r}{did_you_mean(str(scope), loops)}; "
+            f"its loops are {', '.join(loops) or 'none'}"
+        )
+    axis = loops[scope]
     legal = places(state, stage)
     if not any(axis is loop for _, loop in legal):
         raise ScheduleError(f"compute_at: {_why_not_there(state, stage, parent, axis, legal)}")
