@@ -210,6 +210,8 @@ class _Question:
 
     def answer(self) -> Window | None:
         """Return the box, None where there is none but the whole dimension."""
+        if not self.reads:
+            return Window(self.bounds[0], ZERO)
         cells = reduce(isl.Set.union, map(self.cells, range(len(self.reads)))).coalesce()
         if cells.is_empty():
             return Window(self.bounds[0], ZERO)

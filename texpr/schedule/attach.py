@@ -13,7 +13,7 @@ from texpr.schedule.state import State
 def places(state: State, stage: str) -> list[tuple[str, IterVar]]:
     """Return the loops that are around all that reads ``stage``, each with a stage inside."""
     readers = readers_of(state, stage)
-    paths = {name: [node.axis for node in state.whole_path(name)] for name in readers}
+    paths = {name: _around_reads(state, stage, name) for name in readers}
     if not readers:
         return []
     shared = [
@@ -27,6 +27,19 @@ def places(state: State, stage: str) -> list[tuple[str, IterVar]]:
         if owner is not None and not any(axis is own for own in state.leaves(stage)):
             found.append((owner, axis))
     return found
+
+
+def _around_reads(state: State, stage: str, reader: str) -> list[IterVar]:
+    """Return the loops around all reads of ``stage`` in ``reader``, outermost first."""
+    path = [node.axis for node in state.whole_path(reader)]
+    init = inlined_stages(state)[0][reader].init
+    own = {store.buffer for store in state.declared.stages[stage].block.stores}
+    if init is not None and own & set(buffers_in(init)):
+        # The initialisation is a nest before the first loop that reduces.
+        reducing = [k for k, node in enumerate(state.path(reader)) if node.axis.is_reduce]
+        above = len(path) - len(state.path(reader))
+        return path[: above + reducing[0]] if reducing else path
+    return path
 
 
 def readers_of(state: State, stage: str) -> list[str]:

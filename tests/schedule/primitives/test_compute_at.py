@@ -302,6 +302,36 @@ def test_the_loop_of_an_inlined_stage():
         s[C].compute_inline()
 
 
+def test_what_an_initialisation_reads():
+    A = te.placeholder((6, 8), "int32", name="A")
+    P = te.compute((6,), lambda i: A[i, 0] + 1, name="P")
+    k = te.reduce_axis((0, 8), name="k")
+    C = te.compute((6,), lambda i: te.sum(A[i, k], axis=k, init=P[i]), name="C")
+    s = te.create_schedule(C.op)
+    with pytest.raises(
+        ScheduleError, match=r"loop 'k' of 'C' is not around .* legal are s\[C\] at i"
+    ):
+        s[P].compute_at(s[C], k)
+    s[P].compute_at(s[C], C.op.axis[0])
+    check_readings(s, [C], {A: filled(6, 8, dtype="int32")})
+    with pytest.raises(ScheduleError, match="'P' is computed at loop 'i' of 'C', which would not"):
+        s[C].reorder(k, "i")
+
+
+def test_the_range_of_a_loop():
+    A = te.placeholder((6, 9), "int32", name="A")
+    M = te.compute((6,), lambda i: A[i, 0] % 8 + 1, name="M")
+
+    def rule(i):
+        k = te.reduce_axis((0, M[i]), name="k")
+        return te.sum(A[i, k], axis=k)
+
+    C = te.compute((6,), rule, name="C")
+    s = te.create_schedule(C.op)
+    with pytest.raises(ScheduleError, match="the range of loop 'k' is read from 'M'; leave it at"):
+        s[M].compute_at(s[C], C.op.axis[0])
+
+
 def test_vectorized_loops_do_not_nest():
     _, B, C = window(8)
     s = te.create_schedule(C.op)

@@ -10,7 +10,7 @@ from typing import Any
 from texpr.errors import ScheduleError, did_you_mean
 from texpr.ir.expr import free_vars
 from texpr.ir.itervar import IterVar
-from texpr.ir.program import LoopKind
+from texpr.ir.program import Loop, LoopKind, Seq, buffers_in
 from texpr.schedule.attach import declared_loops, places, readers_of
 from texpr.schedule.state import State, unknown_stage
 
@@ -63,6 +63,10 @@ def obstacle(state: State, stage: str) -> str | None:
                 f"{store.buffer.name!r} has new cells in every iteration of "
                 f"{state.declared.homes[store.buffer][-1].name!r} already; leave it there"
             )
+    written = {store.buffer for store in stores}
+    for axis, loop in state.declared.loop_of.items():
+        if written & set(buffers_in(Loop(loop.var, loop.lower, loop.upper, Seq(())))):
+            return f"the range of loop {axis.name!r} is read from {stage!r}; leave it at root"
     if state.stage_in(state.nest_of(stage)) != stage:
         return f"{stage!r} shares its loops with other stages; move a stage with loops of its own"
     loops = declared_loops(state, stage)
