@@ -153,6 +153,13 @@ def test_a_reduction_that_is_run_twice_on_its_accumulators():
     assert finding.is_certain
 
 
+def test_scratch_in_the_place_of_an_argument():
+    declared, proposed = moved()
+    (output,) = declared.outputs
+    finding = Judge(declared).first_fault(proposed.with_body(Alloc(output, proposed.body)))
+    assert finding.missing == "C is an argument, and B would touch scratch instead"
+
+
 def test_room_that_does_not_last():
     """Scratch that is placed inside the loop that fills it holds nothing when it is read."""
     A = te.placeholder((4,), "int32", name="A")

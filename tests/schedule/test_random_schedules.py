@@ -215,7 +215,7 @@ def stencils(rng, size, n, m):
     """Overlapping windows of windows, read by several stages."""
     A = te.placeholder((size(n) + 4, size(m)), "int32", name="A")
     rows, columns = A.shape
-    X = te.compute((rows, columns), lambda i, j: A[i, j] * 2 + j, name="X")
+    X = te.compute((rows, columns), lambda i, j: A[i, j] * 2 + 1, name="X")
     Y = te.compute((rows - 2, columns), lambda i, j: X[i, j] + X[i + 2, j], name="Y")
     Z = te.compute(
         (rows - 4, columns),
@@ -223,7 +223,7 @@ def stencils(rng, size, n, m):
         name="Z",
     )
     a = ints(rng, n + 4, m)
-    x = a * 2 + np.arange(m, dtype="int32")
+    x = a * 2 + 1
     y = x[:-2] + x[2:]
     return [Z], {A: a}, [(y[:-2] * y[2:, ::-1] - x[1:-3]).astype("int32")]
 

@@ -29,6 +29,7 @@ from texpr.polyhedral.scop import Scop, Statement
 def other_statement(declared: Scop, proposed: Scop) -> str | None:
     """Return what ``proposed`` runs that was not declared, None where there is no such thing."""
     known = {statement.label: statement for statement in declared.statements}
+    arguments = set(declared.program.buffers)
     parts: dict[Buffer, Part] = {}
     seen: set[str] = set()
     for statement in proposed.statements:
@@ -36,6 +37,9 @@ def other_statement(declared: Scop, proposed: Scop) -> str | None:
         if label not in known or label in seen:
             return f"{label} is {'there twice' if label in seen else 'not declared'}"
         seen.add(label)
+        for buffer in statement.homes:
+            if buffer in arguments:
+                return f"{buffer.name} is an argument, and {label} would touch scratch instead"
         for buffer in statement.block.buffers:
             part = parts.setdefault(buffer.whole, buffer) if isinstance(buffer, Part) else None
             if part is not None and (part is not buffer or not _starts_in_home(part, statement)):
@@ -140,7 +144,7 @@ def _fault(declared: Statement, proposed: Statement | None) -> str | None:
         return "its loops run instances that were not declared"
     home = 0
     if moved:
-        home = len(proposed.homes[proposed.block.stores[0].buffer.whole])
+        home = len(proposed.homes.get(proposed.block.stores[0].buffer.whole, ()))
     else:
         facts = proposed.frame.all_of(proposed.scop.facts).over.params()
         if not instances.intersect_params(facts).is_subset(runs):
