@@ -203,10 +203,14 @@ class _Nest:
         That is where every axis of its home has got its value: an iteration more there is another
         scratch.
         """
-        used = set(buffers_in(body))
-        for buffer, home in reversed([*self.state.declared.homes.items()]):
-            is_new = outside is None or not self.is_known(home, outside)
-            if is_new and buffer in used and self.is_known(home, inside):
+        here = [
+            buffer
+            for buffer, home in self.state.declared.homes.items()
+            if (outside is None or not self.is_known(home, outside)) and self.is_known(home, inside)
+        ]
+        used = set(buffers_in(body)) if here else set()
+        for buffer in reversed(here):
+            if buffer in used:
                 body = Alloc(buffer, body)
         return body
 
