@@ -22,7 +22,7 @@ from texpr.ir.program import Block, Store
 from texpr.ir.visitor import Rewriter, Visit, substitute
 from texpr.polyhedral.context import IN, OUT, Unknown
 from texpr.polyhedral.digits import COLUMNS, compare_alike
-from texpr.polyhedral.domain import surrounding_domain
+from texpr.polyhedral.domain import declared_domain, surrounding_domain
 from texpr.polyhedral.scop import Scop, Statement
 
 
@@ -140,7 +140,7 @@ def _fault(declared: Statement, proposed: Statement | None) -> str | None:
     if missing is not None:
         return f"what its loops run is not known, as {missing}" if moved else None
     runs = proposed.iterations(()).over.domain()
-    if _runs_over(proposed) or not runs.is_subset(instances):
+    if runs_over(proposed) or not runs.is_subset(instances):
         return "its loops run instances that were not declared"
     home = 0
     if moved:
@@ -152,7 +152,7 @@ def _fault(declared: Statement, proposed: Statement | None) -> str | None:
     return None if _is_once(proposed, home) else "its loops run some instance twice"
 
 
-def _runs_over(statement: Statement) -> bool:
+def runs_over(statement: Statement) -> bool:
     """Whether the loops bind an axis to a value that it does not have as declared.
 
     The instances of a statement are known by the ranges of its axes, so that such a value is none
@@ -177,6 +177,17 @@ def _runs_over(statement: Statement) -> bool:
     frame = domain.frame(scop.analysis, scop.params)
     where = domain.region(frame) & frame.all_of(scop.facts)
     return not where.under.is_disjoint(frame.region(any_of(outside)).under)
+
+
+def runs_short(statement: Statement) -> bool:
+    """Whether the loops leave out values that the axes have as declared."""
+    domain = declared_domain(statement.block)
+    if domain is None:
+        return False
+    frame = domain.frame(statement.scop.analysis, statement.scop.params)
+    wanted = domain.region(frame) & frame.all_of(statement.scop.facts)
+    runs = statement.iterations(()).over.domain().reset_tuple_id()
+    return not wanted.over.is_subset(runs)
 
 
 def _is_once(statement: Statement, home: int) -> bool:

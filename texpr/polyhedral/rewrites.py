@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import partial, reduce
 from typing import TypeAlias
 
 import islpy as isl
@@ -21,6 +21,7 @@ from texpr.ir.program import TRUE, Block, Fold
 from texpr.ir.visitor import Rewriter, Visit, substitute
 from texpr.polyhedral.context import Unknown
 from texpr.polyhedral.dependences import chain_operator
+from texpr.polyhedral.instances import runs_over, runs_short
 from texpr.polyhedral.judge import Finding, Judge
 from texpr.polyhedral.scop import Scop, Statement, Touch, textual_order
 
@@ -60,17 +61,27 @@ Witness: TypeAlias = Cached | Factored
 
 def other_value(before: Judge, after: Judge, witness: Witness) -> Finding | None:
     """Return why ``after`` may compute other values than ``before``, None where it does not."""
+    ask = after.scop.analysis.ask
+    for statement in after.scop.statements:
+        answer = ask(partial(runs_over, statement))
+        if answer:
+            why = (
+                answer
+                if isinstance(answer, Unknown)
+                else "its loops run instances that it does not have"
+            )
+            return Finding("instances", None, missing=f"{statement.label}: {why}")
     if isinstance(witness, Factored):
         # Sets are compared, and those of two contexts must not meet.
         declared = Scop(before.scop.program, after.scop.analysis)
-        answer = after.scop.analysis.ask(lambda: _other_parts(declared, after.scop, witness))
-        return None if answer is None else Finding("instances", None, missing=str(answer))
+        uneven = ask(lambda: _other_parts(declared, after.scop, witness))
+        return None if uneven is None else Finding("instances", None, missing=str(uneven))
     reason = _other_statements(before.scop, after.scop, witness)
     if reason is not None:
         return Finding("instances", None, missing=reason)
-    answer = after.scop.analysis.ask(lambda: _uncopied(before.scop, after.scop, witness))
-    if answer is not None:
-        return Finding("instances", None, missing=str(answer))
+    uncopied = ask(lambda: _uncopied(after.scop, witness))
+    if uncopied is not None:
+        return Finding("instances", None, missing=str(uncopied))
     if witness.is_write:
         reason = _meddling(after.scop, witness)
         return None if reason is None else Finding("instances", None, missing=reason)
@@ -105,6 +116,9 @@ def _other_parts(before: Scop, after: Scop, witness: Factored) -> str | None:
         return f"{witness.stage} does not start with what is neutral"
     if not _is_total(declared.block, total.block, parts.block, fold, witness):
         return f"{witness.total} does not combine all parts"
+    for statement in (start, parts, total):
+        if runs_short(statement):
+            return f"the loops of {statement.label} do not run all of its instances"
     return _uneven(declared, parts, witness)
 
 
@@ -258,7 +272,7 @@ def _cells(touches: Iterator[Touch]) -> isl.Set | None:
     return reduce(isl.Set.union, found) if found else None
 
 
-def _uncopied(before: Scop, after: Scop, witness: Cached) -> str | Unknown | None:
+def _uncopied(after: Scop, witness: Cached) -> str | None:
     """Return which cells are not copied, though they are read or were written."""
     for cache, array in witness.arrays.items():
         target = array if witness.is_write else cache
