@@ -190,7 +190,8 @@ class Judge:
                 if isinstance(lost, Unknown):
                     yield Finding("storage", dependence, missing=str(lost))
                 elif lost is not None:
-                    yield Finding("storage", dependence, lost, missing=moved.missing)
+                    by_digits = moved.digits > 0
+                    yield Finding("storage", dependence, lost, None, moved.missing, by_digits)
             if home is None or is_first:
                 return
         for fault, loop, wrong in _questions(dependence, source, sink, moved.within):

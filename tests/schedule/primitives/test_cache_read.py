@@ -184,6 +184,14 @@ def test_arrays_that_are_none():
         s.cache_read(A, "smem")
 
 
+def test_two_arrays_of_one_name():
+    one, other = (te.placeholder((4,), name="A") for _ in range(2))
+    B = te.compute((4,), lambda i: one[i] + other[i], name="B")
+    s = te.create_schedule(B.op)
+    with pytest.raises(ScheduleError, match="cache_read: 2 arrays are called 'A'; give each"):
+        s.cache_read(other, "local")
+
+
 def test_an_array_that_the_reader_writes():
     @texpr.kernel
     def twice(A: texpr.f64[8]):

@@ -38,6 +38,16 @@ def apply(
 def _array(state: State, stages: Sequence[str], array: str) -> Buffer:
     """Return the buffer called ``array`` that every one of ``stages`` reads."""
     found: Buffer | None = None
+    called = {
+        buffer
+        for stage in stages
+        for buffer in state.declared.stages[stage].block.buffers
+        if buffer.name == array
+    }
+    if len(called) > 1:
+        raise ScheduleError(
+            f"cache_read: {len(called)} arrays are called {array!r}; give each a name of its own"
+        )
     for stage in stages:
         declared = state.declared.stages[stage]
         written = {store.buffer for store in declared.block.stores}
