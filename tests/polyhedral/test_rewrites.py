@@ -138,7 +138,19 @@ def factored():
 def test_parts_without_some_terms():
     s = factored()
     assert reason(s) is None
-    assert reason(s, shorter("k_o")) == "the loops of S_rf do not run all of its instances"
+    assert reason(s, shorter("k_o")) == "the loops of S_rf do not run all of its instances once"
+
+
+def test_parts_that_start_late_or_lie_elsewhere():
+    s = factored()
+
+    def turned(node: Any) -> Any:
+        names = {getattr(part, "label", None) for part in getattr(node, "stmts", ())}
+        is_nest = isinstance(node, Seq) and "S_rf.init" in names
+        return Seq(tuple(reversed(node.stmts))) if is_nest else node
+
+    assert reason(s, turned) == "S may run before its parts are complete"
+    assert reason(s, dimension=1) == "S_rf keeps its parts in other cells"
 
 
 def test_parts_that_have_terms_twice():
@@ -171,7 +183,7 @@ def test_parts_that_do_not_start_with_what_is_neutral():
 
 def test_a_total_that_leaves_parts_out():
     s = factored()
-    assert reason(s, shorter("k_i_v")) == "the loops of S do not run all of its instances"
+    assert reason(s, shorter("k_i_v")) == "the loops of S do not run all of its instances once"
 
     def fewer(node: Any) -> Any:
         if isinstance(node, Block) and node.name == "S" and node.role == "compute":

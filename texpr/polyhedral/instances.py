@@ -149,7 +149,7 @@ def _fault(declared: Statement, proposed: Statement | None) -> str | None:
         facts = proposed.frame.all_of(proposed.scop.facts).over.params()
         if not instances.intersect_params(facts).is_subset(runs):
             return "its loops do not run every instance"
-    return None if _is_once(proposed, home) else "its loops run some instance twice"
+    return None if is_once(proposed, home) else "its loops run some instance twice"
 
 
 def runs_over(statement: Statement) -> bool:
@@ -190,7 +190,7 @@ def runs_short(statement: Statement) -> bool:
     return not wanted.over.is_subset(runs)
 
 
-def _is_once(statement: Statement, home: int) -> bool:
+def is_once(statement: Statement, home: int) -> bool:
     """Whether no instance runs twice in one iteration of the ``home`` outermost loops."""
     loops = statement.loops
     plain = {id(value) for value in statement.block.bindings}

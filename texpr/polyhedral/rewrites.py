@@ -21,7 +21,7 @@ from texpr.ir.program import TRUE, Block, Fold
 from texpr.ir.visitor import Rewriter, Visit, substitute
 from texpr.polyhedral.context import Unknown
 from texpr.polyhedral.dependences import chain_operator
-from texpr.polyhedral.instances import runs_over, runs_short
+from texpr.polyhedral.instances import is_once, runs_over, runs_short
 from texpr.polyhedral.judge import Finding, Judge
 from texpr.polyhedral.scop import Scop, Statement, Touch, textual_order
 
@@ -104,12 +104,16 @@ def _other_parts(before: Scop, after: Scop, witness: Factored) -> str | None:
             return f"{statement.label} is another statement than declared"
     if {s.label for s in before.statements} - {s.label for s in after.statements}:
         return "a statement is not there"
-    if _order(start, parts) == "never" or _order(parts, total) != "always":
+    if not _comes_first(start, parts) or _order(parts, total) != "always":
         return f"{witness.total} may run before its parts are complete"
     expected = _expected_parts(declared.block, parts.block, witness)
     if not _are_same(_contents(parts.block), expected):
         return f"{witness.stage} computes other terms than {witness.total}"
     cells = parts.block.stores[0].indices
+    data = (*cells[: witness.dimension], *cells[witness.dimension + 1 :])
+    wanted = [witness.values[i] for i in declared.block.stores[0].indices if isinstance(i, Var)]
+    if not _are_same(data, wanted):
+        return f"{witness.stage} keeps its parts in other cells"
     if not _are_same([s.value for s in start.block.stores], fold.identity) or not all(
         _are_same(s.indices, cells) for s in (*start.block.stores, *parts.block.stores)
     ):
@@ -117,9 +121,17 @@ def _other_parts(before: Scop, after: Scop, witness: Factored) -> str | None:
     if not _is_total(declared.block, total.block, parts.block, fold, witness):
         return f"{witness.total} does not combine all parts"
     for statement in (start, parts, total):
-        if runs_short(statement):
-            return f"the loops of {statement.label} do not run all of its instances"
+        if runs_short(statement) or not is_once(statement, 0):
+            return f"the loops of {statement.label} do not run all of its instances once"
     return _uneven(declared, parts, witness)
+
+
+def _comes_first(first: Statement, second: Statement) -> bool:
+    """Whether ``first`` comes before ``second`` in every iteration of the loops around both."""
+    for a, b in zip(first.columns, second.columns, strict=False):
+        if a is not b and a != b:
+            return isinstance(a, int) and isinstance(b, int) and a < b
+    return False
 
 
 def _order(first: Statement, second: Statement) -> str:
@@ -273,7 +285,9 @@ def _cells(touches: Iterator[Touch]) -> isl.Set | None:
 
 
 def _uncopied(after: Scop, witness: Cached) -> str | None:
-    """Return which cells are not copied, though they are read or were written."""
+    """Return which cells are not copied once, though they are read or were written."""
+    if not is_once(after[witness.stage], 0):
+        return f"the loops of {witness.stage} run some instance twice"
     for cache, array in witness.arrays.items():
         target = array if witness.is_write else cache
         own = (t for t in after[witness.stage].touches if t.access.is_write)
