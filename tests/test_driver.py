@@ -45,7 +45,7 @@ WRONG_ARGUMENTS = {
         LoweringError,
         (
             r"C: <tensor X: int64\[8\]> is not computed by this program, whose arrays are A, C; "
-            r"leave it out, or make the schedule from its operation and do not inline it"
+            r"leave it out, or make the schedule from its operation and neither inline nor move it"
         ),
     ),
     "an operation": (

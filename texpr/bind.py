@@ -41,7 +41,8 @@ def bind_arguments(
         if isinstance(arg, Buffer) and arg.is_computed and arg not in used:
             raise LoweringError(
                 f"{name}: {arg!r} is not computed by this program, whose arrays are {known}; "
-                f"leave it out, or make the schedule from its operation and do not inline it"
+                f"leave it out, or make the schedule from its operation and neither inline nor "
+                f"move it"
             )
     written = set(program.outputs)
     for buffer in program.buffers:

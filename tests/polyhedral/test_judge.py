@@ -35,7 +35,7 @@ def proposed(program: Program, seed: int, count: int) -> tuple[State, Program]:
         stage = source.choice(sorted(state.declared.stages))
         name = source.choice(ORDERING)
         proposal = PRIMITIVES[name].sample(state, stage, source)
-        if proposal is None or name.startswith("compute"):
+        if proposal is None or name.startswith(("compute", "cache", "rfactor")):
             continue
         try:
             changed, _ = PRIMITIVES[name].apply(state, stage, *proposal[0], **proposal[1])

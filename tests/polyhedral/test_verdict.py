@@ -157,7 +157,7 @@ def test_a_budget_that_does_not_suffice_is_unknown():
     judge = Judge(s.declared)
     assert list(judge.dependences)
     s["S0"].split("i", factor=4)
-    assert judge.first_fault(s.program) is None
+    assert Judge(s.declared).first_fault(s.program) is None
     judge.scop.analysis.max_operations = 5
     finding = judge.first_fault(s.program)
     assert finding is not None

@@ -210,6 +210,49 @@ def of_rank_0(rng, size, n, m):
     return [T], {A: a}, [np.array(a.sum() * 3)]
 
 
+@program
+def stencils(rng, size, n, m):
+    """Overlapping windows of windows, read by several stages."""
+    A = te.placeholder((size(n) + 4, size(m)), "int32", name="A")
+    rows, columns = A.shape
+    X = te.compute((rows, columns), lambda i, j: A[i, j] * 2 + 1, name="X")
+    Y = te.compute((rows - 2, columns), lambda i, j: X[i, j] + X[i + 2, j], name="Y")
+    Z = te.compute(
+        (rows - 4, columns),
+        lambda i, j: Y[i, j] * Y[i + 2, columns - 1 - j] - X[i + 1, j],
+        name="Z",
+    )
+    a = ints(rng, n + 4, m)
+    x = a * 2 + 1
+    y = x[:-2] + x[2:]
+    return [Z], {A: a}, [(y[:-2] * y[2:, ::-1] - x[1:-3]).astype("int32")]
+
+
+@program
+def convolution(rng, size, n, m):
+    """A padded window of a reduction, and two reductions in a row."""
+    A = te.placeholder((size(n), size(m)), "int32", name="A")
+    W = te.placeholder((3, 2), "int32", name="W")
+    rows, columns = A.shape
+    P = te.compute(
+        (rows + 2, columns + 1),
+        lambda i, j: te.if_then_else(te.all(i >= 1, i < rows + 1, j < columns), A[i - 1, j], 0),
+        name="P",
+    )
+    r, q = te.reduce_axis((0, 3), name="r"), te.reduce_axis((0, 2), name="q")
+    C = te.compute(
+        (rows, columns), lambda i, j: te.sum(P[i + r, j + q] * W[r, q], axis=[r, q]), name="C"
+    )
+    k = te.reduce_axis((0, columns), name="k")
+    T = te.compute((rows,), lambda i: te.sum(C[i, k], axis=k), name="T")
+    R = te.compute((rows, columns), lambda i, j: C[i, j] + T[i], name="R")
+    a, w = ints(rng, n, m), ints(rng, 3, 2)
+    p = np.zeros((n + 2, m + 1), "int32")
+    p[1 : n + 1, :m] = a
+    c = sum(w[u, v] * p[u : u + n, v : v + m] for u in range(3) for v in range(2))
+    return [R], {A: a, W: w}, [(c + c.sum(1, keepdims=True)).astype("int32")]
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 @given(
     n=st.sampled_from(SIZES),

@@ -85,3 +85,14 @@ def test_a_subtraction_is_an_addition():
 
     s = turned(texpr.create_schedule(left, fp="reassoc"), "S0", "k")
     assert s.report().reordered[0].operator == "add"
+
+
+def test_a_reduction_in_parts():
+    A, k = te.placeholder((64,), name="A"), te.reduce_axis((0, 64), name="k")
+    S = te.compute((), lambda: te.sum(A[k], axis=k), name="S")
+    s = te.create_schedule(S.op)
+    _, k_i = s[S].split(k, factor=8)
+    SF = s.rfactor(S, k_i)
+    s[SF].compute_at(s[S], s[S].op.reduce_axis[0])
+    (one,) = s.report().reordered
+    assert (one.stage, one.operator, str(one.terms)) == ("S", "add", "64")

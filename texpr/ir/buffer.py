@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from texpr.ir.dtypes import DType
-from texpr.ir.expr import Expr, int_value
+from texpr.ir.expr import Binary, Expr, int_value
 
 if TYPE_CHECKING:
     from texpr.ir.itervar import IterVar
@@ -44,6 +45,11 @@ class Buffer:
         """The axis whose steps read what earlier steps have made of it; None where none do."""
         return None
 
+    @property
+    def whole(self) -> Buffer:
+        """The buffer whose cells these are; itself unless it is a :class:`Part`."""
+        return self
+
     def __repr__(self) -> str:
         return f"<buffer {self.name}: {self.dtype}[{', '.join(map(str, self.shape))}]>"
 
@@ -55,8 +61,48 @@ class Buffer:
 
 
 class ComputedBuffer(Buffer):
-    """A buffer that some operation makes, nobody knows which: what a pickled tensor becomes."""
+    """A buffer that is computed whole before anything reads it: a cache, or a pickled tensor."""
 
     @property
     def is_computed(self) -> bool:
         return True
+
+
+@dataclass(frozen=True, eq=False)
+class Part(Buffer):
+    """Room for a part of a buffer: ``part[x]`` is the cell ``of[origin + x]``.
+
+    ``origin`` is over the loops around its allocation, so that as long as the part lives its cells
+    and those of the whole are one to one.
+    """
+
+    of: Buffer | None = None
+    origin: tuple[Expr, ...] = ()
+
+    @property
+    def whole(self) -> Buffer:
+        assert self.of is not None
+        return self.of
+
+    @property
+    def is_computed(self) -> bool:
+        return self.whole.is_computed
+
+    def index_here(self, indices: Sequence[Expr]) -> tuple[Expr, ...]:
+        """Return where the cell of the whole at ``indices`` is."""
+        return tuple(
+            index if int_value(start) == 0 else Binary("sub", index, start)
+            for index, start in zip(indices, self.origin, strict=True)
+        )
+
+    def index_there(self, indices: Sequence[Expr]) -> tuple[Expr, ...] | None:
+        """Return what :meth:`index_here` made ``indices`` of; None where it did not."""
+        found = []
+        for index, start in zip(indices, self.origin, strict=True):
+            if int_value(start) == 0:
+                found.append(index)
+            elif isinstance(index, Binary) and index.op == "sub" and index.b is start:
+                found.append(index.a)
+            else:
+                return None
+        return tuple(found)

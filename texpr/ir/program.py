@@ -228,6 +228,19 @@ class ExternCall(Stmt):
 Role: TypeAlias = Literal["compute", "init"]
 
 
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """How a reduction combines: ``old`` and ``new`` to ``combined``, with a neutral ``identity``.
+
+    It is declared to be associative and commutative.
+    """
+
+    old: tuple[Var, ...]
+    new: tuple[Var, ...]
+    combined: tuple[Expr, ...]
+    identity: tuple[Expr, ...]
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Block(Stmt):
     """One statement of the declared program.
@@ -238,7 +251,8 @@ class Block(Stmt):
     function in their place. A reduction is two Blocks of one name, the one with the
     role ``"init"`` first. ``iters`` are side data of the instance; their variables are bound here.
     ``checked`` are the subscripts (buffer, dimension, index over ``iters``) that are not proven to
-    be in bounds, and that machine code checks when it evaluates them.
+    be in bounds, and that machine code checks when it evaluates them. ``fold`` says of a declared
+    reduction how its terms are combined.
     """
 
     name: str
@@ -248,6 +262,7 @@ class Block(Stmt):
     predicate: Expr = TRUE
     checked: tuple[tuple[Buffer, int, Expr], ...] = ()
     role: Role = "compute"
+    fold: Fold | None = field(default=None, compare=False)
     location: Location | None = field(default=None, compare=False)
     extern: ExternCall | None = None
 

@@ -35,9 +35,10 @@ from texpr.polyhedral.context import IN, OUT, SET, Analysis, Unknown
 from texpr.polyhedral.counterexample import smallest_point
 from texpr.polyhedral.dependences import Dependence, Dependences
 from texpr.polyhedral.digits import COLUMNS, compare_alike
+from texpr.polyhedral.instances import is_moved, lost_instances, other_statement
 from texpr.polyhedral.scop import Scop, Statement, textual_order
 
-Fault: TypeAlias = Literal["order", "parallel", "vectorized", "storage"]
+Fault: TypeAlias = Literal["order", "parallel", "vectorized", "storage", "stale", "instances"]
 
 
 # Each size tried costs a verdict. Where a number's digits allow a pair that is none, the next
@@ -82,6 +83,8 @@ class Judge:
     def __init__(self, declared: Program, analysis: Analysis | None = None) -> None:
         self.scop = Scop(declared, analysis)
         self.dependences = Dependences(self.scop)
+        self._asked: dict[tuple[object, ...], tuple[Finding, ...]] = {}
+        self._counted: dict[tuple[object, ...], str | None] = {}
 
     def first_fault(self, proposed: Program, assumed: Collection[Buffer] = ()) -> Finding | None:
         """Return a dependence that ``proposed`` breaks, None where it keeps them all.
@@ -89,9 +92,16 @@ class Judge:
         A certain fault is preferred to one that isl or the subscripts leave open; the latter do
         not count of the arrays in ``assumed``.
         """
+        scop = Scop(proposed, self.scop.analysis)
+        reason = other_statement(self.scop, scop)
+        if reason is not None:
+            return Finding("instances", None, missing=reason)
+        return self._first(scop, assumed)
+
+    def _first(self, scop: Scop, assumed: Collection[Buffer] = ()) -> Finding | None:
         open_question: Finding | None = None
-        for found in self.faults(proposed):
-            finding = self.confirmed(found, proposed) if found.by_digits else found
+        for found in self.faults(scop):
+            finding = self.confirmed(found, scop.program) if found.by_digits else found
             if finding is None:
                 continue
             if finding.is_certain:
@@ -119,7 +129,7 @@ class Judge:
             if isinstance(point, Unknown):
                 break
             judge = Judge(_at(self.scop.program, point.params))
-            again = judge.first_fault(_at(proposed, point.params))
+            again = judge._first(Scop(_at(proposed, point.params), judge.scop.analysis))
             if again is not None and again.is_certain:
                 return replace(finding, confirmed=Confirmed(judge, again, point.params))
             here = frame.all_of(
@@ -128,19 +138,26 @@ class Judge:
             sizes = sizes.subtract(here.over)
         return replace(finding, missing="the sizes are the base of a loop's number")
 
-    def faults(self, proposed: Program) -> Iterator[Finding]:
-        """Yield every dependence that ``proposed`` breaks or may break."""
+    def faults(self, scop: Scop) -> Iterator[Finding]:
+        """Yield every dependence that a proposed program breaks or may break."""
         known = self.scop.analysis.ask(lambda: self.dependences.all)
         if isinstance(known, Unknown):
             yield Finding("order", None, missing=str(known))
             return
-        scop = Scop(proposed, self.scop.analysis)
+        reason = lost_instances(self.scop, scop, self._counted)
+        if reason is not None:
+            yield Finding("instances", None, missing=reason)
         statements = {statement.label: statement for statement in scop.statements}
         for dependence in known:
             source = statements.get(dependence.source.statement.label)
             sink = statements.get(dependence.sink.statement.label)
             if source is not None and sink is not None:  # else it never runs
-                yield from self._kept(dependence, source, sink)
+                # A primitive changes few statements; of the others the answers are known.
+                key = (dependence, source.key, sink.key)
+                found = self._asked.get(key)
+                if found is None:
+                    found = self._asked[key] = tuple(self._kept(dependence, source, sink))
+                yield from found
 
     def reordered_chains(self, proposed: Program) -> list[Dependence]:
         """Return the reductions whose terms ``proposed`` adds in another order, or in lanes."""
@@ -157,15 +174,27 @@ class Judge:
     def _kept(
         self, dependence: Dependence, source: Statement, sink: Statement
     ) -> Iterator[Finding]:
-        if textual_order(source.columns, sink.columns) == "always":
+        home = _home(dependence, source, sink)
+        is_first = textual_order(source.columns, sink.columns) == "always"
+        if is_first and home is not None and not home:
             return
-        shared = _shared_columns(source, sink)
         ask = self.scop.analysis.ask
         moved = ask(lambda: _Moved(dependence, source, sink))
         if isinstance(moved, Unknown):
             yield Finding("order", dependence, missing=str(moved))
             return
-        for fault, loop, wrong in _questions(dependence, source, sink, shared):
+        if home is None or home:
+            # The scratch is another one where the loops of its home are at another iteration.
+            if dependence.kind == "flow":
+                lost = ask(moved.lost)
+                if isinstance(lost, Unknown):
+                    yield Finding("storage", dependence, missing=str(lost))
+                elif lost is not None:
+                    by_digits = moved.digits > 0
+                    yield Finding("storage", dependence, lost, None, moved.missing, by_digits)
+            if home is None or is_first:
+                return
+        for fault, loop, wrong in _questions(dependence, source, sink, moved.within):
             answer = ask(partial(moved.pairs_at, wrong))
             if isinstance(answer, Unknown):
                 yield Finding(fault, dependence, None, loop, str(answer))
@@ -183,16 +212,29 @@ def _at(program: Program, sizes: Mapping[Var, int]) -> Program:
 
 
 class _Moved:
-    """A dependence at the times that its instances have in a proposed program."""
+    """A dependence at the times that its instances have in a proposed program.
+
+    An instance that is computed in several iterations of its buffer's home has as many times; two
+    instances meet where their homes are at one iteration.
+    """
 
     def __init__(self, dependence: Dependence, source: Statement, sink: Statement) -> None:
-        self.dependence = dependence
+        self.dependence, self.source, self.sink = dependence, source, sink
+        self.home = _home(dependence, source, sink)
+        home = self.home or ()
+        self.within = max((k + 1 for k, c in enumerate(source.columns) if c in home), default=0)
+        lanes = [loop for loop in home if loop.kind is LoopKind.VECTORIZED]
         keys = [key for key in source.digits if key in sink.digits]
-        self.first = source.time_and(keys) if keys else source.time
-        self.second = sink.time_and(keys) if keys else sink.time
-        self.depth, self.digits = source.scop.depth, len(keys)
-        missing = dependence.missing or self.first.missing or self.second.missing
-        self.missing = None if missing is None else str(missing)
+        self.first = source.time_and(keys, lanes) if keys or lanes else source.time
+        self.second = sink.time_and(keys, lanes) if keys or lanes else sink.time
+        self.depth, self.digits, self.lanes = source.scop.depth, len(keys), len(lanes)
+        self.keys = keys
+        runs = self.first.missing or self.second.missing
+        self.runs_missing = None if runs is None else str(runs)
+        if is_moved(source) and len(keys) < len(source.digits):
+            self.runs_missing = "the sizes are the base of a loop's number"
+        missing = dependence.missing
+        self.missing = self.runs_missing if missing is None else str(missing)
 
     @cached_property
     def times(self) -> isl.Map:
@@ -202,11 +244,14 @@ class _Moved:
         for place in range(self.digits):
             alike = compare_alike(times.domain().get_space(), self.depth + place * COLUMNS)
             times = times.intersect(alike)
+        lanes = self.depth + self.digits * COLUMNS
+        for column in (*range(self.within), *range(lanes, lanes + self.lanes)):
+            times = times.equate(IN, column, OUT, column)
         return times
 
     def pairs_at(self, wrong: Wrong) -> isl.Map | None:
         """Return the instances that are at ``wrong`` times, None where there are none."""
-        extra = self.digits * COLUMNS
+        extra = self.digits * COLUMNS + self.lanes
         space = self.times.domain().get_space().drop_dims(SET, self.depth, extra)
         bad = self.times.intersect(wrong(space).add_dims(IN, extra).add_dims(OUT, extra))
         if bad.is_empty():
@@ -214,15 +259,29 @@ class _Moved:
         back = self.first.over.apply_range(bad).apply_range(self.second.over.reverse())
         return back.intersect(self.dependence.pairs)
 
+    def lost(self) -> isl.Map | None:
+        """Return the pairs of which the second runs where the first does not, None if none."""
+        pairs = self.dependence.pairs
+        if self.home is None:
+            return pairs
+        if is_moved(self.source) and self.runs_missing is not None:
+            return pairs  # what runs may be less than it seems
+        here, there = (s.iterations(self.home, self.keys).over for s in (self.source, self.sink))
+        missed = pairs.apply_range(there).subtract(here)
+        if missed.is_empty():
+            return None
+        return missed.apply_range(there.reverse()).intersect(pairs)
+
 
 Wrong: TypeAlias = Callable[[isl.Space], isl.Map]
 """Given the space of times, the pairs of times that a dependence must not be at."""
 
 
 def _questions(
-    dependence: Dependence, source: Statement, sink: Statement, shared: int
+    dependence: Dependence, source: Statement, sink: Statement, within: int
 ) -> Iterator[tuple[Fault, Loop | None, Wrong]]:
-    """Yield what must not be, for which reason."""
+    """Yield what must not be, for which reason; pairs are equal in ``within`` columns."""
+    shared = _shared_columns(source, sink)
     lanes = next(
         (
             column
@@ -231,17 +290,8 @@ def _questions(
         ),
         None,
     )
-    home = _home_columns(dependence, source, sink, shared)
-    if home is None or home:
-        # The scratch is another one where the loops of its home are at another iteration.
-        if dependence.kind == "flow":
-            yield "storage", None, _lost if home is None else _apart_before(home)
-        elif home is None:
-            return
-    within = home or 0
     if dependence.chain is None:
-        wrong = isl.Map.lex_gt if dependence.kind == "anti" else isl.Map.lex_ge
-        yield "order", lanes, wrong if not within else _together_before(within, wrong)
+        yield "order", lanes, isl.Map.lex_gt if dependence.kind == "anti" else isl.Map.lex_ge
     elif lanes is not None and not folds_lanes(source, dependence, lanes):
         yield "vectorized", lanes, lambda space: isl.Map.identity(space.map_from_set())
     for position, column in enumerate(source.columns[:shared]):
@@ -249,39 +299,13 @@ def _questions(
             yield "parallel", column, _apart_at(position)
 
 
-def _home_columns(
-    dependence: Dependence, source: Statement, sink: Statement, shared: int
-) -> int | None:
-    """Return how many components of time tell one scratch from another; None if they share none.
+def _home(dependence: Dependence, source: Statement, sink: Statement) -> tuple[Loop, ...] | None:
+    """Return the loops that tell one scratch from another; None if the two share none.
 
-    0 for arguments, and for scratch that lives as long as the program.
+    None of them for arguments, and for scratch that lives as long as the program.
     """
     first, second = (s.homes.get(dependence.buffer, ()) for s in (source, sink))
-    if not first and not second:
-        return 0
-    if first != second:
-        return None
-    last = max(k for k, column in enumerate(source.columns) if column is first[-1])
-    return last + 1 if last < shared else None
-
-
-def _lost(space: isl.Space) -> isl.Map:
-    return isl.Map.universe(space.map_from_set())
-
-
-def _apart_before(count: int) -> Wrong:
-    """Return the maker of the pairs of times that differ in the first ``count`` columns."""
-
-    def make(space: isl.Space) -> isl.Map:
-        everything = isl.Map.universe(space.map_from_set())
-        return everything.subtract(_equal_before(space, count))
-
-    return make
-
-
-def _together_before(count: int, wrong: Wrong) -> Wrong:
-    """Return the maker of the ``wrong`` pairs that are equal in the first ``count`` columns."""
-    return lambda space: wrong(space).intersect(_equal_before(space, count))
+    return first if first == second else None
 
 
 def _equal_before(space: isl.Space, count: int) -> isl.Map:

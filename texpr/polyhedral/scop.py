@@ -84,6 +84,27 @@ class Statement:
         return tuple(column for column in self.columns if isinstance(column, Loop))
 
     @cached_property
+    def key(self) -> tuple[object, ...]:
+        """What its instances, times and homes hang on: statements that agree in it run alike."""
+        columns = tuple(
+            (c.var, c.lower, c.upper, c.step, c.kind) if isinstance(c, Loop) else c
+            for c in self.columns
+        )
+        around = tuple(
+            part if isinstance(part, Expr) else (part.var, part.value)
+            for part in self.place
+            if not isinstance(part, Loop)
+        )
+        homes = tuple(
+            (buffer, *(loop.var for loop in self.homes.get(buffer.whole, ())))
+            for buffer in (b.whole for b in self.block.buffers)
+        )
+        return (
+            self.label, self.block.bindings, self.block.predicate, columns, around, homes,
+            self.scop.params, self.scop.facts,
+        )  # fmt: skip
+
+    @cached_property
     def _placed(self) -> tuple[Frame, Region]:
         domain, digits = self._domain
         frame = domain.frame(self.scop.analysis, self.scop.params)
@@ -169,8 +190,8 @@ class Statement:
         """
         return self.time_and(())
 
-    def time_and(self, keys: Sequence[tuple[int, ...]]) -> Relation:
-        """Return the map from instances to their times and then the digits of ``keys``."""
+    def time_and(self, keys: Sequence[tuple[int, ...]], lanes: Sequence[Loop] = ()) -> Relation:
+        """Return the map from instances to their times, the digits of ``keys``, and ``lanes``."""
         columns: list[Expr | int] = []
         for column in self.columns:
             if isinstance(column, int):
@@ -180,6 +201,16 @@ class Statement:
             else:
                 columns.append(0)
         columns += [0] * (self.scop.depth - len(columns))
+        columns += [part for key in keys for part in self.digits[key].columns]
+        columns += [loop.var for loop in lanes]
+        return self.image(columns, self.region)
+
+    def iterations(self, loops: Sequence[Loop], keys: Sequence[tuple[int, ...]] = ()) -> Relation:
+        """Return the map from instances to the iterations of ``loops`` that they run in.
+
+        The digits of ``keys`` follow.
+        """
+        columns: list[Expr | int] = [loop.var for loop in loops]
         columns += [part for key in keys for part in self.digits[key].columns]
         return self.image(columns, self.region)
 
@@ -207,7 +238,7 @@ class Statement:
 
     def home(self, buffer: Buffer) -> tuple[Expr, ...]:
         """Return the variables of the loops that give ``buffer`` new cells in each iteration."""
-        return tuple(loop.var for loop in self.homes.get(buffer, ()))
+        return tuple(loop.var for loop in self.homes.get(buffer.whole, ()))
 
 
 class Scop:
@@ -364,7 +395,7 @@ def _statements(
         yield from _statements(stmt.body, (*place, stmt), columns, homes)
     elif isinstance(stmt, Alloc):
         around = tuple(column for column in columns if isinstance(column, Loop))
-        yield from _statements(stmt.body, place, columns, {**homes, stmt.buffer: around})
+        yield from _statements(stmt.body, place, columns, {**homes, stmt.buffer.whole: around})
     elif isinstance(stmt, If):
         yield from _statements(stmt.then, (*place, stmt.condition), (*columns, 0), homes)
         if stmt.orelse is not None:

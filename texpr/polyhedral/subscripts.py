@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 import islpy as isl
 
+from texpr.ir.buffer import Part
 from texpr.ir.expr import Binary, Expr, Var, free_vars, int_value
 from texpr.ir.program import ZERO, Block, If, Let, Loop, Program, Stmt
 from texpr.ir.simplify import int_range
@@ -143,7 +144,9 @@ class _Judge:
         found = self.answers.get(key)
         if found is None:
             plain = self.is_plainly_inside(index, extent)
-            found = self.answers[key] = PROVEN if plain else self.ask(*key)
+            is_part = isinstance(access.buffer, Part)
+            found = PROVEN if plain else self.ask(*key, as_placed=is_part)
+            self.answers[key] = found
         return found
 
     def is_plainly_inside(self, index: Expr, extent: Expr) -> bool:
@@ -159,11 +162,18 @@ class _Judge:
             return False
         return low >= 0 and high < room
 
-    def ask(self, index: Expr, extent: Expr, guard: Expr) -> Answer:
-        """Ask isl, first about the declared instances alone, then with what stands around."""
+    def ask(self, index: Expr, extent: Expr, guard: Expr, *, as_placed: bool) -> Answer:
+        """Ask isl, first about the declared instances alone, then with what stands around.
+
+        ``as_placed`` tells that there may be room only for the instances that the place runs.
+        """
         outside = Binary("or", Binary("lt", index, ZERO), Binary("ge", index, extent))
         declared = None if self.block is None else declared_domain(self.block)
-        if declared is not None and not self.mentions_place(outside, guard, *declared.conditions):
+        if (
+            declared is not None
+            and not as_placed
+            and not self.mentions_place(outside, guard, *declared.conditions)
+        ):
             answer = self.ask_over(declared, outside, guard)
             # The place can only take instances away, by the conditions of an If.
             if answer.kind == "proven" or not any(isinstance(a, Expr) for a in self.place):

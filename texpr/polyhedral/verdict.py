@@ -115,6 +115,8 @@ class Verdict:
             return f"in parallel over {self.loop} nothing says which comes first."
         if self.fault == "storage":
             return f"{self.cell} would be another cell by the time of {after}."
+        if self.fault == "stale":
+            return f"the cache is filled before {before}."
         if self.loop is not None:
             return f"the lanes of {self.loop} run both at once."
         return f"the proposed order runs {after} first."

@@ -1,4 +1,4 @@
-"""Who judges a state, and what would be legal where a primitive is not."""
+"""What would be legal where a primitive is not."""
 
 from __future__ import annotations
 
@@ -9,26 +9,14 @@ from typing import Any
 
 from texpr.errors import ScheduleError
 from texpr.ir.itervar import IterVar
-from texpr.polyhedral.judge import Judge
-from texpr.schedule.primitives import PRIMITIVES
+from texpr.schedule.attach import places
+from texpr.schedule.judges import judge_of
+from texpr.schedule.primitives import PRIMITIVES, rfactor
 from texpr.schedule.realise import realise
 from texpr.schedule.state import State
 
 # Each costs a verdict, some milliseconds; nobody reads a longer list.
 MAX_TRIED, MAX_SHOWN = 8, 3
-
-
-def judge_of(state: State) -> Judge:
-    """Return the judge of the program as declared, with the stages of ``state`` inlined.
-
-    It is made once for every set of inlined stages and shared by all states of a declaration.
-    """
-    judges = state.declared.judges
-    found = judges.get(state.inlined)
-    if found is None:
-        plain = State(state.declared, state.declared.tree, inlined=state.inlined)
-        found = judges[state.inlined] = Judge(realise(plain))
-    return found
 
 
 _WITHOUT_ORDER = {"inlined", "assumed", "trace", "names"}
@@ -58,10 +46,11 @@ def alternatives(
 ) -> list[str]:
     """Return calls of ``primitive`` that would be legal where this one is not."""
     judge = judge_of(state)
-    found = []
-    for text, others in islice(_candidates(state, primitive, stage, loops), MAX_TRIED):
+    found: list[str] = []
+    candidates = _candidates(state, primitive, stage, loops, values)
+    for text, others, other_values in islice(candidates, MAX_TRIED):
         try:
-            changed, _ = PRIMITIVES[primitive].apply(state, stage, *others, **values)
+            changed, _ = PRIMITIVES[primitive].apply(state, stage, *others, **other_values)
             is_legal = judge.first_fault(realise(changed), changed.assumed) is None
         except ScheduleError:
             continue
@@ -69,19 +58,30 @@ def alternatives(
             found.append(text)
             if len(found) == MAX_SHOWN:
                 break
+    if primitive == "parallel" and loops[0].is_reduce and rfactor.obstacle(state, stage) is None:
+        found.append(f"rfactor({loops[0].name}), which gives each part a sum of its own")
     return found
 
 
 def _candidates(
-    state: State, primitive: str, stage: str, loops: tuple[IterVar, ...]
-) -> Iterator[tuple[str, tuple[IterVar, ...]]]:
-    """Yield other choices of loops for the same primitive."""
+    state: State,
+    primitive: str,
+    stage: str,
+    loops: tuple[IterVar, ...],
+    values: dict[str, Any],
+) -> Iterator[tuple[str, tuple[IterVar, ...], dict[str, Any]]]:
+    """Yield other choices of loops for the same primitive: their text, and the arguments."""
     if len(loops) == 1:
         for axis in state.leaves(stage):
             if axis is not loops[0]:
-                yield f"{primitive}({axis.name})", (axis,)
+                yield f"{primitive}({axis.name})", (axis,), values
     elif primitive == "reorder":
         now = [axis for axis in state.leaves(stage) if any(axis is loop for loop in loops)]
         for order in permutations(now):
             if [*map(id, order)] not in ([*map(id, now)], [*map(id, loops)]):
-                yield f"reorder({', '.join(axis.name for axis in order)})", order
+                yield f"reorder({', '.join(axis.name for axis in order)})", order, values
+    elif primitive == "compute_at":
+        for parent, axis in places(state, stage):
+            if (parent, axis.name) != (values["parent"], values["scope"]):
+                there = {"parent": parent, "scope": axis.name}
+                yield f"compute_at({parent}, {axis.name})", (), there

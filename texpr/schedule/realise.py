@@ -10,16 +10,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
 from texpr.errors import ScheduleError
+from texpr.ir.buffer import Part
 from texpr.ir.expr import Binary, Expr, Load, Var, free_vars, int_value
 from texpr.ir.itervar import IterVar
-from texpr.ir.program import ZERO, Alloc, Block, If, Loop, Program, Stmt, buffers_in, seq
+from texpr.ir.program import (
+    ZERO,
+    Alloc,
+    Block,
+    If,
+    Loop,
+    LoopKind,
+    Program,
+    Seq,
+    Stmt,
+    Store,
+    buffers_in,
+    seq,
+    stmts,
+)
 from texpr.ir.simplify import prove, simplify
 from texpr.ir.visitor import Rewriter, Visit, substitute
+from texpr.polyhedral.domain import Place, facts_of
+from texpr.polyhedral.footprint import footprint
+from texpr.schedule.attach import check_places, declared_loops
+from texpr.schedule.inline import inlined_stages
 from texpr.schedule.monotone import direction
-from texpr.schedule.state import Fuse, LoopNode, Split, StageDecl, StageNode, State, Tree
+from texpr.schedule.state import Fuse, LoopNode, Split, StageNode, State, Tree
 
 
 def realise(state: State) -> Program:
@@ -28,51 +46,59 @@ def realise(state: State) -> Program:
     Raises
     ------
     ScheduleError
-        A loop whose bounds depend on a loop inside it.
+        A loop whose bounds depend on a loop inside it, or a stage that is computed in a loop
+        which is not around all that reads it.
     """
+    check_places(state)
     nest = _Nest(state)
     scope = _Scope({}, {})
-    body: Stmt = seq(*(part for node in state.tree for part in nest.build(node, scope)))
+    roots = (node for node in state.tree if not nest.is_attached(node))
+    body: Stmt = seq(*(part for node in roots for part in nest.build(node, scope)))
     return state.declared.program.with_body(nest.housed(body, None, scope))
 
 
-# ---------------------------------------------------------------- inlining
+def check_loops(program: Program) -> None:
+    """Refuse lanes and copies that cannot be counted before the program runs.
+
+    Raises
+    ------
+    ScheduleError
+        There is a vectorized or unrolled loop of unknown extent.
+    """
+    for stmt in stmts(program.body):
+        if isinstance(stmt, Loop) and stmt.kind in (LoopKind.VECTORIZED, LoopKind.UNROLLED):
+            extent = simplify(stmt.upper - stmt.lower)
+            if int_value(extent) is None:
+                raise ScheduleError(
+                    f"loop {stmt.var.name!r} is {stmt.kind.value} and would run {extent} times, "
+                    f"which is known only at run time; split it by a number and mark the inner part"
+                )
 
 
-class _Inline(Rewriter):
-    """Puts the value of an inlined stage where its element is read."""
+# ---------------------------------------------------------------- parts of arrays
 
-    def __init__(self, rules: Mapping[int, tuple[tuple[Var, ...], Expr]]) -> None:
-        self.rules = rules
+
+class _Parts(Rewriter):
+    """Puts parts of buffers in the place of the whole ones."""
+
+    def __init__(self, parts: Mapping[int, Part]) -> None:
+        self.parts = parts
 
     def visit_Load(self, node: Load) -> Visit[Expr]:
         indices = []
         for index in node.indices:
             indices.append((yield index))
-        rule = self.rules.get(id(node.buffer))
-        if rule is None:
-            return node.rebuild(indices)
-        iters, value = rule
-        return substitute(value, dict(zip(iters, indices, strict=True)))
+        part = self.parts.get(id(node.buffer))
+        return node.rebuild(indices) if part is None else Load(part, part.index_here(indices))
 
-
-def inlined_stages(state: State) -> tuple[dict[str, StageDecl], _Inline | None]:
-    """Return the stages that run, with the inlined ones put into their readers, and what puts."""
-    rules: dict[int, tuple[tuple[Var, ...], Expr]] = {}
-    running: dict[str, StageDecl] = {}
-    for name, stage in state.declared.stages.items():
-        if rules:
-            rewriter = _Inline(rules)
-            init = stage.init and cast(Block, rewriter.rewrite_stmt(stage.init))
-            block = cast(Block, rewriter.rewrite_stmt(stage.block))
-            stage = replace(stage, block=block, init=init)  # noqa: PLW2901 - as readers see it
-        if name in state.inlined:
-            (store,) = stage.block.stores
-            own = tuple(cast(Var, index) for index in store.indices)
-            rules[id(store.buffer)] = (own, store.value)
-        else:
-            running[name] = stage
-    return running, _Inline(rules) if rules else None
+    def visit_Store(self, node: Store) -> Visit[Stmt]:
+        children = []
+        for child in node.children:
+            children.append((yield child))
+        part = self.parts.get(id(node.buffer))
+        if part is None:
+            return node.rebuild(children)
+        return Store(part, part.index_here(children[:-1]), children[-1])
 
 
 # ---------------------------------------------------------------- loops
@@ -86,11 +112,14 @@ class _Scope:
 
     var_of: Mapping[IterVar, Var]
     ranges: Ranges
+    place: Place = ()
+    """The loops and conditions around, outermost first; the loops without what is inside."""
 
     def inside(self, axis: IterVar, var: Var, lower: Expr, upper: Expr) -> _Scope:
         low, high = int_value(lower), int_value(upper)
         known = (low, None if high is None else high - 1)
-        return _Scope({**self.var_of, axis: var}, {**self.ranges, var: known})
+        place = (*self.place, Loop(var, lower, upper, Seq(())))
+        return _Scope({**self.var_of, axis: var}, {**self.ranges, var: known}, place)
 
 
 class _Nest:
@@ -105,6 +134,15 @@ class _Nest:
             if any(var in state.declared.axis_of for var in free_vars(loop.lower, loop.upper))
         }
         """The declared loops whose bounds depend on others."""
+        self.attached_to: dict[IterVar, list[str]] = {}
+        for name in state.declared.stages:
+            anchor = state.anchor(name)
+            if anchor is not None and name in self.stages:
+                self.attached_to.setdefault(anchor, []).append(name)
+
+    def is_attached(self, node: Tree) -> bool:
+        """Whether ``node`` is the nest of a stage that is computed in a loop of another."""
+        return self.state.stage_in(node) in self.state.attached
 
     def build(self, node: Tree, scope: _Scope) -> list[Stmt]:
         """Return the statements of ``node``: none where all its stages are inlined."""
@@ -112,13 +150,52 @@ class _Nest:
             stage = self.stages.get(node.stage)
             return [] if stage is None else [self.place(stage.block, scope)]
         lower, upper = self.bounds(node.axis, scope)
-        inner = scope.inside(node.axis, node.var, lower, upper)
+        var = node.steps if node.axis in self.state.windows else node.var
+        inner = scope.inside(node.axis, var, lower, upper)
+        guards = [*self.guards(scope, inner)]
+        inner = replace(inner, place=(*inner.place, *guards))
         parts = [part for child in node.children for part in self.build(child, inner)]
         if not parts:
             return []
-        body = self.guarded(self.housed(seq(*parts), scope, inner), scope, inner)
+        body = seq(*parts)
+        for name in reversed(self.attached_to.get(node.axis, [])):
+            body = self.attach(name, body, inner)
+        body = self.housed(body, scope, inner)
+        for guard in guards:
+            body = If(guard, body)
         inits = [self.init_nest(stage, node, scope) for stage in self.reduced_first_by(node)]
-        return [*inits, Loop(node.var, lower, upper, body, node.kind, chunks=node.chunks)]
+        return [*inits, Loop(var, lower, upper, body, node.kind, chunks=node.chunks)]
+
+    def attach(self, name: str, body: Stmt, scope: _Scope) -> Stmt:
+        """Return ``body`` after a computation of what it reads of the stage ``name``.
+
+        What is computed is a window of its arrays, for which there is room inside the loop.
+        """
+        stores = self.stages[name].block.stores
+        roots = declared_loops(self.state, name)
+        assert roots is not None
+        loops = [self.state.declared.loop_of[root] for root in roots]
+        windows = footprint(
+            body,
+            scope.place,
+            [store.buffer for store in stores],
+            [(loop.lower, loop.upper) for loop in loops],
+            facts_of(self.state.declared.program),
+            self.state.declared.footprints,
+        )
+        known = {**self.state.windows, **dict(zip(roots, windows, strict=True))}
+        self.state = replace(self.state, windows=known)
+        whole = seq(*self.build(self.state.nest_of(name), scope), body)
+        parts: dict[int, Part] = {}
+        for buffer in (store.buffer for store in stores):
+            shape = tuple(window.extent for window in windows)
+            origin = tuple(window.lower for window in windows)
+            part = Part(buffer.name, shape, buffer.dtype, of=buffer, origin=origin)
+            parts[id(buffer)] = part
+        whole = _Parts(parts).rewrite_stmt(whole)
+        for part in reversed(parts.values()):
+            whole = Alloc(part, whole)
+        return whole
 
     def housed(self, body: Stmt, outside: _Scope | None, inside: _Scope) -> Stmt:
         """Put the scratch around ``body`` whose home is between two scopes.
@@ -126,10 +203,14 @@ class _Nest:
         That is where every axis of its home has got its value: an iteration more there is another
         scratch.
         """
-        used = set(buffers_in(body))
-        for buffer, home in reversed([*self.state.declared.homes.items()]):
-            is_new = outside is None or not self.is_known(home, outside)
-            if is_new and buffer in used and self.is_known(home, inside):
+        here = [
+            buffer
+            for buffer, home in self.state.declared.homes.items()
+            if (outside is None or not self.is_known(home, outside)) and self.is_known(home, inside)
+        ]
+        used = set(buffers_in(body)) if here else set()
+        for buffer in reversed(here):
+            if buffer in used:
                 body = Alloc(buffer, body)
         return body
 
@@ -142,7 +223,10 @@ class _Nest:
         Bounds that depend on a loop further in are taken for all its iterations together.
         """
         loop = self.state.declared.loop_of.get(axis)
-        lower, upper = (ZERO, self.state.extent(axis)) if loop is None else (loop.lower, loop.upper)
+        lower: Expr = ZERO
+        upper = self.state.extent(axis)
+        if loop is not None and axis not in self.state.windows:
+            lower, upper = loop.lower, loop.upper
         return self.hull(axis, lower, scope, -1), self.hull(axis, upper, scope, 1)
 
     def hull(self, axis: IterVar, bound: Expr, scope: _Scope, side: int) -> Expr:
@@ -188,7 +272,8 @@ class _Nest:
         """Return the value of ``axis`` in terms of the loops around, None where it has none yet."""
         var = scope.var_of.get(axis)
         if var is not None:
-            return var
+            window = self.state.windows.get(axis)
+            return var if window is None else window.lower + var
         relation = self.state.relation_from(axis)
         if relation is None:
             return None
@@ -197,7 +282,7 @@ class _Nest:
             outer, inner = self.value(relation.outer, scope), self.value(relation.inner, scope)
             if outer is None or inner is None or self.unknown(lower, scope):
                 return None
-            return lower + (outer * self.at(relation.factor, scope) + inner)
+            return lower + (outer * self.at(self.state.extent(relation.inner), scope) + inner)
         if isinstance(relation, Fuse):
             fused = self.value(relation.fused, scope)
             if fused is None or self.unknown(lower, scope):
@@ -206,13 +291,12 @@ class _Nest:
             return lower + (fused // width if axis is relation.outer else fused % width)
         return None
 
-    def guarded(self, body: Stmt, outside: _Scope, inside: _Scope) -> Stmt:
-        """Put ``body`` under the guards that come to be known between two scopes."""
+    def guards(self, outside: _Scope, inside: _Scope) -> Iterator[Expr]:
+        """Yield the guards that come to be known between two scopes, the innermost first."""
         for guard in self.new_guards(outside, inside):
             here = simplify(guard, inside.ranges)
             if not prove(here, inside.ranges):
-                body = If(here, body)
-        return body
+                yield here
 
     def new_guards(self, outside: _Scope, inside: _Scope) -> Iterator[Expr]:
         """Yield what must hold of the axes, where that can be told inside and not yet outside."""
@@ -222,6 +306,14 @@ class _Nest:
                 end = self.state.lower(parent) + self.state.extent(parent)
                 if self.can_tell(parent, end, inside) and not self.can_tell(parent, end, outside):
                     yield self.known_value(parent, inside) < self.at(end, inside)
+        # A window may reach over the ends of its array.
+        for axis, window in self.state.windows.items():
+            if self.value(axis, inside) is not None and self.value(axis, outside) is None:
+                loop = self.state.declared.loop_of[axis]
+                if window.may_end_late:
+                    yield self.known_value(axis, inside) < loop.upper
+                if window.may_start_early:
+                    yield self.known_value(axis, inside) >= loop.lower
         # A declared loop whose bounds depend on others, put outside of them, runs too far.
         for axis, loop in self.dependent.items():
             if isinstance(self.state.relation_from(axis), Split):
@@ -277,10 +369,13 @@ class _Nest:
             if not axes:
                 return self.place(init, scope)
             axis, *rest = axes
-            var = Var(axis.name)
+            # The same one at every primitive, so that what was found out of the nest holds still.
+            var = self.state.declared.init_vars.setdefault(axis, Var(axis.name))
             lower, upper = self.bounds(axis, scope)
             inner = scope.inside(axis, var, lower, upper)
-            body = self.guarded(nest(rest, inner), scope, inner)
+            body = nest(rest, inner)
+            for guard in self.guards(scope, inner):
+                body = If(guard, body)
             loop = loop_of.get(axis)
             if loop is None:
                 return Loop(var, lower, upper, body)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from texpr.ir.dtypes import DType
 from texpr.ir.expr import Expr
-from texpr.ir.program import ONE, FloatPolicy
+from texpr.ir.program import ONE, Block, FloatPolicy
 from texpr.ir.simplify import simplify
-from texpr.polyhedral.dependences import Dependence
-from texpr.schedule.legality import judge_of
+from texpr.polyhedral.dependences import chain_operator
+from texpr.polyhedral.rewrites import Factored
+from texpr.schedule.judges import judge_of
 from texpr.schedule.realise import realise
 from texpr.schedule.state import State
 
@@ -65,18 +66,26 @@ def report_on(state: State) -> Report:
     """Return what ``state`` does to the order of reductions."""
     found: dict[str, Reordered] = {}
     for dependence in judge_of(state).reordered_chains(realise(state)):
-        one = _reordered(dependence)
-        found.setdefault(one.stage, one)
+        block = dependence.source.statement.block
+        found.setdefault(block.name, _reordered(block, dependence.chain))
+    while state.declared.before is not None:
+        witness = state.declared.witness
+        state = replace(state, declared=state.declared.before)
+        if isinstance(witness, Factored):  # its parts, and then these
+            (write, *_) = (
+                t for t in judge_of(state).scop[witness.total].touches if t.access.is_write
+            )
+            operator = chain_operator(write, state.declared.program.float_policy)
+            found[witness.total] = _reordered(write.statement.block, operator)
     return Report(state.declared.program.float_policy, tuple(found.values()))
 
 
-def _reordered(dependence: Dependence) -> Reordered:
-    statement = dependence.source.statement
-    block, (store, *_) = statement.block, statement.block.stores
+def _reordered(block: Block, operator: str | None) -> Reordered:
+    (store, *_) = block.stores
     used = {id(node) for index in store.indices for node in (index, *index.children)}
     # The axes that do not choose the cell are those that it is reduced over.
     terms: Expr = ONE
     for axis in block.iters:
         if id(axis.var) not in used and axis.dom is not None:
             terms = terms * axis.extent
-    return Reordered(block.name, dependence.chain or "", store.value.dtype, simplify(terms))
+    return Reordered(block.name, operator or "", store.value.dtype, simplify(terms))

@@ -13,9 +13,10 @@ from texpr.ir.itervar import IterVar
 from texpr.ir.program import Program
 from texpr.polyhedral.initialised import check_initialised
 from texpr.polyhedral.verdict import Verdict, verdict_on
-from texpr.schedule.legality import alternatives, judge_of, runs_as_declared
+from texpr.schedule.judges import judge_of, rewrite_fault
+from texpr.schedule.legality import alternatives, runs_as_declared
 from texpr.schedule.primitives import PRIMITIVES
-from texpr.schedule.realise import realise
+from texpr.schedule.realise import check_loops, realise
 from texpr.schedule.report import Report, report_on
 from texpr.schedule.stage import Stage, step_of
 from texpr.schedule.state import State, initial_state, unknown_stage
@@ -47,7 +48,7 @@ class Schedule:
     @property
     def declared(self) -> Program:
         """The program as it was declared."""
-        return self.state.declared.program
+        return self._history[0].declared.program
 
     @property
     def default_args(self) -> tuple[Any, ...] | None:
@@ -88,7 +89,7 @@ class Schedule:
     @property
     def trace(self) -> Trace:
         """The primitives applied so far."""
-        stages = self.state.declared.stages
+        stages = self._history[0].declared.stages
         return trace_of(
             self.state.trace,
             {name: tuple(axis.name for axis in decl.axes) for name, decl in stages.items()},
@@ -191,6 +192,35 @@ class Schedule:
         fused: IterVar = self.around("fuse", loops[0]).fuse(*loops)
         return fused
 
+    def cache_read(self, array: str, scope: str, readers: Any = None) -> Any:
+        """Read an array through a copy; as :meth:`texpr.schedule.stage.Stage.cache_read`.
+
+        ``readers`` are the stages that do, all that read the array unless given.
+        """
+        given = readers if isinstance(readers, (list, tuple)) else [readers]
+        names = [self.stage_name(reader) for reader in given if reader is not None]
+        if not names:
+            for name, stage in self.state.declared.stages.items():
+                if any(buffer.name == array for buffer in stage.reads):
+                    names.append(name)
+        if not names:
+            known = sorted({b.name for s in self.state.declared.stages.values() for b in s.reads})
+            advice = did_you_mean(str(array), known)
+            raise ScheduleError(
+                f"cache_read: no stage reads an array {array!r} that it does not write"
+                f"{advice}; the arrays that are read are {', '.join(known)}"
+            )
+        first, *others = names
+        return self.stage(first).cache_read(array, scope, others)
+
+    def cache_write(self, stage: Any, scope: str) -> Any:
+        """Compute a stage in a cache; as :meth:`texpr.schedule.stage.Stage.cache_write`."""
+        return self.stage(self.stage_name(stage)).cache_write(scope)
+
+    def rfactor(self, stage: Any, axis: IterVar | str, factor_axis: int = 0) -> Any:
+        """Reduce in parts; as :meth:`texpr.schedule.stage.Stage.rfactor`."""
+        return self.stage(self.stage_name(stage)).rfactor(axis, factor_axis)
+
     def apply_primitive(
         self,
         primitive: str,
@@ -200,14 +230,21 @@ class Schedule:
     ) -> tuple[IterVar, ...]:
         """Apply a primitive, record it, and return the loops that it made."""
         state, made = PRIMITIVES[primitive].apply(self.state, stage, *loops, **values)
+        new = [name for name in state.declared.stages if name not in self.state.declared.stages]
         step = step_of(primitive, stage, loops, values, made)
+        step = replace(
+            step, stages={name: tuple(axis.name for axis in state.leaves(name)) for name in new}
+        )
         state = replace(state, trace=(*state.trace, step))
+        if state.declared is not self.state.declared:
+            self._judge_rewrite(state, str(step))
         if runs_as_declared(state):
             self._history = (*self._history, state)
             return tuple(made)
         try:
             program = realise(state)
-        except ScheduleError as error:  # loops cannot nest like that
+            check_loops(program)
+        except ScheduleError as error:  # loops cannot nest or run like that
             raise ScheduleError(f"{primitive}: {error}") from None
         finding = judge_of(state).first_fault(program, state.assumed)
         if finding is not None:
@@ -217,6 +254,14 @@ class Schedule:
         self._realised = (state, program)
         self._history = (*self._history, state)
         return tuple(made)
+
+    def _judge_rewrite(self, state: State, what: str) -> None:
+        """Refuse another declaration that may compute other values."""
+        finding = rewrite_fault(state)
+        if finding is not None:
+            verdict = verdict_on(judge_of(self.state), finding, what)
+            raise IllegalScheduleError(str(verdict), verdict)
+        _check_initialised(state)
 
     def assume(self, array: str) -> None:
         """Take the responsibility for what cannot be decided about an array.
@@ -268,11 +313,7 @@ class Schedule:
         UninitializedError
             There is such a read.
         """
-        # A tensor is computed whole by its operation.
-        made = [*self.declared.buffers, *self.state.declared.homes]
-        is_scratch = (not buffer.is_computed for buffer in self.state.declared.homes)
-        if any(is_scratch) or any(buffer.made_along is not None for buffer in made):
-            check_initialised(judge_of(self.state))
+        _check_initialised(self.state)
 
     def why_not(
         self, primitive: str, stage: str, loops: tuple[IterVar, ...], values: dict[str, Any]
@@ -387,3 +428,11 @@ def schedule_of(program: Program, declares_tensors: bool, trace: Trace) -> Sched
     schedule.declares_tensors = declares_tensors
     trace.replay(schedule)
     return schedule
+
+
+def _check_initialised(state: State) -> None:
+    # A tensor is computed whole by its operation.
+    made = [*state.declared.program.buffers, *state.declared.homes]
+    is_scratch = (not buffer.is_computed for buffer in state.declared.homes)
+    if any(is_scratch) or any(buffer.made_along is not None for buffer in made):
+        check_initialised(judge_of(state))

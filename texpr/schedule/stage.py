@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -312,14 +313,171 @@ class Stage:
         """
         self._apply("compute_inline", ())
 
+    def compute_at(self, parent: Any, scope: IterVar | str) -> None:
+        """Compute the stage inside a loop of a stage that reads it, as much as is read there.
+
+        ::
+
+            for i in range(66):            for i_o in range(16):
+                B[i] = A[i] + 1                B = empty((6,), float32)
+            for i_o in range(16):              for i in range(6):
+                for i_i in range(4):   →           B[i] = A[i_o*4 + i] + 1
+                    C[…] = B[…] + B[… + 2]     for i_i in range(4):
+                                                   C[i_o*4 + i_i] = B[i_i] + B[i_i + 2]
+
+        What is read is a box in every dimension, the least that was found around it; cells that
+        two iterations read are computed twice. A loop that is split or fused later takes the stage
+        along, into the inner part or the fused loop. Both stages are scheduled as before, and in
+        which order that happens makes no difference.
+
+        Parameters
+        ----------
+        parent : Stage or str
+            The stage that has the loop.
+        scope : IterVar or str
+            The loop.
+
+        Raises
+        ------
+        ScheduleError
+            An output, a stage that is read outside of the loop, or one that does not give every
+            element of its arrays one value. The loops that are legal are named.
+        IllegalScheduleError
+            What the stage reads is not computed yet in the loop, or written over before it.
+
+        Same as TVM's and Halide's ``compute_at``, Exo's ``fuse`` and ``stage_mem`` together.
+        """
+        name = self._schedule.stage_name(parent)
+        axis = self._schedule.stage(name)._loop("compute_at", scope)
+        self._apply("compute_at", (), {"parent": name, "scope": axis.name})
+
     def compute_root(self) -> None:
-        """Compute the stage in loops of its own before its readers; undoes an inlining.
+        """Compute the stage in loops of its own before its readers; undoes an inlining or a move.
 
         Same as Halide's and TVM's ``compute_root``.
         """
         self._apply("compute_root", ())
 
+    def cache_read(self, array: str, scope: str, readers: Sequence[str] = ()) -> Any:
+        """Read an array through a copy, which a new stage makes.
+
+        ::
+
+            for i in range(8):             for i0 in range(8):
+                B[i] = A[7 - i]      →         A_local[i0] = A[i0]
+                                           for i in range(8):
+                                               B[i] = A_local[7 - i]
+
+        The new stage is called after the array and the scope. It copies the whole array before
+        its first reader; moved into a loop by :meth:`compute_at` it copies what is read there, and
+        so packs a tile.
+
+        Parameters
+        ----------
+        array : str
+            The name of an array that the stage reads and does not write.
+        scope : str
+            ``"global"``, ``"local"``, ``"shared"`` or ``"warp"``: on a CPU a name.
+        readers : sequence of str, optional
+            Other stages that read the copy, too.
+
+        Returns
+        -------
+        The new stage.
+
+        Raises
+        ------
+        ScheduleError
+            The stage does not read the array, or writes it.
+        IllegalScheduleError
+            The array is written between the copy and a reader, so that the cache would be stale.
+
+        Same as TVM's ``cache_read``, Halide's ``in`` with ``compute_at``, Exo's ``stage_mem``.
+        """
+        values: dict[str, Any] = {"array": array, "scope": scope}
+        if readers:
+            values["readers"] = tuple(readers)
+        return self._new_stage("cache_read", (), values)
+
+    def cache_write(self, scope: str) -> Any:
+        """Compute the stage in a cache, and copy it from there to its arrays.
+
+        ::
+
+            for i in range(8):             for i_c in range(8):
+                S[i] = 0.0                     S_local[i_c] = 0.0
+                for k in range(n):   →         for k in range(n):
+                    S[i] += A[i, k]                S_local[i_c] += A[i_c, k]
+                                           for i in range(8):
+                                               S[i] = S_local[i]
+
+        The new stage, called after this one and the scope, computes; it has the loops that
+        reduce, as they are scheduled so far. This stage copies, in the loops that it has over
+        data. Moved into a loop of the copy by :meth:`compute_at` the cache holds a tile, such as
+        accumulators that stay in registers.
+
+        Parameters
+        ----------
+        scope : str
+            ``"global"``, ``"local"``, ``"shared"`` or ``"warp"``: on a CPU a name.
+
+        Returns
+        -------
+        The new stage.
+
+        Raises
+        ------
+        ScheduleError
+            A stage that does not give every element of its arrays one value.
+
+        Same as TVM's ``cache_write``, Exo's ``stage_mem``.
+        """
+        return self._new_stage("cache_write", (), {"scope": scope})
+
+    def rfactor(self, axis: IterVar | str, factor_axis: int = 0) -> Any:
+        """Reduce in parts, one for each iteration of a loop, and combine these.
+
+        ::
+
+            S[()] = 0.0                    for k_i in range(4):
+            for k_o in range(16):              S_rf[k_i] = 0.0
+                for k_i in range(4):   →       for k_o in range(16):
+                    S[()] += A[…]                  S_rf[k_i] += A[k_o*4 + k_i]
+                                           S[()] = 0.0
+                                           for k_i_v in range(4):
+                                               S[()] += S_rf[k_i_v]
+
+        The new stage has a dimension more: the loop is one over data there, which may run in
+        parallel or in lanes. This stage keeps its loops over data and combines.
+
+        Parameters
+        ----------
+        axis : IterVar or str
+            A loop that reduces, such as a part of a split.
+        factor_axis : int
+            Where the new dimension is; negative from the end.
+
+        Returns
+        -------
+        The new stage, called after this one with ``_rf``.
+
+        Raises
+        ------
+        ScheduleError
+            No reduction, a loop over data, floats whose order is declared.
+
+        Same as TVM's and Halide's ``rfactor``.
+        """
+        return self._new_stage("rfactor", (axis,), {"factor_axis": factor_axis})
+
     # ------------------------------------------------------------ applying
+
+    def _new_stage(self, primitive: str, loops: tuple[Any, ...], values: dict[str, Any]) -> Stage:
+        """Apply a primitive that makes a stage and return that."""
+        known = set(self._schedule.state.declared.stages)
+        self._apply(primitive, loops, values)
+        (made,) = (name for name in self._schedule.state.declared.stages if name not in known)
+        return self._schedule.stage(made)
 
     def _apply(
         self, primitive: str, loops: tuple[Any, ...], values: dict[str, Any] | None = None

@@ -20,18 +20,34 @@ from texpr.ir.expr import Binary, Const, Expr, Var, int_value
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import ONE, ZERO, Alloc, Block, Loop, LoopKind, Program, Seq, Stmt, blocks
 from texpr.ir.simplify import simplify
+from texpr.polyhedral.footprint import Window
 from texpr.polyhedral.judge import Judge
+from texpr.polyhedral.rewrites import Witness
 from texpr.schedule.trace import Step
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """``parent = lower + outer * factor + inner``; ``factor`` is the extent of ``inner``."""
+    """``parent = lower + outer * width + inner``, where ``width`` is the extent of ``inner``.
+
+    ``count`` is what was asked for: the width, or the number of parts where ``is_parts``.
+    """
 
     parent: IterVar
     outer: IterVar
     inner: IterVar
-    factor: Expr
+    count: int
+    is_parts: bool = False
+
+    def width(self, extent: Expr) -> Expr:
+        """Return the extent of ``inner`` where the parent's is ``extent``."""
+        asked = Const(self.count, INT64)
+        width = ceildiv(extent, asked) if self.is_parts else asked
+        known, size = int_value(width), int_value(extent)
+        if known is not None and size is not None:
+            # No part is longer than the loop, and none is empty where the loop is.
+            return Const(max(1, min(known, size)), INT64)
+        return ONE if known == 0 else width
 
     @property
     def made(self) -> tuple[IterVar, ...]:
@@ -86,11 +102,16 @@ class StageNode:
 
 @dataclass(frozen=True, eq=False)
 class LoopNode:
-    """A loop of the tree over what runs inside it, in order. ``var`` is its variable in the IR."""
+    """A loop of the tree over what runs inside it, in order.
+
+    ``var`` is its variable in the IR; ``steps`` is that where the loop runs through a window and
+    counts from its start, which the declared variable does not.
+    """
 
     axis: IterVar
     var: Var
     children: tuple[Tree, ...]
+    steps: Var
     kind: LoopKind = LoopKind.SERIAL
     chunks: Chunks = STATIC
 
@@ -110,6 +131,33 @@ class StageDecl:
     def is_reduction(self) -> bool:
         return self.init is not None
 
+    @property
+    def reads(self) -> tuple[Buffer, ...]:
+        """The arrays that the statement reads and does not write."""
+        written = set(self.block.written_buffers)
+        return tuple(b for b in dict.fromkeys(self.block.read_buffers) if b not in written)
+
+    @cached_property
+    def cell_axes(self) -> tuple[IterVar, ...] | None:
+        """The axis of the statement that each subscript of its arrays is.
+
+        None where some subscript is anything else, or an axis that is not reduced over is missing:
+        where the statement does not give every element that it writes one value.
+        """
+        if self.block.extern is not None:
+            return None
+        axes = {axis.var: axis for axis in self.block.iters}
+        indices = self.block.stores[0].indices
+        found = tuple(axes[i] for i in indices if isinstance(i, Var) and i in axes)
+        named = set(found)
+        same = all(
+            a is b
+            for store in self.block.stores
+            for a, b in zip(store.indices, indices, strict=True)
+        )
+        is_whole = all(axis in named or axis.is_reduce for axis in self.block.iters)
+        return found if same and is_whole and len(named) == len(indices) else None
+
 
 @dataclass(frozen=True, eq=False)
 class Declared:
@@ -122,6 +170,14 @@ class Declared:
     homes: Mapping[Buffer, tuple[IterVar, ...]]
     """The scratch, each with the axes of the loops whose every iteration has its own."""
     tree: tuple[Tree, ...]
+    before: Declared | None = None
+    """The declaration that this one was made of by a rewrite of values."""
+    witness: Witness | None = None
+    """What stands for what in this declaration and the one before."""
+    footprints: dict[tuple[object, ...], Window] = field(default_factory=dict)
+    """What was asked of :func:`texpr.polyhedral.footprint.footprint` before."""
+    init_vars: dict[IterVar, Var] = field(default_factory=dict)
+    """The variables of the loops around initialisations, by axis."""
     judges: dict[frozenset[str], Judge] = field(default_factory=dict)
     """By the stages that are inlined: who knows the dependences that are left."""
 
@@ -139,6 +195,13 @@ class State:
     trace: tuple[Step, ...] = ()
     names: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """The names of loops used up so far, by stage."""
+    attached: Mapping[str, tuple[str, IterVar]] = field(default_factory=dict)
+    """The stages that are computed inside a loop of another: that stage, and which loop it was.
+
+    Their loops stay where they are in the tree; only :mod:`texpr.schedule.realise` puts them there.
+    """
+    windows: Mapping[IterVar, Window] = field(default_factory=dict)
+    """What is computed of a declared axis where its stage is attached, while that is realised."""
 
     # ------------------------------------------------------------ asking
 
@@ -206,6 +269,36 @@ class State:
             return (axis,)
         return tuple(loop for made in relation.made for loop in self.remains(made))
 
+    def nest_of(self, stage: str) -> Tree:
+        """The outermost loop that ``stage`` is in, or its leaf where it is in none."""
+        path = self.path(stage)
+        return path[0] if path else next(n for n in self.tree if self.stage_in(n) == stage)
+
+    def stage_in(self, node: Tree) -> str | None:
+        """The stage inside ``node``, None where there are several."""
+        if isinstance(node, StageNode):
+            return node.stage
+        found = {self.stage_in(child) for child in node.children}
+        return found.pop() if len(found) == 1 else None
+
+    def anchor(self, stage: str) -> IterVar | None:
+        """The loop in which ``stage`` is computed, None where it has a place of its own.
+
+        A loop that was split since has become its inner part, one that was fused the fused loop.
+        """
+        found = self.attached.get(stage)
+        return None if found is None else self.remains(found[1])[-1]
+
+    def whole_path(self, stage: str) -> tuple[LoopNode, ...]:
+        """The loops around ``stage`` and those around the loop that it is attached to."""
+        path = self.path(stage)
+        anchor = self.anchor(stage)
+        if anchor is None:
+            return path
+        above = self.whole_path(self.attached[stage][0])
+        places = [k for k, node in enumerate(above) if node.axis is anchor]
+        return (*above[: places[0] + 1], *path) if places else path
+
     def stage_around(self, axis: IterVar) -> str | None:
         """The first stage that the loop of ``axis`` is around, None where it is no loop."""
         for stage, path in self._paths.items():
@@ -215,6 +308,8 @@ class State:
 
     def lower(self, axis: IterVar) -> Expr:
         """The first value of ``axis``; 0 for every axis that a primitive made."""
+        if axis in self.windows:
+            return self.windows[axis].lower
         loop = self.declared.loop_of.get(axis)
         return ZERO if loop is None else loop.lower
 
@@ -230,6 +325,8 @@ class State:
         return {}
 
     def _extent(self, axis: IterVar) -> Expr:
+        if axis in self.windows:
+            return self.windows[axis].extent
         relation = self.relation_to(axis)
         if relation is None:
             loop = self.declared.loop_of[axis]
@@ -238,9 +335,9 @@ class State:
             return ONE
         if isinstance(relation, Fuse):
             return Binary("mul", self.extent(relation.outer), self.extent(relation.inner))
-        if axis is relation.inner:
-            return relation.factor
-        return ceildiv(self.extent(relation.parent), relation.factor)
+        extent = self.extent(relation.parent)
+        width = relation.width(extent)
+        return width if axis is relation.inner else ceildiv(extent, width)
 
     def ancestors(self, axis: IterVar) -> set[IterVar]:
         """``axis`` and everything that it was made from."""
@@ -307,7 +404,7 @@ class State:
 
 def loop_node(axis: IterVar, *children: Tree, kind: LoopKind = LoopKind.SERIAL) -> LoopNode:
     """Return a loop for an axis that a primitive made."""
-    return LoopNode(axis, Var(axis.name), children, kind)
+    return LoopNode(axis, Var(axis.name), children, Var(axis.name), kind)
 
 
 def ceildiv(a: Expr, b: Expr) -> Expr:
@@ -319,10 +416,19 @@ def ceildiv(a: Expr, b: Expr) -> Expr:
 
 
 def initial_state(program: Program) -> State:
-    """Open a state on a declared program.
+    """Open a state on a declared program."""
+    declared = taken_apart(program, {})
+    names = {
+        name: frozenset(axis.name for axis in stage.axes) for name, stage in declared.stages.items()
+    }
+    return State(declared, declared.tree, names=names)
+
+
+def taken_apart(program: Program, known: Mapping[Var, IterVar]) -> Declared:
+    """Return a declared program taken apart.
 
     A declared loop whose variable is just what one axis of a statement is bound to becomes that
-    axis; so ``s[C].op.axis`` are the first loops of ``C``.
+    axis; so ``s[C].op.axis`` are the first loops of ``C``. ``known`` are the axes of other loops.
     """
     stages: dict[str, StageDecl] = {}
     inits: dict[str, Block] = {}
@@ -343,10 +449,13 @@ def initial_state(program: Program) -> State:
             homes[stmt.buffer] = above
             return walk(stmt.body, above)
         if isinstance(stmt, Loop):
-            axis = bound[stmt.var] if stmt.var in bound else IterVar(stmt.var.name)
+            axis = bound.get(stmt.var, known.get(stmt.var))
+            if axis is None:
+                axis = IterVar(stmt.var.name)
             loop_of[axis], axis_of[stmt.var] = stmt, axis
             children = walk(stmt.body, (*above, axis))
-            return (LoopNode(axis, stmt.var, children, stmt.kind),) if children else ()
+            node = LoopNode(axis, stmt.var, children, Var(stmt.var.name), stmt.kind)
+            return (node,) if children else ()
         if isinstance(stmt, Block):
             if stmt.role == "init":
                 inits[stmt.name] = stmt
@@ -356,9 +465,7 @@ def initial_state(program: Program) -> State:
         raise InternalError(f"a declared program has no {type(stmt).__name__}")
 
     tree = walk(program.body, ())
-    declared = Declared(program, stages, loop_of, axis_of, homes, tree)
-    names = {name: frozenset(axis.name for axis in stage.axes) for name, stage in stages.items()}
-    return State(declared, tree, names=names)
+    return Declared(program, stages, loop_of, axis_of, homes, tree)
 
 
 def unknown_stage(name: object, state: State) -> ScheduleError:

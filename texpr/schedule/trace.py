@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from texpr.errors import ScheduleError
@@ -33,6 +33,8 @@ class Step:
     positional: tuple[Any, ...]
     keywords: Mapping[str, Any]
     made: tuple[str, ...]
+    stages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The stages that it made, each with the names of its loops."""
 
     def __str__(self) -> str:
         args = [_shown(value) for value in self.positional]
@@ -92,6 +94,11 @@ class Trace:
                         "positional": [_plain(value) for value in step.positional],
                         "keywords": {name: _plain(v) for name, v in step.keywords.items()},
                         "made": list(step.made),
+                        **(
+                            {"stages": {name: list(loops) for name, loops in step.stages.items()}}
+                            if step.stages
+                            else {}
+                        ),
                     }
                     for step in self.steps
                 ],
@@ -118,6 +125,7 @@ class Trace:
                     tuple(map(_typed, step["positional"])),
                     {name: _typed(value) for name, value in step["keywords"].items()},
                     tuple(step["made"]),
+                    {name: tuple(loops) for name, loops in step.get("stages", {}).items()},
                 )
                 for step in table["steps"]
             )
@@ -137,17 +145,18 @@ class Trace:
         lines = ["def schedule(s):"]
         for stage, loops in self.root_loops.items():
             lines.append(f"    {names.stage(stage)} = s[{stage!r}]")
-            if loops:
-                made = ", ".join(names.loop(stage, loop) for loop in loops)
-                comma = "," if len(loops) == 1 else ""
-                lines.append(f"    {made}{comma} = {names.stage(stage)}.leaf_iter_vars")
+            lines += names.unpacked(stage, loops)
         for step in self.steps:
             args = [names.value(step.stage, value) for value in step.positional]
             args += [f"{k}={names.value(step.stage, v)}" for k, v in step.keywords.items()]
             call = f"{names.stage(step.stage)}.{step.primitive}({', '.join(args)})"
             if step.made:
                 call = f"{', '.join(names.loop(step.stage, n) for n in step.made)} = {call}"
+            for stage in step.stages:
+                call = f"{names.stage(stage)} = {call}"
             lines.append(f"    {call}")
+            for stage, loops in step.stages.items():
+                lines += names.unpacked(stage, loops)
         if len(lines) == 1:
             lines.append("    pass")
         return "\n".join(lines)
@@ -157,13 +166,15 @@ class _PythonNames:
     """Python variables for stages and loops; a loop is prefixed where two stages share a name."""
 
     def __init__(self, trace: Trace) -> None:
-        loops = [(stage, loop) for stage, loops in trace.root_loops.items() for loop in loops]
-        loops += [(step.stage, loop) for step in trace.steps for loop in step.made]
+        own = [*trace.root_loops.items()]
+        for step in trace.steps:
+            own += [(step.stage, step.made), *step.stages.items()]
+        loops = [(stage, loop) for stage, names in own for loop in names]
         stages_of: dict[str, set[str]] = {}
         for stage, loop in loops:
             stages_of.setdefault(loop, set()).add(stage)
         self._taken = {"s"}
-        self._stages = {stage: self._unique(stage) for stage in trace.root_loops}
+        self._stages = {stage: self._unique(stage) for stage in dict.fromkeys(s for s, _ in own)}
         self._loops: dict[tuple[str, str], str] = {}
         for stage, loop in loops:
             if (stage, loop) not in self._loops:
@@ -182,6 +193,14 @@ class _PythonNames:
     def loop(self, stage: str, loop: str) -> str:
         # The parts that vectorize(loop, lanes) made are known by their names only.
         return self._loops.get((stage, loop), repr(loop))
+
+    def unpacked(self, stage: str, loops: Sequence[str]) -> list[str]:
+        """Return the line that gives the loops of a stage their variables."""
+        if not loops:
+            return []
+        made = ", ".join(self.loop(stage, loop) for loop in loops)
+        comma = "," if len(loops) == 1 else ""
+        return [f"    {made}{comma} = {self.stage(stage)}.leaf_iter_vars"]
 
     def value(self, stage: str, value: Any) -> str:
         if isinstance(value, LoopName):

@@ -278,6 +278,7 @@ def nest(op: ComputeOp, name: str, own: Mapping[IterVar, IterVar], time: Var | N
         TRUE if reduction.where is None else reduction.where,
         is_init=False,
     )
+    update = replace(update, fold=reduction.fold())
     return around(seq(init, around(update, op.reduce_axis)), looped)
 
 

@@ -8,8 +8,9 @@ from typing import Literal
 
 from texpr.errors import TexprError
 from texpr.ir.dtypes import DType
-from texpr.ir.expr import Expr, ExprOperators
+from texpr.ir.expr import Expr, ExprOperators, Var
 from texpr.ir.itervar import IterVar
+from texpr.ir.program import Fold
 
 Combine = Callable[[Sequence[Expr], Sequence[Expr]], tuple[Expr, ...]]
 
@@ -51,6 +52,14 @@ class Reduce(ExprOperators):
         """What the result holds before the first element is folded in."""
         return self.init or self.reducer.identity([value.dtype for value in self.values])
 
+    def fold(self) -> Fold:
+        """Return how it combines, apart from what."""
+        dtypes = [value.dtype for value in self.values]
+        old = tuple(Var(f"x{k}", dtype) for k, dtype in enumerate(dtypes))
+        new = tuple(Var(f"y{k}", dtype) for k, dtype in enumerate(dtypes))
+        combined = self.reducer.combine(old, new)
+        return Fold(old, new, combined, self.reducer.identity(dtypes))
+
     @staticmethod
     def together(parts: Sequence[Reduce], own: str) -> Reduce:
         """Return one reduction of tuples that does what ``parts`` do side by side."""
@@ -70,8 +79,15 @@ class Reduce(ExprOperators):
                 folded.extend(part.reducer.combine(x[here], y[here]))
             return tuple(folded)
 
+        def identity(dtypes: Sequence[DType]) -> tuple[Expr, ...]:
+            neutral: list[Expr] = []
+            for part in parts:
+                here = slice(len(neutral), len(neutral) + len(part.values))
+                neutral.extend(part.reducer.identity(dtypes[here]))
+            return tuple(neutral)
+
         return Reduce(
-            Reducer("+".join(part.reducer.name for part in parts), combine, lambda _: ()),
+            Reducer("+".join(part.reducer.name for part in parts), combine, identity),
             tuple(value for part in parts for value in part.values),
             first.axis,
             first.where,

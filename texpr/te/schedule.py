@@ -9,10 +9,11 @@ from texpr.errors import ScheduleError
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import FLOAT_ORDERS, FloatPolicy
 from texpr.schedule import Schedule, Stage
+from texpr.schedule.state import StageDecl
 from texpr.te.declare import checked_name
 from texpr.te.program import as_operations, declaration
 from texpr.te.scan import ScanOp
-from texpr.te.tensor import Operation, PlaceholderOp, Tensor
+from texpr.te.tensor import ComputeOp, Operation, PlaceholderOp, Tensor
 
 
 class TeStage(Stage):
@@ -22,6 +23,24 @@ class TeStage(Stage):
         super().__init__(schedule, name)
         self.op: Any = op or schedule.operation_of(name)
         """The operation; that of a scan where the stage was asked for by it."""
+
+
+class MadeOp(ComputeOp):
+    """The operation of a stage that a primitive made or changed: its axes and tensors.
+
+    It stands for the stage in a schedule, and takes no part in other expressions.
+    """
+
+    def __init__(self, stage: StageDecl) -> None:
+        block = stage.block
+        self.name, self.tag, self.attrs, self.location = block.name, "", {}, block.location
+        self.axis = tuple(axis for axis in block.iters if not axis.is_reduce)
+        self.reduce_axis = tuple(axis for axis in block.iters if axis.is_reduce)
+        self.body = tuple(store.value for store in block.stores)
+        self.outputs = tuple(
+            Tensor(store.buffer.name, store.buffer.shape, store.buffer.dtype, self, k)
+            for k, store in enumerate(block.stores)
+        )
 
 
 class TeSchedule(Schedule):
@@ -38,9 +57,15 @@ class TeSchedule(Schedule):
         self.outputs = tuple(outputs)
         self._names = declared.names
         self._axes = declared.axes
+        self._made: dict[tuple[str, tuple[IterVar, ...]], MadeOp] = {}
 
     def operation_of(self, name: str) -> Operation:
         """Return the operation of the stage called ``name``."""
+        stage = self.state.declared.stages[name]
+        first = self._history[0].declared.stages.get(name)
+        axes = stage.block.iters
+        if first is None or [*map(id, axes)] != [*map(id, first.block.iters)]:
+            return self._made.setdefault((name, axes), MadeOp(stage))
         for op, own in self._names.items():
             if own == name and not isinstance(op, (PlaceholderOp, ScanOp)):
                 return op
@@ -73,14 +98,19 @@ class TeSchedule(Schedule):
         return TeStage(self, name, op if isinstance(op, ScanOp) else None)
 
     def own_axis(self, stage: str, axis: IterVar) -> IterVar:
-        return self._axes[stage].get(axis, axis)
+        # The axes that reduce go to the stage that computes what another then copies.
+        for own in (self._axes.get(stage, {}), *self._axes.values()):
+            if axis in own:
+                return own[axis]
+        return axis
 
     def stage_name(self, key: Any) -> str:
         op = key.op if isinstance(key, Tensor) else key
         if not isinstance(op, Operation):
             return super().stage_name(key)
-        name = self._names.get(op)
-        if name is None:
+        name = op.name if isinstance(op, MadeOp) else self._names.get(op)
+        is_gone = isinstance(op, ComputeOp) and name not in self.state.declared.stages
+        if name is None or is_gone or (isinstance(op, MadeOp) and self.stage(name).op is not op):
             raise ScheduleError(
                 f"schedule: {op.name!r} does not belong to this schedule, whose stages are "
                 f"{', '.join(self.state.declared.stages)}; make the schedule from an operation "
@@ -92,6 +122,61 @@ class TeSchedule(Schedule):
                 f"the stages are {', '.join(self.state.declared.stages)}"
             )
         return name
+
+    def cache_read(self, tensor: Tensor | str, scope: str, readers: Any = None) -> Tensor:
+        """Read a tensor through a copy; as :meth:`texpr.schedule.stage.Stage.cache_read`.
+
+        Parameters
+        ----------
+        tensor : Tensor
+        scope : str
+        readers : Tensor, Operation or Stage, or a list of them, optional
+            Who reads the copy; all that read the tensor unless given.
+
+        Returns
+        -------
+        The tensor that holds the copy: ``s[…]`` of it is the stage that copies.
+        """
+        name = tensor.name if isinstance(tensor, Tensor) else tensor
+        made = self.operation_of(super().cache_read(name, scope, readers).name)
+        return made.outputs[0]
+
+    def cache_write(self, tensor: Any, scope: str) -> Any:
+        """Compute a tensor in a cache; as :meth:`texpr.schedule.stage.Stage.cache_write`.
+
+        Parameters
+        ----------
+        tensor : Tensor, or those of one operation
+        scope : str
+
+        Returns
+        -------
+        The tensor of the cache, or a list of them where the operation has several.
+        """
+        if isinstance(tensor, (list, tuple)) and tensor:
+            tensor = tensor[0]
+        return self._tensors_of(super().cache_write(tensor, scope))
+
+    def rfactor(self, tensor: Any, axis: IterVar | str, factor_axis: int = 0) -> Any:
+        """Reduce in parts; as :meth:`texpr.schedule.stage.Stage.rfactor`.
+
+        Parameters
+        ----------
+        tensor : Tensor, or those of one operation
+        axis : IterVar or str
+        factor_axis : int
+
+        Returns
+        -------
+        The tensor of the parts, or a list of them where the operation has several.
+        """
+        if isinstance(tensor, (list, tuple)) and tensor:
+            tensor = tensor[0]
+        return self._tensors_of(super().rfactor(tensor, axis, factor_axis))
+
+    def _tensors_of(self, stage: Stage) -> Any:
+        outputs = self.operation_of(stage.name).outputs
+        return outputs[0] if len(outputs) == 1 else list(outputs)
 
 
 def create_schedule(

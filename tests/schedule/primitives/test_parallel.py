@@ -43,7 +43,7 @@ def test_a_loop_that_reduces():
     text = str(refused.value)
     assert text.startswith("s[B].parallel(k) would change the result")
     assert "instance (i=0, k=1) reads B[0], which instance (i=0, k=0) writes" in text
-    assert "legal here: parallel(i)" in text
+    assert "legal here: parallel(i); rfactor(k), which gives each part a sum of its own" in text
     assert str(s) == before
 
 

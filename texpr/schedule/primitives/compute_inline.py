@@ -17,7 +17,8 @@ def apply(state: State, stage: str) -> tuple[State, tuple[IterVar, ...]]:
     why = obstacle(state, stage)
     if why is not None:
         raise ScheduleError(f"compute_inline: {why}")
-    return replace(state, inlined=state.inlined | {stage}), ()
+    attached = {name: where for name, where in state.attached.items() if name != stage}
+    return replace(state, inlined=state.inlined | {stage}, attached=attached), ()
 
 
 def obstacle(state: State, stage: str) -> str | None:
@@ -34,6 +35,9 @@ def obstacle(state: State, stage: str) -> str | None:
     if declared.block.stores[0].buffer not in state.declared.homes:
         return f"{stage!r} is an output and must be stored; inline what it reads"
     store, iters = declared.block.stores[0], declared.block.iters
+    for name, (parent, axis) in state.attached.items():
+        if parent == stage:
+            return f"{name!r} is computed at its loop {axis.name!r}; move {name!r} first"
     for name, other in state.declared.stages.items():
         if other.block.extern is not None and store.buffer in set(other.block.extern.inputs):
             return (

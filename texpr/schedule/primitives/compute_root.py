@@ -11,12 +11,13 @@ from texpr.schedule.state import State
 
 
 def apply(state: State, stage: str) -> tuple[State, tuple[IterVar, ...]]:
-    """Undo an inlining; see :meth:`texpr.schedule.stage.Stage.compute_root`."""
-    return replace(state, inlined=state.inlined - {stage}), ()
+    """Undo an inlining or a move; see :meth:`texpr.schedule.stage.Stage.compute_root`."""
+    attached = {name: where for name, where in state.attached.items() if name != stage}
+    return replace(state, inlined=state.inlined - {stage}, attached=attached), ()
 
 
 def sample(
     state: State, stage: str, random: Random
 ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-    """Bring an inlined stage back."""
-    return ((), {}) if stage in state.inlined else None
+    """Bring an inlined or moved stage back."""
+    return ((), {}) if stage in state.inlined or stage in state.attached else None

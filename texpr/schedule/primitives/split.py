@@ -6,11 +6,9 @@ from random import Random
 from typing import Any
 
 from texpr.errors import ScheduleError, shown
-from texpr.ir.dtypes import INT64
-from texpr.ir.expr import Const, Expr, int_value
 from texpr.ir.itervar import IterVar
-from texpr.ir.program import ONE, LoopKind
-from texpr.schedule.state import Split, State, ceildiv, loop_node
+from texpr.ir.program import LoopKind
+from texpr.schedule.state import Split, State, loop_node
 
 # Sums and products with an extent still fit int64.
 MAX_FACTOR = 1 << 31
@@ -26,7 +24,6 @@ def apply(
             f"factor= {'and' if nparts is not None else 'nor'} nparts=; pass one of them"
         )
     word, given = ("factor", factor) if factor is not None else ("nparts", nparts)
-    extent = state.extent(parent)
     number = checked_number(state, "split", word, given, parent)
     node = state.node(stage, parent)
     if node.kind is not LoopKind.SERIAL:
@@ -34,18 +31,9 @@ def apply(
             f"split: loop {parent.name!r} is {node.kind.value} already; "
             f"split it first and mark one of the parts"
         )
-    width: Expr = Const(number, INT64)
-    if nparts is not None:
-        width = ceildiv(extent, width)
-    known, size = int_value(width), int_value(extent)
-    if known is not None and size is not None:
-        # No part is longer than the loop, and none is empty where the loop is.
-        width = Const(max(1, min(known, size)), INT64)
-    elif known == 0:
-        width = ONE
     state, outer = state.fresh_axis(stage, f"{parent.name}_o", is_reduce=parent.is_reduce)
     state, inner = state.fresh_axis(stage, f"{parent.name}_i", is_reduce=parent.is_reduce)
-    state = state.with_relation(Split(parent, outer, inner, width)).edit(
+    state = state.with_relation(Split(parent, outer, inner, number, nparts is not None)).edit(
         parent, lambda loop: loop_node(outer, loop_node(inner, *loop.children))
     )
     return state, (outer, inner)

@@ -15,12 +15,12 @@ from texpr.schedule.state import State
 
 def apply(state: State, stage: str, var: IterVar) -> tuple[State, tuple[IterVar, ...]]:
     """Mark a loop to be unrolled; see :meth:`texpr.schedule.stage.Stage.unroll`."""
-    mark_checked(state, "unroll", stage, var, LoopKind.UNROLLED)
+    check_mark(state, "unroll", stage, var, LoopKind.UNROLLED)
     return state.edit(var, lambda loop: replace(loop, kind=LoopKind.UNROLLED)), ()
 
 
-def mark_checked(state: State, what: str, stage: str, var: IterVar, kind: LoopKind) -> int:
-    """Return the extent of a loop that is to run as ``kind``.
+def check_mark(state: State, what: str, stage: str, var: IterVar, kind: LoopKind) -> None:
+    """Check that a loop may be marked to run as ``kind``.
 
     Raises
     ------
@@ -32,13 +32,12 @@ def mark_checked(state: State, what: str, stage: str, var: IterVar, kind: LoopKi
         raise ScheduleError(
             f"{what}: loop {var.name!r} is {node.kind.value} already; split it to mark a part"
         )
-    extent = int_value(state.extent(var))
-    if extent is None:
+    # How often a loop of a moved stage runs is told where it is realised.
+    if int_value(state.extent(var)) is None and stage not in state.attached:
         raise ScheduleError(
             f"{what}: the extent {state.extent(var)} of loop {var.name!r} is known only at run "
             f"time; split it by a number first and {what} the inner loop"
         )
-    return extent
 
 
 def sample(

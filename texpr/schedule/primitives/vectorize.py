@@ -11,7 +11,7 @@ from texpr.ir.expr import int_value
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import LoopKind
 from texpr.schedule.primitives import split
-from texpr.schedule.primitives.unroll import mark_checked
+from texpr.schedule.primitives.unroll import check_mark
 from texpr.schedule.state import State
 
 
@@ -22,8 +22,8 @@ def apply(
     if lanes is not None:
         split.checked_number(state, "vectorize", "lanes", lanes, var)
         state, (_, var) = split.apply(state, stage, var, factor=lanes)
-    mark_checked(state, "vectorize", stage, var, LoopKind.VECTORIZED)
-    for node in state.path(stage):
+    check_mark(state, "vectorize", stage, var, LoopKind.VECTORIZED)
+    for node in state.whole_path(stage):
         if node.kind is LoopKind.VECTORIZED and node.axis is not var:
             raise ScheduleError(
                 f"vectorize: loop {node.axis.name!r} of {stage!r} is vectorized already; "

@@ -1,0 +1,223 @@
+"""Witnesses of caches and factored reductions: what does not fit them is not believed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from texpr import te
+from texpr.ir.expr import Const, Load
+from texpr.ir.itervar import IterVar
+from texpr.ir.program import ONE, TRUE, Block, Loop, Seq, Store
+from texpr.ir.visitor import Rewriter, Visit
+from texpr.polyhedral.judge import Judge
+from texpr.polyhedral.rewrites import Factored, other_value
+
+
+class Changed(Rewriter):
+    """Rebuilds the blocks and loops that a function changes."""
+
+    def __init__(self, change: Callable[[Any], Any]) -> None:
+        self.change = change
+
+    def visit_Block(self, node: Block) -> Any:
+        return self.change(node)
+
+    def visit_Loop(self, node: Loop) -> Visit[Any]:
+        return self.change((yield from self.generic(node)))
+
+    def visit_Seq(self, node: Seq) -> Visit[Any]:
+        return self.change((yield from self.generic(node)))
+
+
+def reason(s: Any, change: Callable[[Any], Any] = lambda node: node, **witness: Any) -> Any:
+    """Why the last rewrite of ``s`` is refused after its program, or the witness, is changed."""
+    declared = s.state.declared
+    body = Changed(change).rewrite_stmt(declared.program.body)
+    after = Judge(declared.program.with_body(body))
+    finding = other_value(
+        Judge(declared.before.program), after, replace(declared.witness, **witness)
+    )
+    return None if finding is None else finding.missing
+
+
+def own(name: str, change: Callable[[Any], Any], role: str = "compute") -> Callable[[Any], Any]:
+    """Change the block called ``name`` alone."""
+
+    def only(node: Any) -> Any:
+        is_it = isinstance(node, Block) and node.name == name and node.role == role
+        return change(node) if is_it else node
+
+    return only
+
+
+def shorter(name: str) -> Callable[[Any], Any]:
+    def change(node: Any) -> Any:
+        if isinstance(node, Loop) and node.var.name == name:
+            return replace(node, upper=node.upper - ONE)
+        return node
+
+    return change
+
+
+def chain():
+    A = te.placeholder((8,), "int32", name="A")
+    B = te.compute((8,), lambda i: A[7 - i] + A[i], name="B")
+    return A, B, te.create_schedule(B.op)
+
+
+def row_sums():
+    A = te.placeholder((3, 8), "int32", name="A")
+    k = te.reduce_axis((0, 8), name="k")
+    S = te.compute((3,), lambda i: te.sum(A[i, k], axis=k), name="S")
+    return A, S, k, te.create_schedule(S.op)
+
+
+def test_a_copy_of_less_than_is_read():
+    A, _, s = chain()
+    s.cache_read(A, "local")
+    assert reason(s) is None
+    assert reason(s, shorter("i0")) == "A_local does not copy all of A"
+
+
+def test_a_copy_that_is_none():
+    A, _, s = chain()
+    s.cache_read(A, "local")
+
+    def moved(block: Block) -> Block:
+        (store,) = block.stores
+        value = Load(store.value.buffer, [store.indices[0] * 1 + 0])
+        return replace(block, stores=(Store(store.buffer, store.indices, value),))
+
+    assert reason(s, own("A_local", moved)) == "A_local does not copy cell by cell"
+
+
+def test_a_reader_that_reads_elsewhere():
+    A, _, s = chain()
+    s.cache_read(A, "local")
+
+    def other(block: Block) -> Block:
+        (store,) = block.stores
+        return replace(block, stores=(Store(store.buffer, store.indices, store.value + 1),))
+
+    assert reason(s, own("B", other)) == "B is another statement than declared"
+
+
+def test_a_copy_after_its_reader():
+    A, _, s = chain()
+    s.cache_read(A, "local")
+
+    def turned(node: Any) -> Any:
+        return Seq(tuple(reversed(node.stmts))) if isinstance(node, Seq) else node
+
+    assert reason(s, turned) == "B may run before the copy"
+
+
+def test_a_write_that_is_copied_too_early_or_not_whole():
+    _, B, s = chain()
+    s.cache_write(B, "local")
+    assert reason(s) is None
+    assert reason(s, shorter("i")) == "B does not copy all of B"
+    assert reason(s, shorter("i_c")) == "B copies what is not computed of B"
+
+    def turned(node: Any) -> Any:
+        return Seq(tuple(reversed(node.stmts))) if isinstance(node, Seq) else node
+
+    assert reason(s, turned) == "B_local may run after the copy"
+
+
+def factored():
+    _, S, k, s = row_sums()
+    _, k_i = s[S].split(k, factor=4)
+    s.rfactor(S, k_i)
+    assert isinstance(s.state.declared.witness, Factored)
+    return s
+
+
+def test_parts_without_some_terms():
+    s = factored()
+    assert reason(s) is None
+    assert reason(s, shorter("k_o")) == "the loops of S_rf do not run all of its instances once"
+
+
+def test_parts_that_start_late_or_lie_elsewhere():
+    s = factored()
+
+    def turned(node: Any) -> Any:
+        names = {getattr(part, "label", None) for part in getattr(node, "stmts", ())}
+        is_nest = isinstance(node, Seq) and "S_rf.init" in names
+        return Seq(tuple(reversed(node.stmts))) if is_nest else node
+
+    assert reason(s, turned) == "S may run before its parts are complete"
+    assert reason(s, dimension=1) == "S_rf keeps its parts in other cells"
+
+
+def test_parts_that_have_terms_twice():
+    s = factored()
+
+    def once_more(node: Any) -> Any:
+        if isinstance(node, Loop) and node.var.name == "k_o":
+            return replace(node, upper=node.upper + ONE)
+        return node
+
+    assert reason(s, once_more) == "S_rf: its loops run instances that it does not have"
+    doubled = {
+        var: value if var.name != "k" else value - value % 2
+        for var, value in s.state.declared.witness.values.items()
+    }
+    assert "other terms" in reason(s, values=doubled)
+
+
+def test_parts_that_do_not_start_with_what_is_neutral():
+    s = factored()
+
+    def seven(block: Block) -> Block:
+        (store,) = block.stores
+        value = Const(7, store.value.dtype)
+        return replace(block, stores=(Store(store.buffer, store.indices, value),))
+
+    changed = reason(s, own("S_rf", seven, "init"))
+    assert changed == "S_rf does not start with what is neutral"
+
+
+def test_a_total_that_leaves_parts_out():
+    s = factored()
+    assert reason(s, shorter("k_i_v")) == "the loops of S do not run all of its instances once"
+
+    def fewer(node: Any) -> Any:
+        if isinstance(node, Block) and node.name == "S" and node.role == "compute":
+            (*data, axis) = node.iters
+            last = IterVar(axis.name, (axis.lower, axis.upper - ONE), is_reduce=True)
+            return replace(node, iters=(*data, last))
+        return shorter("k_i_v")(node)
+
+    assert reason(s, fewer) == "S does not combine all parts"
+
+
+def test_floats_in_their_order():
+    s = factored()
+    declared = s.state.declared
+    policy = replace(declared.program.float_policy, order="exact")
+    A = te.placeholder((3, 8), "float32", name="A")
+    k = te.reduce_axis((0, 8), name="k")
+    S = te.compute((3,), lambda i: te.sum(A[i, k], axis=k), name="S")
+    t = te.create_schedule(S.op)
+    t.rfactor(S, k)
+    before = replace(t.state.declared.before.program, float_policy=policy)
+    finding = other_value(Judge(before), Judge(t.state.declared.program), t.state.declared.witness)
+    assert finding.missing == "the order of the terms of S is not free"
+
+
+def test_a_condition_that_was_dropped():
+    A = te.placeholder((3, 10), "int32", name="A")
+    k = te.reduce_axis((0, 10), name="k")
+    S = te.compute((3,), lambda i: te.sum(A[i, k], axis=k), name="S")
+    s = te.create_schedule(S.op)
+    _, k_i = s[S].split(k, factor=4)
+    s.rfactor(S, k_i)
+    dropped = reason(s, own("S_rf", lambda block: replace(block, predicate=TRUE)))
+    assert dropped == "S_rf computes other terms than S"
+    assert "every term" in reason(
+        s, own("S_rf", lambda block: replace(block, predicate=TRUE)), guards=()
+    )

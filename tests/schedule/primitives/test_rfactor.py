@@ -1,0 +1,223 @@
+"""``rfactor``: a reduction in parts, and their combination."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import texpr
+from tests.readings import check_readings, filled, story
+from texpr import te
+from texpr.errors import IllegalScheduleError, ScheduleError
+from texpr.schedule import Trace
+
+
+def row_sums(n):
+    A = te.placeholder((3, n), "int32", name="A")
+    k = te.reduce_axis((0, n), name="k")
+    S = te.compute((3,), lambda i: te.sum(A[i, k], axis=k), name="S")
+    return A, S, k
+
+
+def test_golden(golden):
+    A, S, k = row_sums(10)
+    s = te.create_schedule(S.op)
+    before = str(s)
+    _, k_i = s[S].split(k, factor=4)
+    s.rfactor(S, k_i)
+    golden(story(before, s), "primitive_rfactor")
+    check_readings(s, [S], {A: filled(3, 10, dtype="int32")})
+
+
+@pytest.mark.parametrize("is_symbolic", [False, True])
+@pytest.mark.parametrize("size", [0, 1, 3, 4, 5, 7])
+def test_every_size(size, is_symbolic):
+    n = te.size_var("n") if is_symbolic else size
+    A, S, k = row_sums(n)
+    for part in (0, 1):
+        for place in (0, 1, -1):
+            s = te.create_schedule(S.op)
+            loops = s[S].split(k, factor=4)
+            SF = s.rfactor(S, loops[part], place)
+            s[SF].parallel(SF.op.axis[0])
+            arrays = {A: filled(3, size, dtype="int32")}
+            check_readings(s, [S], arrays, sizes={n: size} if is_symbolic else None)
+
+
+def test_lanes_of_a_sum():
+    A, S, k = row_sums(40)
+    s = te.create_schedule(S.op)
+    _, k_i = s[S].split(k, factor=8)
+    SF = s.rfactor(S, k_i, factor_axis=1)
+    assert [axis.name for axis in SF.op.axis] == ["i", "k_i"] or SF.ndim == 2
+    s[SF].reorder("i", "k_o", "k_i")
+    s[SF].vectorize("k_i")
+    s[SF].compute_at(s[S], S.op.axis[0])
+    assert "S_rf = empty((1, 8), int32)" in str(s)
+    check_readings(s, [S], {A: filled(3, 40, dtype="int32")})
+
+
+def test_several_axes_a_condition_and_a_start():
+    A = te.placeholder((4, 6), "int32", name="A")
+    k, l = te.reduce_axis((0, 4), name="k"), te.reduce_axis((1, 6), name="l")  # noqa: E741
+    S = te.compute((), lambda: te.sum(A[k, l], axis=[k, l], where=A[k, l] > 0, init=7), name="S")
+    for axis in (k, l):
+        s = te.create_schedule(S.op)
+        SF = s.rfactor(S, axis)
+        assert SF.shape[0].value == (4 if axis is k else 5)
+        s[SF].unroll(SF.op.axis[0])
+        check_readings(s, [S], {A: filled(4, 6, dtype="int32")})
+    s = te.create_schedule(S.op)
+    fused = s[S].fuse(k, l)
+    f_o, _ = s[S].split(fused, nparts=3)
+    s.rfactor(S, f_o)
+    check_readings(s, [S], {A: filled(4, 6, dtype="int32")})
+
+
+def test_the_only_loop():
+    A, S, k = row_sums(5)
+    s = te.create_schedule(S.op)
+    SF = s.rfactor(S, k)
+    s[SF].vectorize(SF.op.axis[0])
+    check_readings(s, [S], {A: filled(3, 5, dtype="int32")})
+
+
+@pytest.mark.parametrize("word", ["argmax", "argmin"])
+def test_tuples(word):
+    A = te.placeholder((4, 10), "float32", name="A")
+    k = te.reduce_axis((0, 10), name="k")
+    I, V = te.compute((4,), lambda i: getattr(te, word)(A[i, k], axis=k), name="M")  # noqa: E741
+    s = te.create_schedule(I.op)
+    k_o, _ = s[I].split(k, nparts=4)
+    parts = s.rfactor([I, V], k_o, factor_axis=1)
+    assert [tensor.name for tensor in parts] == ["M_rf_v0", "M_rf_v1"]
+    s[parts[0]].compute_at(s[I], I.op.axis[0])
+    s[parts[0]].parallel(parts[0].op.axis[1])
+    a = filled(4, 10)
+    a[2, 3] = a[3, 0] = a[3, 9] = np.nan
+    check_readings(s, [I, V], {A: a})
+
+
+def test_reductions_side_by_side_and_a_reducer_of_ones_own():
+    A = te.placeholder((10,), "int64", name="A")
+    k = te.reduce_axis((0, 10), name="k")
+    pair = te.comm_reducer(
+        lambda x, y: (x[0] + y[0], te.max(x[1], y[1])),
+        lambda a, b: (te.const(0, a), te.min_value(b)),
+        name="pair",
+    )
+    total = te.compute((), lambda: (te.sum(A[k], axis=k), te.max(A[k], axis=k)), name="T")
+    own = te.compute((), lambda: pair((A[k], A[k]), axis=k), name="P")
+    for outputs in (total, own):
+        s = te.create_schedule(outputs[0].op)
+        _, k_i = s[outputs[0]].split(k, 4)
+        s.rfactor(outputs[0], k_i)
+        check_readings(s, list(outputs), {A: filled(10, dtype="int64")})
+
+
+def test_parts_of_parts():
+    A, S, k = row_sums(24)
+    s = te.create_schedule(S.op)
+    _, k_i = s[S].split(k, 4)
+    first = s.rfactor(S, k_i)
+    second = s.rfactor(first, first.op.reduce_axis[0])
+    assert second.name == "S_rf_rf"
+    s.rfactor(S, s[S].op.reduce_axis[0])
+    check_readings(s, [S], {A: filled(3, 24, dtype="int32")})
+
+
+def test_undo_and_traces():
+    _, S, k = row_sums(10)
+    s = te.create_schedule(S.op)
+    before = str(s)
+    _, k_i = s[S].split(k, 4)
+    SF = s.rfactor(S, k_i)
+    s[SF].parallel(SF.op.axis[0])
+    s[S].unroll("k_i_v")
+    for trace in (s.trace, Trace.from_json(s.trace.to_json())):
+        again = te.create_schedule(S.op)
+        assert str(trace.replay(again)) == str(s)
+    namespace: dict = {}
+    exec(str(s.trace), namespace)
+    assert str(te.create_schedule(S.op).apply(namespace["schedule"])) == str(s)
+    for _ in range(4):
+        s.undo()
+    assert str(s) == before
+
+
+# ---------------------------------------------------------------- refusals
+
+
+def test_a_loop_over_data_and_no_reduction():
+    A, S, _ = row_sums(8)
+    B = te.compute((3,), lambda i: S[i] + A[i, 0], name="B")
+    s = te.create_schedule(B.op)
+    with pytest.raises(ScheduleError, match="rfactor: loop 'i' of 'S' runs over data; name a loop"):
+        s.rfactor(S, S.op.axis[0])
+    with pytest.raises(ScheduleError, match="rfactor: 'B' is no declared reduction"):
+        s.rfactor(B, B.op.axis[0])
+
+
+def test_a_place_that_is_none():
+    _, S, k = row_sums(8)
+    s = te.create_schedule(S.op)
+    with pytest.raises(ScheduleError, match="factor_axis 2 is no place among 2 dimensions"):
+        s.rfactor(S, k, 2)
+    with pytest.raises(ScheduleError, match="factor_axis 'first' is no number; pass an int"):
+        s.rfactor(S, k, "first")
+
+
+def test_floats_in_their_declared_order():
+    A = te.placeholder((8,), "float32", name="A")
+    k = te.reduce_axis((0, 8), name="k")
+    S = te.compute((), lambda: te.sum(A[k], axis=k), name="S")
+    s = te.create_schedule(S.op, fp="exact")
+    with pytest.raises(ScheduleError, match="order of the terms of 'S' is kept, as its floats"):
+        s.rfactor(S, k)
+    M = te.compute((), lambda: te.max(A[k], axis=k), name="M")
+    s = te.create_schedule(M.op, fp="exact")
+    s.rfactor(M, k)
+    check_readings(s, [M], {A: filled(8)})
+
+
+def test_data_and_reduction_fused():
+    _, S, k = row_sums(8)
+    s = te.create_schedule(S.op)
+    fused = s[S].fuse(S.op.axis[0], k)
+    with pytest.raises(ScheduleError, match="'i_k' of 'S' runs over data and a reduction together"):
+        s.rfactor(S, fused)
+
+
+def test_a_range_that_depends_on_another():
+    A = te.placeholder((8, 8), "int32", name="A")
+
+    def rule(i):
+        k = te.reduce_axis((0, i + 1), name="k")
+        return te.sum(A[i, k], axis=k)
+
+    S = te.compute((8,), rule, name="S")
+    s = te.create_schedule(S.op)
+    with pytest.raises(ScheduleError, match="the range of loop 'k' depends on another loop"):
+        s.rfactor(S, "k")
+
+
+def test_a_loop_kernel_declares_no_reduction():
+    @texpr.kernel
+    def total(A: texpr.f64[8], S: texpr.f64[1]):
+        S[0] = 0.0
+        for k in range(8):
+            S[0] += A[k]
+
+    s = texpr.create_schedule(total)
+    with pytest.raises(ScheduleError, match="is no declared reduction, whose parts could be comb"):
+        s.rfactor(s.stages[1], "k")
+
+
+def test_a_combination_that_is_not_what_it_says_is_left_to_its_author():
+    """Associativity is taken on trust; with exact floats it is made no use of."""
+    A = te.placeholder((8,), "float32", name="A")
+    k = te.reduce_axis((0, 8), name="k")
+    mean = te.comm_reducer(lambda x, y: (x + y) / 2.0, lambda t: te.const(0, t), name="mean")
+    S = te.compute((), lambda: mean(A[k], axis=k), name="S")
+    with pytest.raises((ScheduleError, IllegalScheduleError)):
+        te.create_schedule(S.op, fp="exact")["S"].rfactor("k")

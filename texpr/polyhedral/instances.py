@@ -1,0 +1,224 @@
+"""Whether a proposed program runs the declared statements, all of their instances and no others.
+
+A statement may write and read a :class:`~texpr.ir.buffer.Part` of a buffer in the place of the
+whole. As the part starts somewhere that does not change while it lives, its cells and those of the
+whole are one to one, and nothing else has to be asked about them. Such a statement is *moved*: it
+may run an instance again in each iteration of the loops around its part, once in each, and leave
+out what nobody reads there; whether all is there that is read is a question of the dependences
+(:mod:`texpr.polyhedral.judge`). Every other statement runs each instance just once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+import islpy as isl
+
+from texpr.ir.buffer import Buffer, Part
+from texpr.ir.expr import Binary, Expr, Load, Var, free_vars
+from texpr.ir.functions import any_of
+from texpr.ir.program import Block, ExternCall, Store
+from texpr.ir.visitor import Rewriter, Visit, substitute
+from texpr.polyhedral.context import IN, OUT, Unknown
+from texpr.polyhedral.digits import COLUMNS, compare_alike
+from texpr.polyhedral.domain import declared_domain, surrounding_domain
+from texpr.polyhedral.scop import Scop, Statement
+
+
+def other_statement(declared: Scop, proposed: Scop) -> str | None:
+    """Return what ``proposed`` runs that was not declared, None where there is no such thing."""
+    known = {statement.label: statement for statement in declared.statements}
+    arguments = set(declared.program.buffers)
+    parts: dict[Buffer, Part] = {}
+    seen: set[str] = set()
+    for statement in proposed.statements:
+        label = statement.label
+        if label not in known or label in seen:
+            return f"{label} is {'there twice' if label in seen else 'not declared'}"
+        seen.add(label)
+        for buffer in statement.homes:
+            if buffer in arguments:
+                return f"{buffer.name} is an argument, and {label} would touch scratch instead"
+        for buffer in statement.block.buffers:
+            part = parts.setdefault(buffer.whole, buffer) if isinstance(buffer, Part) else None
+            if part is not None and (part is not buffer or not _starts_in_home(part, statement)):
+                return f"{buffer.name} does not start at one place in {label}"
+    for statement in proposed.statements:
+        if any(buffer in parts for buffer in statement.block.buffers):
+            return f"{statement.label} touches an array of which there is a part"
+        if not _is_same(known[statement.label].block, statement.block):
+            return f"{statement.label} is another statement than declared"
+    return None
+
+
+def is_moved(statement: Statement) -> bool:
+    """Whether ``statement`` writes a part of what it was declared to write."""
+    return any(isinstance(store.buffer, Part) for store in statement.block.stores)
+
+
+def _starts_in_home(part: Part, statement: Statement) -> bool:
+    loops: set[Var] = {loop.var for loop in statement.loops}
+    home = {loop.var for loop in statement.homes.get(part.whole, ())}
+    axes = {axis.var for axis in statement.block.iters}
+    return not any(var in axes or var in loops - home for var in free_vars(*part.origin))
+
+
+class _Wholes(Rewriter):
+    """Puts the whole buffers back in the place of their parts."""
+
+    def visit_Load(self, node: Load) -> Visit[Expr]:
+        indices = []
+        for index in node.indices:
+            indices.append((yield index))
+        if isinstance(node.buffer, Part):
+            there = node.buffer.index_there(indices)
+            if there is not None:
+                return Load(node.buffer.whole, there)
+        return node.rebuild(indices)
+
+
+def _is_same(declared: Block, proposed: Block) -> bool:
+    """Whether two blocks are one statement, parts standing for the wholes."""
+    same_axes = len(declared.iters) == len(proposed.iters) and all(
+        a is b for a, b in zip(declared.iters, proposed.iters, strict=True)
+    )
+    if not same_axes or len(declared.stores) != len(proposed.stores):
+        return False
+    if not _is_same_call(declared.extern, proposed.extern):
+        return False
+    if declared.stores is proposed.stores and declared.predicate is proposed.predicate:
+        return True
+    wholes = _Wholes()
+    if wholes.rewrite_expr(proposed.predicate) is not declared.predicate:
+        return False
+    return all(
+        _is_same_store(a, b, wholes) for a, b in zip(declared.stores, proposed.stores, strict=True)
+    )
+
+
+def _is_same_call(declared: ExternCall | None, proposed: ExternCall | None) -> bool:
+    if declared is None or proposed is None:
+        return declared is proposed
+    return declared.function is proposed.function and all(
+        len(ours) == len(theirs) and all(a is b for a, b in zip(ours, theirs, strict=True))
+        for ours, theirs in (
+            (declared.args, proposed.args),
+            (declared.inputs, proposed.inputs),
+            (declared.outputs, proposed.outputs),
+        )
+    )
+
+
+def _is_same_store(declared: Store, proposed: Store, wholes: _Wholes) -> bool:
+    indices: tuple[Expr, ...] | None = proposed.indices
+    if isinstance(proposed.buffer, Part):
+        indices = proposed.buffer.index_there(proposed.indices)
+    if indices is None or proposed.buffer.whole is not declared.buffer:
+        return False
+    found = (*map(wholes.rewrite_expr, indices), wholes.rewrite_expr(proposed.value))
+    return all(a is b for a, b in zip(found, declared.children, strict=True))
+
+
+# ---------------------------------------------------------------- how often they run
+
+
+def lost_instances(
+    declared: Scop, proposed: Scop, counted: dict[tuple[object, ...], str | None]
+) -> str | None:
+    """Return which statement does not run its instances as declared, None where all do.
+
+    Where isl cannot hold the instances exactly, it is left to the loops to be right, but for
+    statements that were moved. ``counted`` keeps the answers.
+    """
+    known: Mapping[str, Statement] = {one.label: one for one in proposed.statements}
+    for statement in declared.statements:
+        runs = known.get(statement.label)
+        key = (statement.label,) if runs is None else (runs.key, is_moved(runs))
+        if key not in counted:
+            answer = declared.analysis.ask(partial(_fault, statement, runs))
+            if isinstance(answer, Unknown):
+                return str(answer)
+            counted[key] = answer
+        reason = counted[key]
+        if reason is not None:
+            return f"{statement.label}: {reason}"
+    return None
+
+
+def _fault(declared: Statement, proposed: Statement | None) -> str | None:
+    instances = declared.iterations(()).over.domain()
+    if proposed is None:
+        return None if instances.is_empty() else "no loop runs it"
+    moved = is_moved(proposed)
+    missing = declared.region.missing or proposed.region.missing
+    if missing is not None:
+        return f"what its loops run is not known, as {missing}" if moved else None
+    runs = proposed.iterations(()).over.domain()
+    if runs_over(proposed) or not runs.is_subset(instances):
+        return "its loops run instances that were not declared"
+    home = 0
+    if moved:
+        home = len(proposed.homes.get(proposed.block.stores[0].buffer.whole, ()))
+    else:
+        facts = proposed.frame.all_of(proposed.scop.facts).over.params()
+        if not instances.intersect_params(facts).is_subset(runs):
+            return "its loops do not run every instance"
+    return None if is_once(proposed, home) else "its loops run some instance twice"
+
+
+def runs_over(statement: Statement) -> bool:
+    """Whether the loops bind an axis to a value that it does not have as declared.
+
+    The instances of a statement are known by the ranges of its axes, so that such a value is none
+    of them; and yet the loops would run it.
+    """
+    block, scop = statement.block, statement.scop
+    domain = surrounding_domain(statement.place)
+    at_loops = {axis.var: value for axis, value in zip(block.iters, block.bindings, strict=True)}
+    ranges = {loop.var: (loop.lower, loop.upper) for loop in statement.loops}
+    outside = []
+    for axis, value in zip(block.iters, block.bindings, strict=True):
+        if axis.dom is None:
+            continue
+        lower, upper = (substitute(bound, at_loops) for bound in axis.dom)
+        first, end = ranges.get(value, (None, None)) if isinstance(value, Var) else (None, None)
+        if first is not lower:
+            outside.append(Binary("lt", value, lower))
+        if end is not upper:
+            outside.append(Binary("ge", value, upper))
+    if not outside:
+        return False
+    frame = domain.frame(scop.analysis, scop.params)
+    where = domain.region(frame) & frame.all_of(scop.facts)
+    return not where.under.is_disjoint(frame.region(any_of(outside)).under)
+
+
+def runs_short(statement: Statement) -> bool:
+    """Whether the loops leave out values that the axes have as declared."""
+    domain = declared_domain(statement.block)
+    if domain is None:
+        return False
+    frame = domain.frame(statement.scop.analysis, statement.scop.params)
+    wanted = domain.region(frame) & frame.all_of(statement.scop.facts)
+    runs = statement.iterations(()).over.domain().reset_tuple_id()
+    return not wanted.over.is_subset(runs)
+
+
+def is_once(statement: Statement, home: int) -> bool:
+    """Whether no instance runs twice in one iteration of the ``home`` outermost loops."""
+    loops = statement.loops
+    plain = {id(value) for value in statement.block.bindings}
+    if all(id(loop.var) in plain for loop in loops[home:]):
+        return True
+    times = statement.iterations(loops, [*statement.digits]).over
+    again = times.reverse().apply_range(times)
+    for column in range(home):
+        again = again.equate(IN, column, OUT, column)
+    for place in range(len(statement.digits)):
+        space = again.domain().get_space()
+        again = again.intersect(compare_alike(space, len(loops) + place * COLUMNS))
+    same = isl.Map.universe(again.get_space())
+    for column in range(len(loops)):
+        same = same.equate(IN, column, OUT, column)
+    return bool(again.is_subset(same))

@@ -1,0 +1,88 @@
+"""Stages that are computed in a loop of another: which loops are around all that reads them."""
+
+from __future__ import annotations
+
+from texpr.errors import ScheduleError
+from texpr.ir.expr import Var
+from texpr.ir.itervar import IterVar
+from texpr.ir.program import buffers_in
+from texpr.schedule.inline import inlined_stages
+from texpr.schedule.state import State
+
+
+def places(state: State, stage: str) -> list[tuple[str, IterVar]]:
+    """Return the loops that are around all that reads ``stage``, each with a stage inside."""
+    readers = readers_of(state, stage)
+    paths = {name: _around_reads(state, stage, name) for name in readers}
+    if not readers:
+        return []
+    shared = [
+        axis
+        for axis in paths[readers[0]]
+        if all(any(axis is other for other in path) for path in paths.values())
+    ]
+    found = []
+    for axis in shared:
+        owner = state.stage_around(axis)
+        if owner is not None and not any(axis is own for own in state.leaves(stage)):
+            found.append((owner, axis))
+    return found
+
+
+def _around_reads(state: State, stage: str, reader: str) -> list[IterVar]:
+    """Return the loops around all reads of ``stage`` in ``reader``, outermost first."""
+    path = [node.axis for node in state.whole_path(reader)]
+    init = inlined_stages(state)[0][reader].init
+    own = {store.buffer for store in state.declared.stages[stage].block.stores}
+    if init is not None and own & set(buffers_in(init)):
+        # The initialisation is a nest before the first loop that reduces.
+        reducing = [k for k, node in enumerate(state.path(reader)) if node.axis.is_reduce]
+        above = len(path) - len(state.path(reader))
+        return path[: above + reducing[0]] if reducing else path
+    return path
+
+
+def readers_of(state: State, stage: str) -> list[str]:
+    """Return the stages that read what ``stage`` computes, themselves or by an inlined one."""
+    own = {store.buffer for store in state.declared.stages[stage].block.stores}
+    running, _ = inlined_stages(state)
+    found = []
+    for name, other in running.items():
+        parts = [other.block] if other.init is None else [other.block, other.init]
+        if name != stage and any(own & set(buffers_in(part)) for part in parts):
+            found.append(name)
+    return found
+
+
+def check_places(state: State) -> None:
+    """Refuse a stage in a loop that is not around all that reads it, or no longer.
+
+    Raises
+    ------
+    ScheduleError
+        There is such a stage.
+    """
+    for stage, (parent, _) in state.attached.items():
+        anchor = state.anchor(stage)
+        if anchor is None or any(anchor is axis for _, axis in places(state, stage)):
+            continue
+        readers = ", ".join(readers_of(state, stage))
+        raise ScheduleError(
+            f"{stage!r} is computed at loop {anchor.name!r} of {parent!r}, which would not be "
+            f"around all that reads it, which is {readers or 'nothing'}; move {stage!r} first"
+        )
+
+
+def declared_loops(state: State, stage: str) -> list[IterVar] | None:
+    """Return the declared loop behind each subscript of what ``stage`` writes.
+
+    None where a subscript is anything else than the variable of a loop.
+    """
+    declared = state.declared.stages[stage]
+    if declared.cell_axes is None:
+        return None
+    bound = dict(zip(declared.block.iters, declared.block.bindings, strict=True))
+    values = [bound[axis] for axis in declared.cell_axes]
+    axis_of = state.declared.axis_of
+    found = [axis_of[value] for value in values if isinstance(value, Var) and value in axis_of]
+    return found if len(set(found)) == len(values) else None

@@ -1,0 +1,69 @@
+"""Compute a stage in a cache and copy it to its arrays."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from texpr.errors import ScheduleError
+from texpr.ir.expr import free_vars
+from texpr.ir.itervar import IterVar
+from texpr.ir.program import TRUE
+from texpr.schedule.attach import declared_loops
+from texpr.schedule.caches import checked_scope, fresh_name, write_through
+from texpr.schedule.primitives.cache_read import MAX_STAGES
+from texpr.schedule.state import State
+
+
+def apply(state: State, stage: str, scope: str) -> tuple[State, tuple[IterVar, ...]]:
+    """Cache what a stage computes; see :meth:`texpr.schedule.stage.Stage.cache_write`."""
+    checked_scope("cache_write", scope)
+    why = obstacle(state, stage)
+    if why is not None:
+        raise ScheduleError(f"cache_write: {why}")
+    return write_through(state, stage, fresh_name(state, f"{stage}_{scope}")), ()
+
+
+def obstacle(state: State, stage: str) -> str | None:
+    """Return why ``stage`` cannot be computed in a cache, None where it can."""
+    declared = state.declared.stages[stage]
+    if stage in state.inlined:
+        return f"{stage!r} is inlined and stores nothing; call s[{stage}].compute_root() first"
+    if declared.block.extern is not None:
+        return f"{stage!r} calls an extern function, which fills whole arrays; leave it as it is"
+    if state.stage_in(state.nest_of(stage)) != stage:
+        return f"{stage!r} shares its loops with other stages; cache a stage with loops of its own"
+    if not declared.is_reduction and declared.block.predicate is not TRUE:
+        return f"{stage!r} writes only some of its elements; a copy would write all of them"
+    loops = declared_loops(state, stage)
+    written = {store.buffer for store in declared.block.stores}
+    others = [
+        name
+        for name, other in state.declared.stages.items()
+        if name != stage and written & set(other.block.written_buffers)
+    ]
+    is_own = not others and len(written) == len(declared.block.stores)
+    if declared.cell_axes is None or loops is None or not is_own:
+        return f"{stage!r} does not give every element of its arrays one value; leave it as it is"
+    if not declared.is_reduction and written & {load.buffer for load in declared.block.reads}:
+        return f"{stage!r} reads what it writes; leave it as it is"
+    for axis in state.leaves(stage):
+        if state.is_mixed(axis):
+            return (
+                f"loop {axis.name!r} of {stage!r} runs over data and a reduction together; "
+                f"cache before fusing these"
+            )
+    for axis in declared.axes:
+        loop = state.declared.loop_of[axis]
+        if any(var in state.declared.axis_of for var in free_vars(loop.lower, loop.upper)):
+            return f"the range of loop {axis.name!r} depends on another loop; leave it as it is"
+    return None
+
+
+def sample(
+    state: State, stage: str, random: Random
+) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+    """Cache what the stage computes where that is possible."""
+    if obstacle(state, stage) is not None or len(state.declared.stages) > MAX_STAGES:
+        return None
+    return (), {"scope": random.choice(["local", "global"])}

@@ -1,0 +1,129 @@
+"""Compute a stage inside a loop of a stage that reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+from texpr.errors import ScheduleError, did_you_mean
+from texpr.ir.expr import free_vars
+from texpr.ir.itervar import IterVar
+from texpr.ir.program import Loop, LoopKind, Seq, buffers_in
+from texpr.schedule.attach import declared_loops, places, readers_of
+from texpr.schedule.state import State, unknown_stage
+
+
+def apply(state: State, stage: str, parent: str, scope: str) -> tuple[State, tuple[IterVar, ...]]:
+    """Attach a stage; see :meth:`texpr.schedule.stage.Stage.compute_at`."""
+    if parent not in state.declared.stages:
+        raise unknown_stage(parent, state)
+    why = obstacle(state, stage)
+    if why is not None:
+        raise ScheduleError(f"compute_at: {why}")
+    state = replace(state, inlined=state.inlined - {stage}, attached=_without(state, stage))
+    loops = {loop.name: loop for loop in state.leaves(parent)}
+    if scope not in loops:
+        raise ScheduleError(
+            f"compute_at: stage {parent!r} has no loop {scope!r}{did_you_mean(str(scope), loops)}; "
+            f"its loops are {', '.join(loops) or 'none'}"
+        )
+    axis = loops[scope]
+    legal = places(state, stage)
+    if not any(axis is loop for _, loop in legal):
+        raise ScheduleError(f"compute_at: {_why_not_there(state, stage, parent, axis, legal)}")
+    state = replace(state, attached={**state.attached, stage: (parent, axis)})
+    lanes = [node.axis.name for node in state.whole_path(stage) if _is_vectorized(node.kind)]
+    if len(lanes) > 1:
+        raise ScheduleError(
+            f"compute_at: {stage!r} would have the loops {' and '.join(lanes)} vectorized one "
+            f"inside the other; leave one of them as it is"
+        )
+    return state, ()
+
+
+def _is_vectorized(kind: LoopKind) -> bool:
+    return kind is LoopKind.VECTORIZED
+
+
+def _without(state: State, stage: str) -> dict[str, tuple[str, IterVar]]:
+    return {name: where for name, where in state.attached.items() if name != stage}
+
+
+def obstacle(state: State, stage: str) -> str | None:
+    """Return why ``stage`` cannot be computed inside other loops, None where it can."""
+    declared = state.declared.stages[stage]
+    if declared.block.extern is not None:
+        return f"{stage!r} calls an extern function, which fills whole arrays; leave it at root"
+    stores = declared.block.stores
+    for store in stores:
+        if store.buffer not in state.declared.homes:
+            return f"{stage!r} is an output and must be stored whole; move what it reads"
+        if state.declared.homes[store.buffer]:
+            return (
+                f"{store.buffer.name!r} has new cells in every iteration of "
+                f"{state.declared.homes[store.buffer][-1].name!r} already; leave it there"
+            )
+    written = {store.buffer for store in stores}
+    for axis, loop in state.declared.loop_of.items():
+        if written & set(buffers_in(Loop(loop.var, loop.lower, loop.upper, Seq(())))):
+            return f"the range of loop {axis.name!r} is read from {stage!r}; leave it at root"
+    if state.stage_in(state.nest_of(stage)) != stage:
+        return f"{stage!r} shares its loops with other stages; move a stage with loops of its own"
+    loops = declared_loops(state, stage)
+    if loops is None or not _is_only_writer(state, stage):
+        return (
+            f"{stage!r} does not give every element of {stores[0].buffer.name!r} its one value; "
+            f"leave it at root"
+        )
+    for loop in (state.declared.loop_of[axis] for axis in loops):
+        if any(free in state.declared.axis_of for free in free_vars(loop.lower, loop.upper)):
+            return (
+                f"the loop {loop.var.name!r} of {stage!r} runs from {loop.lower} to {loop.upper}, "
+                f"which depends on another loop; leave it at root"
+            )
+    return None
+
+
+def _is_only_writer(state: State, stage: str) -> bool:
+    own = {store.buffer for store in state.declared.stages[stage].block.stores}
+    return not any(
+        buffer in own
+        for name, other in state.declared.stages.items()
+        if name != stage
+        for buffer in other.block.written_buffers
+    )
+
+
+def _why_not_there(
+    state: State,
+    stage: str,
+    parent: str,
+    axis: IterVar,
+    legal: Sequence[tuple[str, IterVar]],
+) -> str:
+    readers = readers_of(state, stage)
+    if not readers:
+        return f"nothing reads {stage!r}; leave it at root"
+    around = ", ".join(f"s[{owner}] at {loop.name}" for owner, loop in legal)
+    advice = f"legal are {around}" if legal else "leave it at root, or move those first"
+    if parent == stage:
+        return f"loop {axis.name!r} is a loop of {stage!r} itself; {advice}"
+    return (
+        f"loop {axis.name!r} of {parent!r} is not around all that reads {stage!r}, which is "
+        f"{', '.join(readers)}; {advice}"
+    )
+
+
+def sample(
+    state: State, stage: str, random: Random
+) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+    """Attach the stage to any loop that is around all that reads it."""
+    if obstacle(state, stage) is not None:
+        return None
+    legal = places(replace(state, attached=_without(state, stage)), stage)
+    if not legal:
+        return None
+    parent, axis = random.choice(legal)
+    return (), {"parent": parent, "scope": axis.name}
