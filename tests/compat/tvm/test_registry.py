@@ -40,4 +40,10 @@ def test_mistakes():
         tvm.get_global_func("tests.dobule")
     with pytest.raises(ArgumentError, match="no function 'q'; register it by tvm"):
         tvm.get_global_func("q")
+    with pytest.raises(ArgumentError, match="register_func: 3 and None are no name and function"):
+        tvm.register_func(3)
+    with pytest.raises(ArgumentError, match="register_func: 'q' and 3 are no name and function"):
+        tvm.register_func("q", 3)
+    with pytest.raises(ArgumentError, match="get_global_func: no function 3; register it by tvm"):
+        tvm.get_global_func(3)
     assert tvm.get_global_func("q", allow_missing=True) is None

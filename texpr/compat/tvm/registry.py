@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from texpr.errors import ArgumentError, did_you_mean
+from texpr.errors import ArgumentError, did_you_mean, shown
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -13,14 +13,14 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {}
 
 
 def register_func(
-    func_name: str | Callable[..., Any], f: Callable[..., Any] | None = None, override: bool = False
+    func_name: Any, f: Callable[..., Any] | None = None, override: bool = False
 ) -> Any:
     """Give a Python function a name; a decorator where ``f`` is not given.
 
     Raises
     ------
     ArgumentError
-        The name is taken, and ``override`` is not set.
+        No name or no function; the name is taken, and ``override`` is not set.
 
     >>> @register_func("doc.add_one")
     ... def add_one(x):
@@ -30,6 +30,12 @@ def register_func(
     """
     if callable(func_name):
         return register_func(func_name.__name__, func_name, override)
+
+    if not isinstance(func_name, str) or not (f is None or callable(f)):
+        raise ArgumentError(
+            f"register_func: {shown(func_name)} and {shown(f)} are no name and function; "
+            f"write register_func('mine.f', f)"
+        )
 
     def register(function: _Function) -> _Function:
         if func_name in _FUNCTIONS and not override:
@@ -52,7 +58,7 @@ def get_global_func(name: str, allow_missing: bool = False) -> Any:
     """
     if name in _FUNCTIONS or allow_missing:
         return _FUNCTIONS.get(name)
-    near = did_you_mean(name, _FUNCTIONS)
+    near = did_you_mean(str(name), _FUNCTIONS)
     raise ArgumentError(
         f"get_global_func: no function {name!r}{near or '; register it by tvm.register_func'}"
     )

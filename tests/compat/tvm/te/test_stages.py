@@ -50,6 +50,7 @@ def test_thread_axes():
     [
         ((), ScheduleError, "thread_axis: '' is no tag of a thread; write 'blockIdx.x'"),
         (("block",), ScheduleError, "thread_axis: 'block' is no tag of a thread"),
+        ((8, 3), ScheduleError, "thread_axis: 3 is no tag of a thread"),
         ((8, "threadIdx.x"), ShapeError, r"thread_axis: the range 8 is no pair; write \(0, n\)"),
     ],
 )
@@ -79,7 +80,7 @@ def test_a_store_is_guarded_only_against_threads_of_a_reduction(sums):
     before = str(s)
     s[B].set_store_predicate(tx.var.equal(0))
     assert str(s) == before
-    for predicate in (ty.var.equal(0), te.var("n").equal(0), te.const(1) == 1):
+    for predicate in (ty.var.equal(0), te.var("n").equal(0), te.const(1) == 1, True):
         with pytest.raises(ScheduleError, match="is not about threads of a reduction alone; write"):
             s[B].set_store_predicate(predicate)
 

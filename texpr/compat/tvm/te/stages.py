@@ -10,7 +10,7 @@ from texpr import te
 from texpr.compat.tvm.advice import missing
 from texpr.errors import IllegalScheduleError, ScheduleError, ShapeError, shown
 from texpr.ir.dtypes import INT64
-from texpr.ir.expr import Expr, Var, free_vars
+from texpr.ir.expr import Var, as_expr, free_vars
 from texpr.ir.itervar import IterVar
 
 _THREAD_TAGS: Final = ("blockIdx.", "threadIdx.", "vthread", "cthread")
@@ -32,7 +32,7 @@ class ThreadAxis:
         return f"<thread_axis {self.thread_tag}>"
 
 
-def thread_axis(dom: Any = None, tag: str = "", name: str = "") -> ThreadAxis:
+def thread_axis(dom: Any = None, tag: Any = "", name: str = "") -> ThreadAxis:
     """Declare a thread index, ``thread_axis("threadIdx.x")`` or ``thread_axis((0, 8), tag)``.
 
     Raises
@@ -47,7 +47,7 @@ def thread_axis(dom: Any = None, tag: str = "", name: str = "") -> ThreadAxis:
     """
     if isinstance(dom, str):
         dom, tag = None, dom
-    if not tag.startswith(_THREAD_TAGS):
+    if not isinstance(tag, str) or not tag.startswith(_THREAD_TAGS):
         raise ScheduleError(
             f"thread_axis: {tag!r} is no tag of a thread; write 'blockIdx.x' or 'threadIdx.x'"
         )
@@ -86,7 +86,7 @@ class Stage(te.TeStage):
                 self.parallel(loop)
         self._schedule.bound = {**self._schedule.bound, thread_ivar.var: loop}
 
-    def set_store_predicate(self, predicate: Expr) -> None:
+    def set_store_predicate(self, predicate: Any) -> None:
         """Take the guard of a store that all threads would do: here each cell is stored once.
 
         Raises
@@ -94,7 +94,7 @@ class Stage(te.TeStage):
         ScheduleError
             The predicate is about something else than threads that reduction loops are bound to.
         """
-        threads = free_vars(predicate)
+        threads = free_vars(as_expr(predicate))
         bound = self._schedule.bound
         if not threads or not all(var in bound and bound[var].is_reduce for var in threads):
             raise ScheduleError(
