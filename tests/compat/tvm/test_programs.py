@@ -1,4 +1,4 @@
-# ruff: noqa: F401, NPY002, PLR0402 - typed as the readers of a tutorial type
+# ruff: noqa: F401, NPY002, PLR0402, RUF059 - typed as the readers of a tutorial type
 """Programs in the manner of TVM's te tutorials, run whole; only their imports name texpr."""
 
 from __future__ import annotations
@@ -66,6 +66,50 @@ def test_gemm_in_blocks_with_a_packed_operand():
     c = tvm.nd.empty((M, N), device=dev)
     func(a, b, c)
     tvm.testing.assert_allclose(c.numpy(), a.numpy() @ b.numpy(), rtol=1e-5)
+
+
+def test_gemm_with_a_write_cache():
+    M, K, N, bn = 64, 32, 64, 32
+    k = te.reduce_axis((0, K), "k")
+    A = te.placeholder((M, K), name="A")
+    B = te.placeholder((K, N), name="B")
+    C = te.compute((M, N), lambda m, n: te.sum(A[m, k] * B[k, n], axis=k), name="C")
+    s = te.create_schedule(C.op)
+    CC = s.cache_write(C, "global")
+    mo, no, mi, ni = s[C].tile(C.op.axis[0], C.op.axis[1], bn, bn)
+    s[CC].compute_at(s[C], no)
+    mc, nc = s[CC].op.axis
+    (kaxis,) = s[CC].op.reduce_axis
+    ko, ki = s[CC].split(kaxis, factor=4)
+    s[CC].reorder(ko, mc, ki, nc)
+    s[CC].vectorize(nc)
+    s[CC].unroll(ki)
+    s[C].parallel(mo)
+    func = tvm.build(s, [A, B, C], target="llvm", name="mmult")
+    a, b = np.random.rand(M, K).astype("float32"), np.random.rand(K, N).astype("float32")
+    c = tvm.nd.empty((M, N))
+    func(tvm.nd.array(a), tvm.nd.array(b), c)
+    tvm.testing.assert_allclose(c.numpy(), a @ b, rtol=1e-5)
+
+
+def test_a_cumulative_sum_by_a_scan_bound_to_threads(stands_in):
+    m, n = te.var("m"), te.var("n")
+    X = te.placeholder((m, n), name="X")
+    s_state = te.placeholder((m, n))
+    s_init = te.compute((1, n), lambda _, i: X[0, i])
+    s_update = te.compute((m, n), lambda t, i: s_state[t - 1, i] + X[t, i])
+    s_scan = tvm.te.scan(s_init, s_update, s_state, inputs=[X])
+    s = te.create_schedule(s_scan.op)
+    for part in (s_init, s_update):
+        xo, xi = s[part].split(part.op.axis[1], factor=8)
+        s[part].bind(xo, te.thread_axis("blockIdx.x"))
+        s[part].bind(xi, te.thread_axis("threadIdx.x"))
+    with stands_in():
+        fscan = tvm.build(s, [X, s_scan], "cuda", name="myscan")
+    x = np.random.uniform(size=(5, 19)).astype(s_scan.dtype)
+    out = tvm.nd.array(np.zeros((5, 19), dtype=s_scan.dtype))
+    fscan(tvm.nd.array(x), out)
+    tvm.testing.assert_allclose(out.numpy(), np.cumsum(x, axis=0))
 
 
 def test_sum_of_rows_bound_to_threads(stands_in):

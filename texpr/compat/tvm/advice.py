@@ -39,7 +39,6 @@ _FILES = (
     "build again, or keep the text of get_source('ll') or get_source('asm')"
 )
 _PLACEMENT = "keep the stage at the root, or compute it where it is read, s[B].compute_inline()"
-_CACHE = "declare the copy as a te.compute of its own, and read that"
 _MEMORY = "CPUs have one memory; leave it out"
 _DRAWN = "print(s) shows the loops, print(s.trace) the primitives, s.stages the stages"
 _SCHEDULES = (
@@ -65,14 +64,10 @@ _GROUPS: Final[Sequence[tuple[str, str, str]]] = (
     ("te", "extern_primfunc create_prim_func", _LOOPS),
     ("te", "schedule", "bounds are inferred by themselves; " + _DRAWN),
     ("te", "SpecializedCondition", "build a kernel for each case, with numbers for the sizes"),
-    ("te", "scan", "write the recurrence as loops, as a @texpr.kernel"),
-    ("te", "extern", "call the function between two kernels, on the arrays"),
     ("te", "gradient", "declare the derivative as a te.compute of its own"),
-    ("te", "tag_scope", "pass tag= to te.compute"),
     ("te", "trace", "print(kernel.program), or TEXPR_DEBUG=3 in the environment"),
     ("te", "AXIS_SEPARATOR", _BUFFERS),
     ("te.Stage", "tensorize", _INTRINSIC),
-    ("te.Stage", "compute_at", _PLACEMENT),
     ("te.Stage", "set_scope double_buffer storage_align", _MEMORY),
     ("te.Stage", "prefetch", "the processor prefetches by itself; leave it out"),
     ("te.Stage", "pragma", "unroll by s[C].unroll(i), and leave the others out"),
@@ -80,13 +75,11 @@ _GROUPS: Final[Sequence[tuple[str, str, str]]] = (
     ("te.Stage", "transform_layout", "declare the packed tensor as a te.compute of its own"),
     ("te.Stage", "env_threads", "texpr targets CPUs; leave it out"),
     ("te.Stage", "iter_var_attrs relations all_iter_vars attach_type attach_stage group", _DRAWN),
-    ("te.Schedule", "cache_read cache_write", _CACHE),
     ("te.Schedule", "rfactor", "declare the partial sums as a te.compute, and sum these"),
     ("te.Schedule", "create_group groups", "schedule each stage, in a loop over s.stages"),
     ("te.Schedule", "stage_map schedule_record primitive_record", _DRAWN),
-    ("tir", "call_extern call_pure_extern call_llvm_intrin call_llvm_pure_intrin", _C_FUNCTION),
+    ("tir", "call_llvm_intrin call_llvm_pure_intrin", _C_FUNCTION),
     ("tir", "call_cpacked", "write tir.call_packed"),
-    ("tir", "call_packed", "call the function between two kernels, on the arrays"),
     ("tir", "ir_builder stmt_functor Schedule BlockScope", _LOOPS),
     ("tir", "For While Block Stmt Evaluate Store Allocate AttrStmt SeqStmt PrimFunc", _LOOPS),
     ("tir", "decl_buffer Buffer BufferLoad BufferStore", _BUFFERS),
@@ -114,7 +107,7 @@ _GROUPS: Final[Sequence[tuple[str, str, str]]] = (
     ("contrib", "cc clang nvcc ndk emcc xcode tar", _FILES),
     ("contrib", "utils", "tempfile.TemporaryDirectory() of Python does it"),
     ("contrib", "graph_executor debugger graph_runtime pipeline_executor", _NETWORKS),
-    ("contrib", "cblas mkl mkldnn dnnl cublas cudnn rocblas mps nnpack", _LIBRARY),
+    ("contrib", "mkl mkldnn dnnl cublas cudnn rocblas mps nnpack", _LIBRARY),
     ("contrib", "thrust random sort cutlass", _LIBRARY),
     ("topi", "generic x86 arm_cpu cuda gpu mali hexagon bifrost", _SCHEDULES),
     ("topi", "image vision sparse testing random signal unique", _NETWORK_OPERATOR),

@@ -14,7 +14,7 @@ from typing import Any
 
 from texpr import te
 from texpr.compat.tvm import stand_in
-from texpr.errors import ArgumentError, DTypeError, TexprError, did_you_mean, shown
+from texpr.errors import ArgumentError, DTypeError, TexprError, TexprWarning, did_you_mean, shown
 from texpr.ir.dtypes import DType, as_dtype
 from texpr.ir.expr import Expr, as_expr
 
@@ -64,7 +64,7 @@ class CallEffectKind(enum.Enum):
     Opaque = "opaque"
 
 
-class UnusedRuleWarning(UserWarning):
+class UnusedRuleWarning(TexprWarning):
     """A rule was registered for a function that texpr computes itself."""
 
 

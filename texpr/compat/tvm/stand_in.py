@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Final
 
 import texpr
+from texpr.errors import TexprWarning
 
 KINDS: Final = ("cuda", "nvptx", "gpu", "opencl", "cl", "rocm", "metal", "vulkan", "webgpu")
 """What TVM calls GPUs, as devices and as targets."""
@@ -17,7 +18,7 @@ KINDS: Final = ("cuda", "nvptx", "gpu", "opencl", "cl", "rocm", "metal", "vulkan
 _PACKAGE: Final = str(Path(texpr.__file__).parent)
 
 
-class GpuStandInWarning(UserWarning):
+class GpuStandInWarning(TexprWarning):
     """A program asked for a GPU and runs on the CPU."""
 
 

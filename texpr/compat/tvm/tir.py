@@ -8,6 +8,7 @@ from typing import Any
 from texpr.compat.tvm import te
 from texpr.compat.tvm.advice import getattr_of
 from texpr.compat.tvm.intrinsics import Call, CallEffectKind, call_intrin
+from texpr.compat.tvm.packed import call_packed, call_pure_extern
 from texpr.ir.dtypes import as_dtype
 from texpr.ir.expr import Cast, Expr, Var, as_expr
 from texpr.ir.itervar import IterVar
@@ -26,6 +27,8 @@ __all__ = [
     "bitwise_or",
     "bitwise_xor",
     "call_intrin",
+    "call_packed",
+    "call_pure_extern",
     "ceildiv",
     "exp10",
     "exp2",
@@ -37,7 +40,7 @@ __all__ = [
 
 _OF_TE = (
     "abs", "acos", "acosh", "add", "all", "any", "asin", "asinh", "atan", "atan2", "atanh",
-    "call_extern", "call_packed", "call_pure_extern", "ceil", "clz", "comm_reducer", "const",
+    "call_extern",   "ceil", "clz", "comm_reducer", "const",
     "copysign", "cos", "cosh", "div", "erf", "exp", "floor", "floordiv", "floormod", "fmod",
     "hypot", "if_then_else", "indexdiv", "indexmod", "isfinite", "isinf", "isnan", "ldexp", "log",
     "log10", "log1p", "log2", "max", "max_value", "min", "min_value", "multiply", "nearbyint",

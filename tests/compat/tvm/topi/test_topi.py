@@ -8,7 +8,7 @@ import pytest
 from texpr.compat import tvm
 from texpr.compat.tvm import te, topi
 from texpr.compat.tvm.topi import utils
-from texpr.errors import ShapeError
+from texpr.errors import ShapeError, TexprError
 
 X = np.random.default_rng(0).random((3, 4, 2), dtype="float32")
 Y = np.random.default_rng(1).random((4, 1), dtype="float32")
@@ -57,6 +57,17 @@ def test_functions(name):
     np.testing.assert_allclose(got, getattr(np, name)(X), rtol=1e-5, atol=1e-6)
 
 
+def test_products_and_other_shapes():
+    A = X[0]
+    np.testing.assert_allclose(computed(topi.matmul, A, A.T.copy()), A @ A.T, rtol=1e-5)
+    got = computed(lambda a: topi.einsum("ij,ij->i", a, a), A)
+    np.testing.assert_allclose(got, (A * A).sum(1), rtol=1e-5)
+    np.testing.assert_array_equal(
+        computed(lambda a: topi.transpose(a, (2, 0, 1)), X), X.transpose(2, 0, 1)
+    )
+    np.testing.assert_array_equal(computed(lambda a: topi.reshape(a, (6, 4)), X), X.reshape(6, 4))
+
+
 def test_relu_and_sums_of_several():
     got = computed(lambda A: topi.nn.relu(A - 0.5), X)
     np.testing.assert_allclose(got, np.maximum(X - np.float32(0.5), 0))
@@ -75,13 +86,13 @@ def test_constants():
 @pytest.mark.parametrize(
     ("axis", "message"),
     [
-        (3, r"sum: axis 3 of .*, which has 3 dimensions; pass one from -3 to 2"),
-        ((0, "k"), "sum: axis k of"),
-        ((), "sum: no axis to reduce .* over; leave axis= out for all"),
+        (3, "sum: .* has no dimension 3; pass a number from 0 to 2"),
+        ((0, "k"), "sum: 'k' is no dimension of .*; pass its number, such as 0"),
+        ((), r"sum: axis=\(\) names no axis; pass the axes to reduce over"),
     ],
 )
 def test_no_such_dimension(axis, message):
-    with pytest.raises(ShapeError, match=message):
+    with pytest.raises(TexprError, match=message):
         topi.sum(te.placeholder(X.shape, name="A"), axis=axis)
 
 

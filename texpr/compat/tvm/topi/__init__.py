@@ -44,12 +44,12 @@ abs = te.abs
 maximum = te.max
 minimum = te.min
 
-_SCALAR_FUNCTIONS = (
+_OF_TE = (
     "acos", "asin", "atan", "ceil", "cos", "cosh", "erf", "exp", "floor", "isfinite", "isinf",
     "isnan", "log", "log10", "log2", "power", "round", "rsqrt", "sigmoid", "sin", "sinh", "sqrt",
-    "tan", "tanh", "trunc",
+    "tan", "tanh", "trunc", "einsum", "matmul", "reshape", "transpose",
 )  # fmt: skip
-"""Functions of te that topi has under the same name."""
+"""What topi has under the same name and with the same arguments."""
 
 
 def elemwise_sum(xs: Sequence[te.Tensor]) -> te.Tensor:
@@ -66,27 +66,8 @@ def elemwise_sum(xs: Sequence[te.Tensor]) -> te.Tensor:
 
 
 def _reduced(reduce: Callable[..., Any], data: te.Tensor, axis: Any, keepdims: bool) -> te.Tensor:
-    name = reduce.__name__
-    ndim = data.ndim
-    given = range(ndim) if axis is None else axis if isinstance(axis, (tuple, list)) else [axis]
-    for one in given:
-        if not isinstance(one, int) or not -ndim <= one < ndim:
-            raise ShapeError(
-                f"{name}: axis {one} of {data!r}, which has {ndim} dimensions; "
-                f"pass one from {-ndim} to {ndim - 1}"
-            )
-    reduced = sorted({one % ndim for one in given})
-    if not reduced:
-        raise ShapeError(f"{name}: no axis to reduce {data!r} over; leave axis= out for all")
-    axes = {d: te.reduce_axis((0, data.shape[d]), name=f"k{d}") for d in reduced}
-    kept = [d for d in range(ndim) if keepdims or d not in axes]
-    shape = [1 if d in axes else data.shape[d] for d in kept]
-
-    def rule(*indices: Any) -> Any:
-        at = {**dict(zip(kept, indices, strict=True)), **axes}
-        return reduce(data[tuple(at[d] for d in range(ndim))], axis=list(axes.values()))
-
-    return te.compute(shape, rule, name=f"{data.name}_{name}", tag="comm_reduce")  # type: ignore[no-any-return]
+    over = tuple(range(data.ndim)) if axis is None else axis
+    return reduce(data, axis=over, keepdims=keepdims)  # type: ignore[no-any-return]
 
 
 def sum(data: te.Tensor, axis: Any = None, keepdims: bool = False) -> te.Tensor:
@@ -99,7 +80,7 @@ def sum(data: te.Tensor, axis: Any = None, keepdims: bool = False) -> te.Tensor:
 
     >>> A = te.placeholder((3, 4), name="A")
     >>> sum(A, axis=1), sum(A, axis=-1, keepdims=True)
-    (<tensor A_sum: float32[3]>, <tensor A_sum: float32[3, 1]>)
+    (<tensor T_sum: float32[3]>, <tensor T_sum: float32[3, 1]>)
     """
     return _reduced(te.sum, data, axis, keepdims)
 
@@ -130,13 +111,13 @@ def any(data: te.Tensor, axis: Any = None, keepdims: bool = False) -> te.Tensor:
 
 
 def _of_te(name: str) -> Any:
-    if name in _SCALAR_FUNCTIONS:
+    if name in _OF_TE:
         return getattr(te, name)
     raise AttributeError(name)
 
 
 def __dir__() -> list[str]:
-    return sorted((*__all__, *_SCALAR_FUNCTIONS))
+    return sorted((*__all__, *_OF_TE))
 
 
 __getattr__ = getattr_of(__name__, _of_te)
