@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import texpr
+from texpr.polyhedral.judge import Finding, Judge
 
 N, M = texpr.size("N"), texpr.size("M")
 
@@ -76,6 +77,31 @@ def test_lanes_that_cross_the_rows():
     verdict = stage.why_not("vectorize", loop, lanes=8)
     assert verdict is not None
     assert verdict.sizes["M"] < 8
+
+
+def test_sizes_at_which_nothing_is_known_acquit_nobody(monkeypatch):
+    @texpr.kernel
+    def bounded(A: texpr.f64[N + 1, M]):
+        texpr.require(M <= 3 and N <= 2)  # fewer sizes than are tried
+        for i in range(N):
+            for j in range(M):
+                A[i + 1, j] = A[i, j] * 2
+
+    stage, loop = fused(bounded)
+    assert stage.why_not("parallel", loop).kind == "illegal"
+
+    first, asked = Judge._first, []
+
+    def unsure(judge, *args):
+        asked.append(judge)
+        found = first(judge, *args)
+        asked.pop()
+        is_at_fixed_sizes = bool(asked)
+        return Finding("order", None, missing="isl gave up") if is_at_fixed_sizes else found
+
+    monkeypatch.setattr(Judge, "_first", unsure)
+    stage, loop = fused(bounded)
+    assert stage.why_not("parallel", loop).kind == "unknown"
 
 
 def test_lanes_that_cross_rows_run_right():

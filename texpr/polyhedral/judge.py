@@ -26,7 +26,7 @@ import islpy as isl
 
 from texpr.ir.buffer import Buffer
 from texpr.ir.expr import Binary, Const, Expr, Var, free_vars
-from texpr.ir.program import Loop, LoopKind, Program
+from texpr.ir.program import Loop, LoopKind, Program, buffers_in
 from texpr.ir.simplify import simplify
 from texpr.ir.update import update_of
 from texpr.ir.visitor import substitute
@@ -116,22 +116,27 @@ class Judge:
         None where none of the sizes at which there may be such a pair has one.
         """
         pairs, analysis = finding.pairs, self.scop.analysis
-        if pairs is None or not finding.is_certain:
+        if pairs is None or finding.dependence is None or not finding.is_certain:
             return finding
         if not self.scop.params:  # there is nothing more to fix
             return replace(finding, missing="the value of one loop is the base of another's number")
         frame = Frame(analysis, (), self.scop.params)
         sizes = pairs.params().from_params().align_params(frame.space)
+        others = set(buffers_in(self.scop.program.body)) - {finding.dependence.buffer}
+        is_open = False
         for _ in range(MAX_SIZES):
             point = analysis.ask(partial(smallest_point, frame, sizes))
-            if point is None:
+            if point is None and not is_open:
                 return None
+            if point is None:
+                break
             if isinstance(point, Unknown):
                 break
             judge = Judge(_at(self.scop.program, point.params))
-            again = judge._first(Scop(_at(proposed, point.params), judge.scop.analysis))
+            again = judge._first(Scop(_at(proposed, point.params), judge.scop.analysis), others)
             if again is not None and again.is_certain:
                 return replace(finding, confirmed=Confirmed(judge, again, point.params))
+            is_open = is_open or again is not None
             here = frame.all_of(
                 [Binary("eq", v, Const(n, v.dtype)) for v, n in point.values.items()]
             )
