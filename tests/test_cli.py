@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from texpr import cli, demo, doctor
 from texpr.errors import TargetError
+from texpr.target import threads
 from texpr.version import __version__
 
 
@@ -137,6 +138,23 @@ def test_doctor_finds_wrong_variables(monkeypatch):
     monkeypatch.setenv("TEXPR_DEBUG", "9")
     said = {problem.what for problem in doctor.examine([]).problems}
     assert "TEXPR_DEBUG: '9' is not a level; set a whole number from 0 to 5" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "is_fatal"),
+    [
+        ("TEXPR_DEBUG", "9", True), ("TEXPR_VERIFY", "9", True), ("TEXPR_DUMP", __file__, True),
+        ("TEXPR_TARGET", "lvm", True), ("TEXPR_THREAD_WORK", "much", False),
+        ("OMP_NUM_THREADS", "all", False), ("TEXPR_OPENMP", "nowhere.so", False),
+    ],
+)  # fmt: skip
+def test_doctor_names_each_wrong_variable_once(monkeypatch, name, value, is_fatal):
+    monkeypatch.setattr(threads, "_process", threads._Process())
+    monkeypatch.setenv(name, value)
+    found = [problem for problem in doctor.examine([]).problems if value in problem.what]
+    assert [(problem.fix, problem.is_fatal) for problem in found] == [
+        ("set the variable anew or unset it", is_fatal)
+    ]
 
 
 def test_doctor_on_a_machine_without_code_generation(monkeypatch):

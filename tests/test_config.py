@@ -93,3 +93,11 @@ def test_every_variable_read_anywhere_is_in_the_table():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for name in listed:
         assert f"`{name}`" in readme
+
+
+def test_a_hint_needs_more_than_the_prefix():
+    said = config.unknown_variables({"TEXPR_FOO": "1", "TEXPR_THREAD_WROK": "1"})
+    assert said == (
+        "TEXPR_FOO is not read",
+        "TEXPR_THREAD_WROK is not read; did you mean 'TEXPR_THREAD_WORK'?",
+    )

@@ -134,9 +134,12 @@ def unknown_variables(environ: Mapping[str, str] | None = None) -> tuple[str, ..
     ("TEXPR_DEBGU is not read; did you mean 'TEXPR_DEBUG'?",)
     """
     known = [variable.name for variable in VARIABLES]
+    # The prefix alone makes any two of them alike.
+    own = [name.removeprefix(PREFIX) for name in known]
     names = os.environ if environ is None else environ
     return tuple(
-        f"{name} is not read{did_you_mean(name, known)}"
+        f"{name} is not read"
+        f"{did_you_mean(name, known) if did_you_mean(name.removeprefix(PREFIX), own) else ''}"
         for name in sorted(names)
         if name.startswith(PREFIX) and name not in known
     )

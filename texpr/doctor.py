@@ -8,7 +8,7 @@ import platform
 import re
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -77,10 +77,13 @@ def examine(requirements: Iterable[str] | None = None) -> Report:
     text = "none"
     try:
         text = str(Target.of(None))
-        config.debug_level()
-        config.dump_dir()
     except TexprError as error:
-        problems.append(Problem(str(error), "set the variable anew or unset it"))
+        problems.append(_wrong_variable(error))
+    for read in (config.debug_level, config.verify_level, config.dump_dir, config.thread_work):
+        try:
+            read()
+        except TexprError as error:
+            problems.append(_wrong_variable(error))
     problems += [Problem(line, "unset it") for line in config.unknown_variables()]
     openmp = _openmp(problems)
 
@@ -88,7 +91,10 @@ def examine(requirements: Iterable[str] | None = None) -> Report:
     try:
         build_ms = _build_ms()
     except TexprError as error:
-        problems.append(Problem(str(error), "see the first problem", is_fatal=True))
+        why = str(error)
+        if all(one.what != why for one in problems):
+            problems.append(Problem(why, "see the first problem"))
+        problems = [replace(p, is_fatal=p.is_fatal or p.what == why) for p in problems]
 
     if requirements is None:
         try:
@@ -145,6 +151,10 @@ def vector_features(features: str) -> list[str]:
     return [name for name in names if _VECTOR_FEATURE.fullmatch(name)]
 
 
+def _wrong_variable(error: TexprError) -> Problem:
+    return Problem(str(error), "set the variable anew or unset it")
+
+
 def _openmp(problems: list[Problem]) -> str | None:
     """Return the runtime of parallel loops, or why there is none; None where that is a problem."""
     try:
@@ -153,7 +163,7 @@ def _openmp(problems: list[Problem]) -> str | None:
             version = f" {runtime.version}" if runtime.version else ""
             return f"{runtime.path}{version}, up to {threads.get_num_threads()} threads"
     except TexprError as error:
-        problems.append(Problem(str(error), "set the variable anew or unset it"))
+        problems.append(_wrong_variable(error))
         return None
     why = threads.why_serial()
     if why != threads.NOT_FOUND:

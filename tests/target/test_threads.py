@@ -201,6 +201,14 @@ def test_none_is_an_answer(own_process: threads._Process, monkeypatch: pytest.Mo
     assert texpr.get_num_threads() == 1
 
 
+def test_none_is_known_before_a_kernel_is_built(
+    own_process: threads._Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEXPR_OPENMP", "none")
+    texpr.set_num_threads(4)
+    assert texpr.get_num_threads() == 1
+
+
 @pytest.mark.parametrize("library", ["no-such-library.so", np.__file__, "libm.so.6"])
 def test_a_file_that_is_no_runtime(
     own_process: threads._Process, monkeypatch: pytest.MonkeyPatch, library: str
@@ -353,3 +361,27 @@ def test_the_budget_of_a_forked_child(own_process: threads._Process) -> None:
     assert list(own_process.budget) == [1, 0]
     assert threads.symbols() is None
     assert ctypes.sizeof(own_process.budget) == 16
+
+
+# ---------------------------------------------------------------- the end of the process
+
+END = """
+A = te.placeholder((te.var("n"),), "int64", name="A")
+B = te.compute(A.shape, lambda i: te.call_pure_extern("int64", lambda x: x + 1, A[i]), name="B")
+s = te.create_schedule(B.op)
+s[B].parallel("i")
+texpr.set_num_threads(3)
+
+class Late:
+    def __init__(self, kernel, a):
+        self.kernel, self.a, self.write = kernel, a, os.write
+
+    def __del__(self):
+        self.write(1, b"%d" % self.kernel(self.a)[-1])
+
+late = Late(texpr.build(s, [A, B]), np.arange(1000))
+"""
+
+
+def test_a_kernel_that_is_called_while_python_ends() -> None:
+    assert run(END) == "1000"

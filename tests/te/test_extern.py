@@ -180,6 +180,25 @@ def test_nothing_keeps_an_exception():
     assert gone() is None
 
 
+class NotelessError(Exception):
+    """One that takes no notes, and whose chain of contexts is a ring."""
+
+    def __init__(self) -> None:
+        self.__context__ = KeyError()
+        self.__context__.__context__ = self
+
+    def add_note(self, note: str) -> None:
+        raise TypeError(note)
+
+
+def test_exceptions_of_any_make_come_out():
+    def fail(a: np.ndarray, out: np.ndarray) -> None:
+        raise NotelessError
+
+    with pytest.raises(NotelessError):
+        built(filled_by(fail))(filled(3))
+
+
 def test_what_comes_after_a_failure_does_not_run_and_scratch_is_freed():
     calls: list[str] = []
     large = te.compute((n, 1 << 12), lambda i, j: A[i], name="large")

@@ -13,6 +13,7 @@ under that number until the kernel has come to its end, and is raised from there
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import math
@@ -83,20 +84,21 @@ class Callback:
             except BaseException as error:  # noqa: BLE001 - the kernel raises it at its end
                 ctypes.c_int64.from_address(slots).value = 0
                 _forget_locals(error, handled)
-                failures[call] = self.noted(error)
+                failures.setdefault(call, error)  # of several threads, the first
+                self.note(error)
 
         return _PROTOTYPE(run)
 
-    def noted(self, error: BaseException) -> BaseException:
-        """Return ``error`` with a note that says who called the function."""
+    def note(self, error: BaseException) -> None:
+        """Add a note to ``error`` that says who called the function."""
         note = (
             f"raised by the Python function {self.function.name!r}, which the kernel "
             f"{self.kernel!r} calls in {self.place}"
         )
-        # Python 3.10 knows no notes.
-        if hasattr(error, "add_note") and note not in getattr(error, "__notes__", ()):
-            error.add_note(note)
-        return error
+        # Python 3.10 knows no notes, and a class of the function's own may refuse them.
+        with contextlib.suppress(Exception):
+            if note not in getattr(error, "__notes__", ()):
+                error.add_note(note)
 
     def call(self, slots: int) -> None:
         """Call the function of arrays with what is in the slots."""
@@ -146,7 +148,9 @@ def _forget_locals(error: BaseException, handled: BaseException | None) -> None:
     So are those of what it came out of, up to what was ``handled`` when the kernel was called.
     """
     one: BaseException | None = error
-    while one is not None and one is not handled:
+    seen: set[int] = set()  # a chain that somebody made by hand may be a ring
+    while one is not None and one is not handled and id(one) not in seen:
+        seen.add(id(one))
         traceback.clear_frames(one.__traceback__)
         one = one.__context__
 

@@ -254,7 +254,7 @@ class _Owner(NamedTuple):
     doc: bytes
     code: Code
     decline: Callable[..., Any]
-    fail: Callable[[int, int, int, int, int], None]
+    fail: Callable[..., None]
 
     def __call__(self, /, *args: Any, **named: Any) -> Any:
         return self.decline(*args, **named)
@@ -265,7 +265,7 @@ def _builtin(
     code: Code,
     symbol: str,
     decline: Callable[..., Any],
-    fail: Callable[[int, int, int, int, int], None],
+    fail: Callable[..., None],
 ) -> Callable[..., Any]:
     """Return the machine code at ``symbol`` as a Python builtin."""
     name = signature.name.encode()
@@ -450,9 +450,13 @@ class _Calls:
             f"{self.signature.name}: machine code declines arguments in which Python finds no fault"
         )
 
-    def fail(self, status: int, site: int, index: int, extent: int, dimension: int) -> NoReturn:
+    def fail(
+        self, status: int, site: int, index: int, extent: int, dimension: int, call: int
+    ) -> NoReturn:
         """Raise what the status of compiled code means."""
         name = self.signature.name
+        # Where threads fail in several ways at once, it is there and the status is another one's.
+        raised = self.failures.pop(call, None)
         if status == OUT_OF_BOUNDS:
             raise BoundsError(
                 f"{name}: {self.sites[site]}: index {index} is outside dimension {dimension} of "
@@ -465,7 +469,7 @@ class _Calls:
             )
         if status == CALLBACK_FAILED:
             # It is missing where Ctrl-C came before the callback could begin.
-            error = self.failures.pop(site, KeyboardInterrupt())
+            error = KeyboardInterrupt() if raised is None else raised
             context = error.__context__
             try:
                 raise error

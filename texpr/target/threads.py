@@ -2,7 +2,8 @@
 
 The threads are those of an OpenMP runtime, the one that is in the process already if there is
 one: two runtimes would keep two sets of threads that take the cores from one another. It is
-looked for when the first kernel with a parallel loop is built.
+looked for when the first kernel with a parallel loop is built, or somebody asks how many threads
+there are.
 
 All kernels of a process share one budget, two numbers in memory that machine code changes
 atomically: how many threads there may be, and how many are at work. A caller that finds the
@@ -11,6 +12,7 @@ budget used up runs its loop alone; nobody waits for anybody, so nothing can loc
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import importlib.metadata
 import operator
@@ -166,6 +168,11 @@ def set_num_threads(num_threads: int) -> None:
     _process.refresh()
 
 
+# What runs after this, such as a __del__, has the GIL for itself: a function of Python's that
+# another thread of a loop called would wait for it for ever.
+atexit.register(set_num_threads, 1)
+
+
 def get_num_threads() -> int:
     """Return how many threads the parallel loops of this process may use together.
 
@@ -173,9 +180,15 @@ def get_num_threads() -> int:
     process may use. It is 1 where there is no runtime, or in a process that was forked from one
     that had a runtime.
 
+    Raises
+    ------
+    ConfigError
+        ``OMP_NUM_THREADS`` or ``TEXPR_OPENMP`` says nothing that makes sense.
+
     >>> 1 <= get_num_threads() <= 1024
     True
     """
+    runtime()
     return _process.refresh()
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import re
 import signal
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -475,6 +477,114 @@ def test_ctrl_c_arrives_when_the_kernel_returns() -> None:
     timer.join()
     assert threads.threads_at_work() == 0
     assert call(2).max() == 1.5
+
+
+# ---------------------------------------------------------------- functions from outside
+
+size = te.size_var("n")
+HALVES = te.placeholder((size,), "float16", name="halves")
+PLACES = te.placeholder((size,), "int64", name="places")
+
+
+def mapped(function: Callable[..., Any], chunks: str = "static") -> texpr.Kernel:
+    """A kernel that calls ``function`` for each of its halves, in a parallel loop."""
+    B = te.compute((size,), lambda i: te.call_pure_extern("float16", function, HALVES[i]), name="B")
+    s = te.create_schedule(B.op)
+    s[B].parallel("i")
+    s[B].pragma("i", "parallel_schedule", chunks)
+    return texpr.build(s)
+
+
+@pytest.mark.parametrize("chunks", ["static", "static, 3", "dynamic, 2"])
+@pytest.mark.parametrize("kind", [ValueError, KeyboardInterrupt, SystemExit])
+def test_a_function_that_raises_on_one_iteration(
+    forks: Forks, kind: type[BaseException], chunks: str
+) -> None:
+    error = kind("no")
+
+    def fail(x: float) -> float:
+        if x == 77:
+            raise error
+        return x + 0.5
+
+    kernel = mapped(fail, chunks)
+    room = np.zeros((100, 2), "float16")
+    room[:, 0] = np.arange(100)
+    for values in (room[:, 0].copy(), room[:, 0], room[::-1, 0]):
+        for _ in range(3):
+            with pytest.raises(kind) as caught:
+                kernel(values)
+            assert caught.value is error
+        np.testing.assert_array_equal(kernel(values % 70), values % 70 + np.float16(0.5))
+    assert set(forks.granted) == {3}
+    assert threads.threads_at_work() == 0
+
+
+def test_each_caller_of_a_parallel_kernel_gets_its_own_exception(forks: Forks) -> None:
+    def fail(x: float) -> float:
+        if x % 100 == 77:
+            raise ValueError(x)
+        return x + 1
+
+    kernel = mapped(fail)
+
+    def call(number: int) -> None:
+        count = 100 if number % 2 else 50
+        values = np.arange(count, dtype="float16") + np.float16(100 * number)
+        for _ in range(10):
+            if number % 2:
+                with pytest.raises(ValueError, match=rf"^{number}77\.0"):
+                    kernel(values)
+            else:
+                np.testing.assert_array_equal(kernel(values), values + np.float16(1))
+
+    with ThreadPoolExecutor(6) as pool:
+        assert [*pool.map(call, range(1, 7))] == [None] * 6
+    assert threads.threads_at_work() == 0
+
+
+def test_nothing_keeps_an_exception_where_another_thread_failed_first(forks: Forks) -> None:
+    class LateError(Exception):
+        pass
+
+    raised: list[weakref.ref[LateError]] = []
+    is_out = threading.Event()
+
+    def late(x: float) -> float:
+        time.sleep(0.05)  # the subscript of another thread is out of bounds by now
+        error = LateError(x)
+        raised.append(weakref.ref(error))
+        is_out.set()
+        raise error
+
+    B = te.compute(
+        (size,),
+        lambda i: te.if_then_else(
+            i > 0, te.call_pure_extern("float16", late, HALVES[i]), HALVES[PLACES[i]]
+        ),
+        name="B",
+    )
+    s = te.create_schedule(B.op)
+    s[B].parallel("i")
+    kernel = texpr.build(s, [HALVES, PLACES, B])
+    for _ in range(3):
+        with pytest.raises((BoundsError, LateError)):
+            kernel(np.ones(2, "float16"), np.array([5, 0]))
+    assert is_out.is_set()
+    gc.collect()
+    assert [reference() for reference in raised] == [None] * len(raised)
+
+
+def test_the_budget_changes_from_within_a_loop(forks: Forks) -> None:
+    def change(x: float) -> float:
+        texpr.set_num_threads(int(x) % 5 + 1)
+        return x
+
+    kernel = mapped(change, "dynamic, 1")
+    values = np.arange(500, dtype="float16")
+    for _ in range(5):
+        np.testing.assert_array_equal(kernel(values), values)
+    assert threads.threads_at_work() == 0
 
 
 # ---------------------------------------------------------------- any nest

@@ -5,7 +5,8 @@
 runs the kernel without the GIL and returns None, in well under a microsecond. Anything else - a
 keyword, a check that fails, an exception - it hands to ``self(*args, **kwargs)``, the Python
 object that the builtin was made with, which says in words what is wrong. A kernel that returns a
-status other than 0 ends in ``self.fail(status, site, index, extent, dimension)``.
+status other than 0 ends in ``self.fail(status, site, index, extent, dimension, call)``; the last
+is the number by which its callbacks know the call.
 
 Only the public C API is called, and of all of CPython's structures only ``Py_buffer``, whose
 layout is fixed, is known here; ``None``, ``True``, ``False``, ``Exception`` and NumPy's bfloat16
@@ -310,7 +311,8 @@ class _Entry:
         b.ret(NULL)
         b.position_at_end(ends[_FAILED])
         details = [element(b, error, int64(index)) for index in range(4)]
-        b.ret(api.call_fail(b, self.function.args[0], [self.status, *details]))
+        call = b.ptrtoint(error, I64)
+        b.ret(api.call_fail(b, self.function.args[0], [self.status, *details, call]))
 
 
 def _disjoint(

@@ -99,8 +99,7 @@ class Externs:
         outcome = build.load(room, typ=I64)
         has_failed = build.icmp_signed("!=", outcome, ir.Constant(I64, RETURNED))
         with build.if_then(has_failed, likely=False):
-            nothing = ir.Constant(I64, 0)
-            caller.leave(CALLBACK_FAILED, [call, nothing, nothing, nothing])
+            caller.leave(CALLBACK_FAILED, [ir.Constant(I64, 0)] * 4)
         if result is None:
             return outcome
         found = build.load(_slot(build, room, len(slots)), typ=memory_type(result))
