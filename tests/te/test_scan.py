@@ -184,7 +184,8 @@ def test_operators_on_whole_tensors_within_the_step(steps):
     W = te.placeholder((2, 2), "float64", name="W")
     before = te.compute((steps, 2), lambda t, j: S[t - 1, j], name="before")
     z = te.einsum("tj,jk->tk", before, W) + X
-    last = te.scan(X[:1], te.tanh(z - z.max(axis=1, keepdims=True)), S)
+    y = te.tanh(z - z.max(axis=1, keepdims=True)).reshape(steps, 1, 2)
+    last = te.scan(X[:1], y.transpose(0, 2, 1).reshape(steps, 2), S)
     x, w = np.arange(2.0 * steps).reshape(steps, 2), np.array([[0.0, 1.0], [0.5, 2.0]])
     expected = [x[0]]
     for row in x[1:]:
@@ -458,6 +459,11 @@ def _rows(*shape: int, dtype: str = "float32") -> te.Tensor:
             ),
             ShapeError,
             "has no dimension; its first one is time",
+        ),
+        (
+            lambda: te.scan(_rows(1), _rows(4), state(4), inputs=3),
+            DTypeError,
+            "inputs of 'scan' has 3, which is no tensor; pass tensors",
         ),
         (
             lambda: te.scan([_rows(1)] * 2, [_rows(4)] * 2, [state(4), state(4)]),

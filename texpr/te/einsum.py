@@ -9,13 +9,13 @@ from typing import Any
 
 from texpr.errors import DTypeError, ShapeError, TexprError, shown
 from texpr.ir.dtypes import as_dtype
-from texpr.ir.expr import Expr, Load, as_expr, binary, cast
+from texpr.ir.expr import Expr, Load, as_expr, binary, cast, is_const
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import ZERO
 from texpr.te import reducers
 from texpr.te.shapes import agreed, is_same_extent
 from texpr.te.tags import COMM_REDUCE, INJECTIVE
-from texpr.te.whole import WholeTensor, place
+from texpr.te.whole import WholeTensor
 
 DOTS = "..."
 
@@ -230,7 +230,7 @@ def _contracted(name: str, spec: Spec, operands: Sequence[Any], dtype: Any) -> A
             x = Load(
                 x,
                 [
-                    place(axes[label], extent)
+                    ZERO if is_const(extent, 1) else axes[label].var
                     for label, extent in zip(labels, x.shape, strict=True)
                 ],
             )

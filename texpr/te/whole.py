@@ -29,12 +29,7 @@ def element_at(x: Any, axis: Sequence[IterVar]) -> Any:
     if not isinstance(x, WholeTensor):
         return x
     own = axis[len(axis) - x.ndim :]
-    return Load(x, [place(i, n) for i, n in zip(own, x.shape, strict=True)])
-
-
-def place(axis: IterVar, extent: Expr) -> Expr:
-    """Return the subscript at ``axis`` of a dimension that is broadcast to it."""
-    return ZERO if is_const(extent, 1) and not is_const(axis.extent, 1) else axis.var
+    return Load(x, [ZERO if is_const(n, 1) else i.var for i, n in zip(own, x.shape, strict=True)])
 
 
 def axes_over(shape: Sequence[Expr]) -> tuple[IterVar, ...]:
