@@ -142,7 +142,8 @@ def compute(
     axis = tuple(IterVar(n, (ZERO, extent)) for n, extent in zip(names, extents, strict=True))
     body = _checked_body(fcompute(*(i.var for i in axis)), own)
     tag = declared_tag(tag, f"compute of {own!r}")
-    op = ComputeOp(own, axis, body, tag=tag, attrs=checked_attrs(attrs, own), location=user_location())
+    noted = checked_attrs(attrs, own)
+    op = ComputeOp(own, axis, body, tag=tag, attrs=noted, location=user_location())
     _check_scope(op)
     return op.outputs[0] if op.num_outputs == 1 else op.outputs
 
