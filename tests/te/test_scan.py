@@ -178,6 +178,22 @@ def test_as_many_first_rows_as_steps_leave_nothing_to_do():
     assert texpr.build(te.create_schedule(Y.op))().tolist() == [1, 1]
 
 
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_operators_on_whole_tensors_within_the_step(steps):
+    X, S = (te.placeholder((steps, 2), "float64", name=name) for name in "XS")
+    W = te.placeholder((2, 2), "float64", name="W")
+    before = te.compute((steps, 2), lambda t, j: S[t - 1, j], name="before")
+    z = te.einsum("tj,jk->tk", before, W) + X
+    y = te.tanh(z - z.max(axis=1, keepdims=True)).reshape(steps, 1, 2)
+    last = te.scan(X[:1], y.transpose(0, 2, 1).reshape(steps, 2), S)
+    x, w = np.arange(2.0 * steps).reshape(steps, 2), np.array([[0.0, 1.0], [0.5, 2.0]])
+    expected = [x[0]]
+    for row in x[1:]:
+        expected.append(np.tanh((y := expected[-1] @ w + row) - y.max()))
+    kernel = texpr.build(te.create_schedule(last.op), [X, W, last])
+    np.testing.assert_allclose(kernel(x, w), expected)
+
+
 def test_a_symbolic_number_of_first_rows():
     S, r = state(), te.size_var("r")
     step = te.compute((m, n), lambda t, i: S[t - 1, i] + X[t, i], name="step")
@@ -443,6 +459,11 @@ def _rows(*shape: int, dtype: str = "float32") -> te.Tensor:
             ),
             ShapeError,
             "has no dimension; its first one is time",
+        ),
+        (
+            lambda: te.scan(_rows(1), _rows(4), state(4), inputs=3),
+            DTypeError,
+            "inputs of 'scan' has 3, which is no tensor; pass tensors",
         ),
         (
             lambda: te.scan([_rows(1)] * 2, [_rows(4)] * 2, [state(4), state(4)]),

@@ -34,6 +34,18 @@ def test_a_scope_tags_what_is_declared_in_it():
     assert doubled(A).op.tag == ""
 
 
+def test_a_scope_tags_recurrences_and_functions_from_outside():
+    S = te.placeholder((3, 4), name="S")
+    step = te.compute((3, 4), lambda t, j: S[t - 1, j] + A[t, j], name="step")
+    with te.tag_scope("mine"):
+        last = te.scan(A[:1], step, S)
+        assert last.op.tag == te.extern((4,), [V], te.packed(print)).op.tag == "mine"
+        with pytest.raises(TexprError, match="scan of 'Y': tag='own' in the tag_scope of 'mine'"):
+            te.scan(A[:1], step, S, name="Y", tag="own")
+        with pytest.raises(TexprError, match="extern of 'F': tag='own' in the tag_scope of 'mine'"):
+            te.extern((4,), [V], te.packed(print), name="F", tag="own")
+
+
 def test_a_scope_decorates():
     tagged = te.tag_scope(tag="twice")(doubled)
     assert tagged(A).op.tag == tagged(V).op.tag == "twice"
@@ -72,6 +84,24 @@ def test_a_scope_without_use():
 def test_what_is_no_tag(tag):
     with pytest.raises(DTypeError, match=r"tag_scope: the tag is .*; pass a word, such as 'elem"):
         te.tag_scope(tag)
+
+
+@pytest.mark.parametrize(
+    "declare",
+    [
+        lambda **side: te.compute((2,), lambda i: i, name="D", **side),
+        lambda **side: te.extern((4,), [V], te.packed(print), name="D", **side),
+        lambda **side: te.scan(
+            A[:1], te.compute((3, 4), lambda t, j: A[t - 1, j]), A, name="D", **side
+        ),
+    ],
+)
+def test_side_data_of_the_wrong_kind(declare):
+    with pytest.raises(DTypeError, match="of 'D': the tag is 3; pass a word, such as 'elemwise'"):
+        declare(tag=3)
+    with pytest.raises(DTypeError, match=r"D: attrs is \[1\]; pass a dict of what to note on its"):
+        declare(attrs=[1])
+    assert declare(attrs={"a": 1}).op.attrs == {"a": 1}
 
 
 def test_stages_are_found_by_tag():

@@ -142,7 +142,8 @@ def compute(
     axis = tuple(IterVar(n, (ZERO, extent)) for n, extent in zip(names, extents, strict=True))
     body = _checked_body(fcompute(*(i.var for i in axis)), own)
     tag = declared_tag(tag, f"compute of {own!r}")
-    op = ComputeOp(own, axis, body, tag=tag, attrs=dict(attrs or {}), location=user_location())
+    noted = checked_attrs(attrs, own)
+    op = ComputeOp(own, axis, body, tag=tag, attrs=noted, location=user_location())
     _check_scope(op)
     return op.outputs[0] if op.num_outputs == 1 else op.outputs
 
@@ -246,6 +247,13 @@ def _check_scope(op: ComputeOp) -> None:
 
 
 # ---------------------------------------------------------------- checking what is declared
+
+
+def checked_attrs(attrs: Mapping[str, Any] | None, own: str) -> dict[str, Any]:
+    """Return a copy of what the user notes on the operation ``own``."""
+    if attrs is not None and not isinstance(attrs, Mapping):
+        raise DTypeError(f"{own}: attrs is {shown(attrs)}; pass a dict of what to note on its op")
+    return dict(attrs or {})
 
 
 def checked_name(name: object, what: str) -> str:

@@ -11,9 +11,10 @@ from texpr.ir.dtypes import DType, as_dtype
 from texpr.ir.expr import Expr, Load, free_vars, postorder
 from texpr.ir.extern import CFunction, c_type
 from texpr.ir.program import ExternCall, Location
-from texpr.te.declare import checked_name
+from texpr.te.declare import checked_attrs, checked_name
 from texpr.te.outside import OutsideCall, declared_types, dtype_of_c, scalar_argument
 from texpr.te.shapes import checked_shape
+from texpr.te.tags import declared_tag
 from texpr.te.tensor import Operation, Tensor, user_location
 
 
@@ -116,8 +117,8 @@ def extern(
         shapes,
         _checked_dtypes(dtype, len(shapes), given, own),
         tuple(dict.fromkeys(given)),
-        tag=tag,
-        attrs=dict(attrs or {}),
+        tag=declared_tag(tag, f"extern of {own!r}"),
+        attrs=checked_attrs(attrs, own),
         location=user_location(),
     )
     op.call = _checked_call(_called(fcompute, given, op), op)

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from texpr.errors import DTypeError, ShapeError, TexprError, shown
-from texpr.ir.expr import Expr, Load, int_value, postorder
+from texpr.ir.expr import Expr, Load, int_value, is_const, postorder
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import Location
 from texpr.ir.simplify import simplify
-from texpr.te.declare import checked_name
+from texpr.te.declare import checked_attrs, checked_name
+from texpr.te.tags import declared_tag
 from texpr.te.tensor import ComputeOp, Operation, PlaceholderOp, Tensor, user_location
 
 
@@ -128,8 +129,8 @@ def scan(
     inits = _tensors(init, "init", own)
     updates = _tensors(update, "update", own)
     states = _tensors(state_placeholder, "state_placeholder", own)
-    for item in () if inputs is None else inputs:
-        _tensors(item, "inputs", own)
+    if inputs is not None:
+        _tensors(inputs, "inputs", own)
     if not len(inits) == len(updates) == len(states) or not states:
         raise ShapeError(
             f"scan: {own!r} has {len(inits)} init, {len(updates)} update and {len(states)} "
@@ -146,8 +147,8 @@ def scan(
         inits,
         updates,
         states,
-        tag=tag,
-        attrs=dict(attrs or {}),
+        tag=declared_tag(tag, f"scan of {own!r}"),
+        attrs=checked_attrs(attrs, own),
         location=user_location(),
     )
     _check_steps(op)
@@ -271,7 +272,8 @@ def _check_steps(op: ScanOp) -> None:
 
 
 def _check_same_step(load: Load, reader: ComputeOp, op: ScanOp) -> None:
-    if load.indices[0] is not reader.axis[0].var:
+    # Where there is one step only, what reads it may say 0.
+    if load.indices[0] is not reader.axis[0].var and not is_const(op.scan_axis.upper, 1):
         raise TexprError(
             f"scan: {reader.name!r} reads {load}, and {load.buffer.name!r} has a value of its own "
             f"at each step of {op.name!r} only; read it at {reader.axis[0].name}, or make it "

@@ -106,14 +106,18 @@ def tag_of_scope() -> str | None:
     return scope.tag
 
 
-def declared_tag(own: str, what: str) -> str:
+def declared_tag(own: object, what: str) -> str:
     """Return the tag of an operation that the user gives the tag ``own``, or none.
 
     Raises
     ------
     TexprError
         It has one and stands in a scope as well.
+    DTypeError
+        ``own`` is no string.
     """
+    if not isinstance(own, str):
+        raise DTypeError(f"{what}: the tag is {shown(own)}; pass a word, such as 'elemwise'")
     around = tag_of_scope()
     if around is None:
         return own

@@ -54,6 +54,16 @@ def test_types_that_texpr_lacks_are_refused(elements):
         tvm.nd.array(np.array(elements))
 
 
+def test_what_is_no_array_no_shape_or_no_device():
+    with pytest.raises(ShapeError, match=r"array: \[\[1\], \[1, 2\]\] is no array: .*; pass one"):
+        tvm.nd.array([[1], [1, 2]])
+    for shape in ((-1,), "x", (1.5,)):
+        with pytest.raises(ShapeError, match=r"empty: .* is no shape; pass a tuple of ints"):
+            tvm.nd.empty(shape)
+    with pytest.raises(DTypeError, match=r"array: 'cpu' is no device; use tvm.cpu\(\)"):
+        tvm.nd.array([1.0], "cpu")
+
+
 def test_devices():
     assert str(tvm.cuda(1)) == "cuda(1)"
     assert tvm.gpu() == tvm.device("cuda")

@@ -45,6 +45,12 @@ def test_of_one():
     np.testing.assert_array_equal(positive, [np.inf, np.inf, 0.5, 4.0])
 
 
+def test_a_cast():
+    as_int = computed(lambda x: tir.Cast("int32", x), FLOATS)
+    np.testing.assert_array_equal(as_int, FLOATS.astype("int32"))
+    assert tir.Cast("int8", 3).dtype == "int8"
+
+
 def test_what_te_has_tir_has():
     assert tir.exp is te.exp
     assert tir.const is te.const
@@ -58,5 +64,7 @@ def test_wrong_types_are_refused():
         tir.bitwise_and(te.const(1.0, "float32"), 1)
     with pytest.raises(DTypeError):
         tir.infinity("int33")
+    with pytest.raises(DTypeError):
+        tir.Cast("int33", 1)
     with pytest.raises(DTypeError):
         tir.exp2(te.var("n"))

@@ -48,6 +48,7 @@ _SCHEDULES = (
 _LIBRARY = "wrap the library's function by te.extern, or write the operator as a te.compute"
 _NETWORK_OPERATOR = "write it as a te.compute; topi here has what whole tensors of te can do"
 _MOVED = "it moved in TVM 0.7; write tvm.te.var(…) for tvm.var(…), and so on"
+_INVERSE = "write it by te.log, asinh(x) as te.log(x + te.sqrt(x * x + 1))"
 _PASSES = "print(kernel.program) shows what the passes made"
 _PYTEST = "texpr targets CPUs; test with pytest as usual"
 
@@ -90,10 +91,20 @@ _GROUPS: Final[Sequence[tuple[str, str, str]]] = (
     ("tir", "copysign", "write te.if_then_else(y < 0, -te.abs(x), te.abs(x)); -0 counts as 0"),
     ("tir", "ldexp", "write x * te.power(2.0, n)"),
     ("tir", "nextafter reinterpret q_multiply_shift", "compute it with NumPy, on the arrays"),
-    ("tir", "Add Sub Mul Div Let Broadcast Ramp Shuffle StringImm", "use Python's operators"),
+    ("tir", "Add Sub Mul Div Mod FloorDiv FloorMod Let Broadcast Ramp Shuffle StringImm",
+     "use Python's operators"),
+    ("tir", "LT LE GT GE NE EQ", "use Python's operators; x.equal(y) and x != y"),
+    ("tir", "And Or Not", "write te.all(x, y), te.any(x, y), and ~x"),
+    ("tir", "Min Max", "write te.min(x, y), te.max(x, y)"),
+    ("tir", "IntImm FloatImm", "write te.const(value, dtype)"),
+    ("tir", "SizeVar", "write te.size_var(name)"),
+    ("tir", "Layout layout bijective_layout", "declare the packed tensor as a te.compute"),
+    ("tir", "asinh acosh atanh", _INVERSE),
+    ("te", "asinh acosh atanh", _INVERSE),
     ("ir", "Range", "a range is a pair, (begin, end)"),
     ("ir", "save_json load_json assert_structural_equal structural_equal", "compare str(program)"),
     ("ir", "transform instrument", "stages of a build print by TEXPR_DEBUG=3"),
+    ("", "build_config", "write tvm.transform.PassContext(config={…})"),
     ("transform", "module_pass Sequential Pass function_pass", _PASSES),
     ("target", "arm_cpu rasp mali intel_graphics riscv_cpu hexagon vta bifrost create Codegen",
      "write the target out, Target('llvm -mtriple=… -mcpu=…')"),
@@ -102,7 +113,7 @@ _GROUPS: Final[Sequence[tuple[str, str, str]]] = (
     ("runtime", "vm profiling profiler_vm executor", _NETWORKS),
     ("runtime", "PackedFunc Object String", "functions and texts are Python's own here"),
     ("runtime.Module", "import_module", _FILES),
-    ("nd.NDArray", "handle is_view", "take .numpy(), a NumPy array"),
+    ("nd.NDArray", "handle is_view same_as", "take .numpy(), a NumPy array"),
     ("contrib", "tedd", _DRAWN),
     ("contrib", "cc clang nvcc ndk emcc xcode tar", _FILES),
     ("contrib", "utils", "tempfile.TemporaryDirectory() of Python does it"),

@@ -119,8 +119,13 @@ def array(arr: object, device: Device | None = None) -> NDArray:
     ------
     DTypeError
         Its elements are of no type that texpr has.
+    ShapeError
+        Lists of different lengths.
     """
-    view = np.array(plain(arr), order="C")
+    try:
+        view = np.array(plain(arr), order="C")
+    except ValueError as error:
+        raise ShapeError(f"array: {shown(arr)} is no array: {error}; pass one") from error
     as_dtype(view.dtype)
     return _on(view, device)
 
@@ -131,7 +136,11 @@ def empty(shape: Any, dtype: object = "float32", device: Device | None = None) -
     >>> empty((2, 3), "int8").shape
     (2, 3)
     """
-    return _on(np.empty(shape, as_dtype(dtype).numpy), device)
+    element = as_dtype(dtype).numpy
+    try:
+        return _on(np.empty(shape, element), device)
+    except (TypeError, ValueError) as error:
+        raise ShapeError(f"empty: {shown(shape)} is no shape; pass a tuple of ints") from error
 
 
 def from_dlpack(tensor: Any) -> NDArray:
@@ -140,6 +149,8 @@ def from_dlpack(tensor: Any) -> NDArray:
 
 
 def _on(view: np.ndarray[Any, Any], device: Device | None) -> NDArray:
+    if device is not None and not isinstance(device, Device):
+        raise DTypeError(f"array: {shown(device)} is no device; use tvm.cpu()")
     made = NDArray(view, device)
     if not made.device.exist:
         stand_in.warn_once()

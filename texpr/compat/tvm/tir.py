@@ -10,7 +10,7 @@ from texpr.compat.tvm.advice import getattr_of
 from texpr.compat.tvm.intrinsics import Call, CallEffectKind, call_intrin
 from texpr.compat.tvm.packed import call_packed, call_pure_extern
 from texpr.ir.dtypes import as_dtype
-from texpr.ir.expr import Cast, Expr, Var, as_expr
+from texpr.ir.expr import Expr, Var, as_expr, cast
 from texpr.ir.itervar import IterVar
 from texpr.te import const, power, select
 
@@ -40,7 +40,7 @@ __all__ = [
 
 _OF_TE = (
     "abs", "acos", "acosh", "add", "all", "any", "asin", "asinh", "atan", "atan2", "atanh",
-    "call_extern",   "ceil", "clz", "comm_reducer", "const",
+    "call_extern", "ceil", "clz", "comm_reducer", "const",
     "copysign", "cos", "cosh", "div", "erf", "exp", "floor", "floordiv", "floormod", "fmod",
     "hypot", "if_then_else", "indexdiv", "indexmod", "isfinite", "isinf", "isnan", "ldexp", "log",
     "log10", "log1p", "log2", "max", "max_value", "min", "min_value", "multiply", "nearbyint",
@@ -51,6 +51,15 @@ _OF_TE = (
 
 PrimExpr = Expr
 Select = select
+
+
+def Cast(dtype: object, value: Any) -> Any:  # noqa: N802 - TVM's name
+    """``value`` as another type.
+
+    >>> Cast("float32", te.var("n"))
+    <float32 float32(n)>
+    """
+    return cast(as_expr(value), as_dtype(dtype))
 
 
 def bitwise_and(x: Any, y: Any) -> Any:

@@ -155,6 +155,15 @@ class _Return:
         return self.error
 
 
+@dataclass
+class _Held:
+    """Memory to be freed."""
+
+    pointer: ir.Value
+    status: ir.PhiInstr | None = None
+    """What those leave with who leave through the block that frees it, once there are some."""
+
+
 class _Checked(ExprEmitter):
     """An expression emitter that can leave the kernel."""
 
@@ -217,7 +226,7 @@ class _Function(Visitor[None], over=STMT_NODES):
         self.externs = externs
         self.threads = threads
         self.has_half = has_half
-        self.heap: list[ir.Value] = []
+        self.heap: list[_Held] = []
         self.block: Block | None = None
         policy = program.float_policy
         flags = ("fast",) if policy.order == "fast" else ("contract",) if policy.contract else ()
@@ -244,10 +253,26 @@ class _Function(Visitor[None], over=STMT_NODES):
         self.abandon(status)
 
     def abandon(self, status: int | ir.Value) -> None:
-        """Free what is allocated and leave, the failure being recorded; the block ends here."""
-        for pointer in reversed(self.heap):
-            self.free(pointer)
-        self.exit.leave(self.builder, status)
+        """Free what is allocated and leave, the failure being recorded; the block ends here.
+
+        All failures share one way out, on which each piece of memory is freed at one place.
+        """
+        build = self.builder
+        status = ir.Constant(I64, status) if isinstance(status, int) else status
+        for held in reversed(self.heap):
+            source = build.block
+            if held.status is not None:
+                build.branch(held.status.parent)
+                held.status.add_incoming(status, source)
+                return
+            block = build.append_basic_block("abandoned")
+            build.branch(block)
+            build.position_at_end(block)
+            held.status = build.phi(I64)
+            held.status.add_incoming(status, source)
+            self.free(held.pointer)
+            status = held.status
+        self.exit.leave(build, status)
 
     # ------------------------------------------------------------ statements
 
@@ -497,7 +522,7 @@ class _Function(Visitor[None], over=STMT_NODES):
             yield room
             return
         pointer = self.malloc(buffer, lanes)
-        self.heap.append(pointer)
+        self.heap.append(_Held(pointer))
         yield pointer
         self.heap.pop()
         self.free(pointer)
