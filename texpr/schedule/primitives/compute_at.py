@@ -60,28 +60,31 @@ def obstacle(state: State, stage: str) -> str | None:
     for store in stores:
         if store.buffer not in state.declared.homes:
             return f"{stage!r} is an output and must be stored whole; move what it reads"
-        if state.declared.homes[store.buffer]:
-            return (
-                f"{store.buffer.name!r} has new cells in every iteration of "
-                f"{state.declared.homes[store.buffer][-1].name!r} already; leave it there"
-            )
     written = {store.buffer for store in stores}
     for axis, loop in state.declared.loop_of.items():
         if written & set(buffers_in(Loop(loop.var, loop.lower, loop.upper, Seq(())))):
             return f"the range of loop {axis.name!r} is read from {stage!r}; leave it at root"
-    if state.stage_in(state.nest_of(stage)) != stage:
+    homes = [set(state.declared.homes[store.buffer]) for store in stores]
+    shared = {
+        root
+        for node in state.shared_loops(stage)
+        for root in state.ancestors(node.axis)
+        if root in state.declared.loop_of
+    }
+    if not all(shared <= home == homes[0] for home in homes):
         return f"{stage!r} shares its loops with other stages; move a stage with loops of its own"
     loops = declared_loops(state, stage)
-    if loops is None or not _is_only_writer(state, stage):
+    is_whole = loops is not None and not shared.intersection(loops)
+    if loops is None or not is_whole or not _is_only_writer(state, stage):
         return (
             f"{stage!r} does not give every element of {stores[0].buffer.name!r} its one value; "
-            f"leave it at root"
+            f"leave it where it is"
         )
     for loop in (state.declared.loop_of[axis] for axis in loops):
         if any(free in state.declared.axis_of for free in free_vars(loop.lower, loop.upper)):
             return (
                 f"the loop {loop.var.name!r} of {stage!r} runs from {loop.lower} to {loop.upper}, "
-                f"which depends on another loop; leave it at root"
+                f"which depends on another loop; leave it where it is"
             )
     return None
 
