@@ -472,7 +472,9 @@ def taken_apart(program: Program, known: Mapping[Var, IterVar]) -> Declared:
                 return ()
             around = set(homes.get(stmt.stores[0].buffer, ())) if stmt.stores else set()
             bound_to = zip(stmt.iters, stmt.bindings, strict=True)
-            home = frozenset(i for i, v in bound_to if isinstance(v, Var) and axis_of.get(v) in around)
+            home = frozenset(
+                axis for axis, v in bound_to if isinstance(v, Var) and axis_of.get(v) in around
+            )
             stages[stmt.name] = StageDecl(stmt, inits.get(stmt.name), above, home)
             return (StageNode(stmt.name),)
         raise InternalError(f"a declared program has no {type(stmt).__name__}")

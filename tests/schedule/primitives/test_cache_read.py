@@ -204,6 +204,18 @@ def test_an_array_that_the_reader_writes():
         stage.cache_read("A", "local")
 
 
+def test_scratch_of_a_step():
+    S, X = (te.placeholder((5, 4), "int32", name=name) for name in "SX")
+    first = te.compute((1, 4), lambda t, i: X[t, i], name="first")
+    inner = te.compute((5, 4), lambda t, i: S[t - 1, i] * 2, name="inner")
+    step = te.compute((5, 4), lambda t, i: inner[t, i] + X[t, i], name="step")
+    s = te.create_schedule(te.scan(first, step, S, name="Y").op)
+    with pytest.raises(
+        ScheduleError, match="'inner' has new cells in every iteration of 't', and a copy would be"
+    ):
+        s[step].cache_read("inner", "local")
+
+
 def test_an_inlined_producer():
     A = te.placeholder((4,), name="A")
     B = te.compute((4,), lambda i: A[i] + 1, name="B")

@@ -259,6 +259,144 @@ def test_loop_kernels():
     np.testing.assert_array_equal(b[1:-1], 2 * (a[:-2] + a[1:-1] + a[2:]))
 
 
+# ---------------------------------------------------------------- inside shared loops
+
+
+def doubled(m, n):
+    """A recurrence of two stages, the second of which reads the first and its neighbour."""
+    X = te.placeholder((m, n), "int32", name="X")
+    S = te.placeholder((m, n), "int32", name="S")
+    first = te.compute((1, n), lambda t, i: X[0, i], name="first")
+    s1 = te.compute((m, n), lambda t, i: S[t - 1, i] * 2, name="s1")
+    near = te.compute(
+        (m, n), lambda t, i: s1[t, i] + te.if_then_else(i > 0, s1[t, i - 1], 1), name="near"
+    )
+    s2 = te.compute((m, n), lambda t, i: near[t, i] + X[t, i], name="s2")
+    return X, te.scan(first, s2, S, name="Y"), s1, near, s2
+
+
+def test_a_stage_of_a_step_golden(golden):
+    m, n = te.size_var("m"), te.size_var("n")
+    X, Y, s1, near, s2 = doubled(m, n)
+    s = te.create_schedule(Y.op)
+    before = str(s)
+    i_o, _ = s[s2].split(s2.op.axis[1], factor=4)
+    s[near].compute_at(s[s2], i_o)
+    s[s1].compute_at(s[s2], i_o)
+    golden(story(before, s), "primitive_compute_at_step")
+    kernel = None
+    for steps, size in ((1, 0), (1, 3), (2, 1), (3, 4), (4, 5), (5, 7)):
+        arrays = {X: filled(steps, size, dtype="int32")}
+        kernel = check_readings(s, [Y], arrays, sizes={m: steps, n: size}, kernel=kernel)
+
+
+def test_a_stage_of_a_step_and_what_is_done_to_time():
+    X, Y, s1, near, s2 = doubled(7, 9)
+    s = te.create_schedule(Y.op)
+    i_o, i_i = s[s2].split(s2.op.axis[1], factor=4)
+    s[near].compute_at(s[s2], i_i)
+    s[s1].compute_at(s[near], near.op.axis[1])
+    assert scratch(s) == {"near": ("1",), "s1": ("2",)}
+    s[s1].unroll(s1.op.axis[1])
+    s[s2].parallel(i_o)
+    _, t_i = s[Y].split(Y.op.scan_axis, factor=4)
+    s[Y].unroll(t_i)
+    check_readings(s, [Y], {X: filled(7, 9, dtype="int32")})
+    moved = str(s)
+    s[s1].compute_root()
+    assert scratch(s) == {"near": ("1",), "s1": ("9",)}
+    check_readings(s, [Y], {X: filled(7, 9, dtype="int32")})
+    s.undo()
+    assert str(s) == moved
+    again = te.create_schedule(Y.op)
+    assert str(s.trace.replay(again)) == moved
+
+
+def test_a_reduction_of_a_step_beside_another_state():
+    A = te.placeholder((5, 6), "int32", name="A")
+    H, C = te.placeholder((5, 6), "int32", name="H"), te.placeholder((5,), "int32", name="C")
+    k, r = te.reduce_axis((0, 6), name="k"), te.reduce_axis((0, 6), name="r")
+    zero = te.compute((1, 6), lambda t, x: te.const(0, "int32"), name="zero")
+    none = te.compute((1,), lambda t: te.const(0, "int32"), name="none")
+    mixed = te.compute(
+        (5, 6), lambda t, x: te.sum(H[t - 1, k] * A[(x + k) % 5, k], axis=k), name="mixed"
+    )
+    h = te.compute((5, 6), lambda t, x: mixed[t, x] + A[t, x], name="h")
+    total = te.compute((5,), lambda t: te.sum(h[t, r] + C[t - 1], axis=r), name="total")
+    states, totals = te.scan([zero, none], [h, total], [H, C], name="cell")
+    s = te.create_schedule(states.op)
+    x_o, _ = s[h].split(h.op.axis[1], factor=4)
+    s[mixed].compute_at(s[h], x_o)
+    s[mixed].reorder("k", "x")
+    s[mixed].vectorize("x")
+    assert scratch(s) == {"mixed": ("4",)}
+    check_readings(s, [states, totals], {A: filled(5, 6, dtype="int32")})
+
+
+def test_a_kernel_whose_scratch_lives_in_a_loop():
+    @texpr.kernel
+    def rows(A: texpr.f64[N, N], B: texpr.f64[N, N]):
+        for i in range(N):
+            T = texpr.empty((N,), "float64")
+            for j in range(N):
+                T[j] = A[i, j] * 2.0
+            for k in range(1, N - 1):
+                B[i, k] = T[k - 1] + T[k + 1]
+
+    s = texpr.create_schedule(rows)
+    producer, consumer = (stage.name for stage in s.stages)
+    s[consumer].split("k", factor=4)
+    s[producer].compute_at(consumer, "k_o")
+    s.parallel("i")
+    assert scratch(s) == {"T": ("6",)}
+    a, b = np.arange(121.0).reshape(11, 11), np.zeros((11, 11))
+    texpr.build(s)(a, b)
+    np.testing.assert_array_equal(b[:, 1:-1], 2 * (a[:, :-2] + a[:, 2:]))
+
+
+def test_loops_that_are_shared_and_have_no_scratch_of_their_own():
+    @texpr.kernel
+    def rows(A: texpr.f64[N, N], B: texpr.f64[N, N]):
+        T = texpr.empty((N, N), "float64")
+        for i in range(N):
+            for j in range(N):
+                T[i, j] = A[i, j] * 2.0
+            for k in range(N):
+                B[i, k] = T[i, k]
+
+    s = texpr.create_schedule(rows)
+    producer, consumer = (stage.name for stage in s.stages)
+    with pytest.raises(ScheduleError, match=f"'{producer}' shares its loops with other stages"):
+        s[producer].compute_at(consumer, "k")
+
+
+def test_the_loop_over_time_is_its_own():
+    _, Y, s1, near, _ = doubled(7, 9)
+    s = te.create_schedule(Y.op)
+    with pytest.raises(
+        ScheduleError, match=r"loop 't' is a loop of 's1' itself; legal are s\[near\] at i$"
+    ):
+        s[s1].compute_at(s[s1], Y.op.scan_axis)
+    with pytest.raises(ScheduleError, match=r"loop 't' of 'near' is not around .* s\[near\] at i$"):
+        s[s1].compute_at(s[near], Y.op.scan_axis)
+
+
+def test_a_window_whose_loops_depend_on_the_step():
+    @texpr.kernel
+    def triangle(A: texpr.f64[N, N], B: texpr.f64[N, N]):
+        for i in range(N):
+            T = texpr.empty((N,), "float64")
+            for j in range(i):
+                T[j] = A[i, j]
+            for k in range(i):
+                B[i, k] = T[k]
+
+    s = texpr.create_schedule(triangle)
+    producer, consumer = (stage.name for stage in s.stages)
+    with pytest.raises(ScheduleError, match="which depends on another loop; leave it where it is"):
+        s[producer].compute_at(consumer, "k")
+
+
 # ---------------------------------------------------------------- refusals
 
 

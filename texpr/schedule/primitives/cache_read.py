@@ -31,6 +31,12 @@ def apply(
                 f"cache_read: {name!r} is inlined and stores no {array!r}; "
                 f"call s[{name}].compute_root() first"
             )
+    home = state.declared.homes.get(buffer)
+    if home:
+        raise ScheduleError(
+            f"cache_read: {array!r} has new cells in every iteration of {home[-1].name!r}, and a "
+            f"copy would be filled before that loop; let its readers read it as it is"
+        )
     name = fresh_name(state, f"{array}_{scope}")
     return read_through(state, buffer, name, stages), ()
 
@@ -85,7 +91,8 @@ def sample(
     inlined = {
         b for name in state.inlined for b in state.declared.stages[name].block.written_buffers
     }
-    names = sorted({b.name for b in declared.block.buffers if b not in written | inlined})
+    inside = {buffer for buffer, home in state.declared.homes.items() if home}
+    names = sorted({b.name for b in declared.block.buffers if b not in written | inlined | inside})
     if not names:
         return None
     return (), {"array": random.choice(names), "scope": random.choice(["local", "shared"])}
