@@ -143,7 +143,9 @@ class _Nest:
     def is_attached(self, node: Tree) -> bool:
         """Whether ``node`` is the nest of a stage that is computed in a loop of another."""
         stage = self.state.stage_in(node)
-        return stage in self.state.attached and node is self.state.nest_of(stage)
+        if stage is None or stage not in self.state.attached:
+            return False
+        return node is self.state.nest_of(stage)
 
     def build(self, node: Tree, scope: _Scope) -> list[Stmt]:
         """Return the statements of ``node``: none where all its stages are inlined."""
