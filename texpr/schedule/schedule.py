@@ -257,9 +257,9 @@ class Schedule:
 
     def _judge_rewrite(self, state: State, what: str) -> None:
         """Refuse another declaration that may compute other values."""
-        finding = rewrite_fault(state)
-        if finding is not None:
-            verdict = verdict_on(judge_of(self.state), finding, what)
+        fault = rewrite_fault(state)
+        if fault is not None:
+            verdict = verdict_on(*fault, what)
             raise IllegalScheduleError(str(verdict), verdict)
         _check_initialised(state)
 
