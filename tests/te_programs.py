@@ -548,4 +548,6 @@ def schedule_at_random(s: Any, seed: int, count: int) -> int:
         except ScheduleError:  # a proposal need not be legal, only well-formed
             continue
         applied += 1
+    for name in s.state.waiting.intersection(s.state.attached):
+        s[name].compute_root()
     return applied

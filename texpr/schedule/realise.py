@@ -143,7 +143,7 @@ class _Nest:
     def is_attached(self, node: Tree) -> bool:
         """Whether ``node`` is the nest of a stage that is computed in a loop of another."""
         stage = self.state.stage_in(node)
-        if stage is None or stage not in self.state.attached:
+        if stage is None or self.state.anchor(stage) is None:
             return False
         return node is self.state.nest_of(stage)
 

@@ -204,6 +204,9 @@ class State:
 
     Their loops stay where they are in the tree; only :mod:`texpr.schedule.realise` puts them there.
     """
+    waiting: frozenset[str] = frozenset()
+    """Those of them whose loop is not around all that reads them yet; till then they stay at root.
+    """
     windows: Mapping[IterVar, Window] = field(default_factory=dict)
     """What is computed of a declared axis where its stage is attached, while that is realised."""
 
@@ -291,12 +294,12 @@ class State:
         return found.pop() if len(found) == 1 else None
 
     def anchor(self, stage: str) -> IterVar | None:
-        """The loop in which ``stage`` is computed, None where it has a place of its own.
+        """The loop in which ``stage`` is computed, None where it has a place of its own, or still.
 
         A loop that was split since has become its inner part, one that was fused the fused loop.
         """
         found = self.attached.get(stage)
-        return None if found is None else self.remains(found[1])[-1]
+        return None if found is None or stage in self.waiting else self.remains(found[1])[-1]
 
     def whole_path(self, stage: str) -> tuple[LoopNode, ...]:
         """The loops around ``stage`` and those around the loop that it is attached to."""

@@ -145,6 +145,85 @@ def test_trace_prints_replays_and_is_kept():
     assert str(te.create_schedule(C.op).apply(namespace["schedule"])) == str(s)
 
 
+def chain():
+    """B is read by C, and C by D."""
+    A = te.placeholder((40,), "int32", name="A")
+    B = te.compute((40,), lambda i: A[i] + 1, name="B")
+    C = te.compute((38,), lambda i: B[i] * B[i + 2], name="C")
+    D = te.compute((36,), lambda i: C[i] + C[i + 2], name="D")
+    s = te.create_schedule(D.op)
+    return A, B, C, D, s, s[D].split(D.op.axis[0], factor=5)[0]
+
+
+def test_a_stage_waits_for_its_readers():
+    _, B, C, D, s, i_o = chain()
+    s[C].compute_at(s[D], i_o)
+    s[B].compute_at(s[D], i_o)
+    expected = str(s)
+    _, B, C, D, s, i_o = chain()
+    before = str(s)
+    s[B].compute_at(s[D], i_o)
+    assert str(s) == before
+    refusal = "compute_at: loop 'i_o' of 'D' is not around all that reads 'B', which is C"
+    for make in (texpr.build, texpr.lower):
+        with pytest.raises(ScheduleError, match=refusal):
+            make(s)
+    s[C].compute_at(s[D], i_o)
+    assert str(s) == expected
+    again = te.create_schedule(D.op)
+    assert str(s.trace.replay(again)) == expected
+    s.undo()
+    assert str(s) == before
+    s[C].compute_inline()
+    assert scratch(s) == {"B": ("9",)}
+
+
+def test_a_stage_that_waits_goes_where_it_is_sent_last():
+    A, B, C, D, s, i_o = chain()
+    s[B].compute_at(s[D], i_o)
+    s[B].compute_root()
+    check_readings(s, [D], {A: filled(40, dtype="int32")})
+    s[B].compute_at(s[D], i_o)
+    s[B].compute_at(s[C], C.op.axis[0])
+    assert scratch(s) == {"B": ("3",), "C": ("38",)}
+    check_readings(s, [D], {A: filled(40, dtype="int32")})
+    s[B].compute_at(s[D], i_o)
+    assert scratch(s) == {"B": ("40",), "C": ("38",)}
+    s[B].compute_inline()
+    check_readings(s, [D], {A: filled(40, dtype="int32")})
+
+
+def test_the_loop_that_a_stage_waits_for_may_be_split():
+    A, B, C, D, s, i_o = chain()
+    s[B].compute_at(s[D], i_o)
+    s[B].vectorize(s[B].split(B.op.axis[0], factor=2)[1])
+    _, inner = s[D].split(i_o, factor=2)
+    with pytest.raises(ScheduleError, match="loop 'i_o_i' of 'D' is not around all that reads 'B'"):
+        texpr.build(s)
+    s[C].compute_at(s[D], inner)
+    assert scratch(s) == {"B": ("9",), "C": ("7",)}
+    check_readings(s, [D], {A: filled(40, dtype="int32")})
+
+
+def test_a_stage_does_not_wait_for_what_cannot_come():
+    _, B, C, _, s, _ = chain()
+    with pytest.raises(ScheduleError, match=r"'i' is a loop of 'B' itself; legal are s\[C\] at i"):
+        s[B].compute_at(s[B], B.op.axis[0])
+    with pytest.raises(ScheduleError, match="not around all that reads 'C', which is D"):
+        s[C].compute_at(s[B], B.op.axis[0])
+
+
+def test_lanes_do_not_nest_where_a_stage_has_waited():
+    _, B, C, D, s, i_o = chain()
+    s[D].reorder("i_i", i_o)
+    s[D].vectorize("i_o", 4)
+    lanes = s[D].loops[-1]
+    s[B].compute_at(s[D], lanes)
+    s[B].vectorize(B.op.axis[0], 4)
+    with pytest.raises(ScheduleError, match=r"compute_at: 'B' would have the loops .* vectorized"):
+        s[C].compute_at(s[D], lanes)
+
+
 # ---------------------------------------------------------------- what is computed
 
 
