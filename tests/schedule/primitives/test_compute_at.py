@@ -164,7 +164,10 @@ def test_a_stage_waits_for_its_readers():
     before = str(s)
     s[B].compute_at(s[D], i_o)
     assert str(s) == before
-    refusal = "compute_at: loop 'i_o' of 'D' is not around all that reads 'B', which is C"
+    refusal = (
+        r"compute_at: loop 'i_o' of 'D' is not around all that reads 'B', which is C; "
+        r"move those there, too, or else legal are s\[C\] at i$"
+    )
     for make in (texpr.build, texpr.lower):
         with pytest.raises(ScheduleError, match=refusal):
             make(s)

@@ -152,6 +152,8 @@ def _why_not_there(
         return f"nothing reads {stage!r}; leave it at root"
     around = ", ".join(f"s[{owner}] at {loop.name}" for owner, loop in legal)
     advice = f"legal are {around}" if legal else "leave it at root, or move those first"
+    if _can_come_around(state, stage, axis):
+        advice = f"move those there, too, or else {advice}"
     if parent == stage:
         return f"loop {axis.name!r} is a loop of {stage!r} itself; {advice}"
     return (
