@@ -496,15 +496,18 @@ def _outside(E: te.Tensor, V: te.Tensor, n: Any, m: Any) -> te.Tensor:
 
 
 def _scanned(draw: st.DrawFn, E: te.Tensor, n: Any, m: Any) -> list[te.Tensor]:
-    """One or two states of one or two first rows, with a tensor within the step."""
+    """One or two states of one or two first rows, with tensors within the step."""
     rows = draw(st.sampled_from((1, 2)))
     S = te.placeholder((n, m), E.dtype, name="S")
     first = te.compute((rows, m), lambda t, j: E[t, j], name="first")
     inner = te.compute((n, m), lambda t, j: S[t - 1, j] + E[t, j], name="inner")
-    back = draw(st.sampled_from((1, rows)))
+    turned = te.compute(
+        (n, m), lambda t, j: te.max(inner[t, j], inner[t, m - 1 - j]), name="turned"
+    )
+    back, last = draw(st.sampled_from((1, rows))), draw(st.sampled_from((inner, turned)))
 
     def rule(t: Var, j: Var) -> Expr:
-        return (inner[t, j] - S[t - back, m - 1 - j]).astype(E.dtype)
+        return (last[t, j] - S[t - back, m - 1 - j]).astype(E.dtype)
 
     step = te.compute((n, m), rule, name="step")
     if draw(st.booleans()):
@@ -545,4 +548,6 @@ def schedule_at_random(s: Any, seed: int, count: int) -> int:
         except ScheduleError:  # a proposal need not be legal, only well-formed
             continue
         applied += 1
+    for name in s.state.waiting.intersection(s.state.attached):
+        s[name].compute_root()
     return applied

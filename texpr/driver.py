@@ -188,6 +188,7 @@ def _lower(
     log: BuildLog,
     passes: Sequence[tuple[str, Pass]],
 ) -> Program:
+    schedule.check_placed()
     program = log.stage("realise", lambda: schedule.program)
     args = schedule.default_args if args is None else args
     log.show("sets", SETS, lambda: str(Scop.of(program)))

@@ -253,6 +253,38 @@ def convolution(rng, size, n, m):
     return [R], {A: a, W: w}, [(c + c.sum(1, keepdims=True)).astype("int32")]
 
 
+@program
+def recurrence(rng, size, n, m):
+    """Within the step windows of windows, and a reduction; all of them may move into its loops."""
+    A = te.placeholder((size(n) + 1, size(m) + 2), "int32", name="A")
+    W = te.placeholder((size(m), size(m)), "int32", name="W")
+    rows, columns = A.shape[0], W.shape[0]
+    S = te.placeholder((rows, columns), "int32", name="S")
+    first = te.compute((1, columns), lambda t, j: A[t, j], name="first")
+    wide = te.compute(
+        A.shape,
+        lambda t, j: A[t, j] + te.if_then_else(j < columns, S[t - 1, j], 1),
+        name="wide",
+    )
+    near = te.compute((rows, columns), lambda t, j: wide[t, j] - wide[t, j + 2], name="near")
+    k = te.reduce_axis((0, columns), name="k")
+    mixed = te.compute(
+        (rows, columns), lambda t, j: te.sum(near[t, k] * W[k, j], axis=k), name="mixed"
+    )
+    step = te.compute(
+        (rows, columns), lambda t, j: mixed[t, j] + near[t, columns - 1 - j], name="step"
+    )
+    Y = te.scan(first, step, S, name="Y")
+    a, w = ints(rng, n + 1, m + 2), ints(rng, m, m)
+    y = np.zeros((n + 1, m), "int32")
+    y[0] = a[0, :m]
+    for t in range(1, n + 1):
+        x = a[t] + np.append(y[t - 1], np.ones(2, "int32"))
+        x = x[:-2] - x[2:]
+        y[t] = x @ w + x[::-1]
+    return [Y], {A: a, W: w}, [y]
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 @given(
     n=st.sampled_from(SIZES),

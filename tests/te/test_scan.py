@@ -11,6 +11,7 @@ import texpr
 from tests.readings import check_readings, filled
 from texpr import te
 from texpr.errors import (
+    BoundsError,
     DTypeError,
     IllegalScheduleError,
     LoweringError,
@@ -539,3 +540,23 @@ def test_fewer_steps_than_first_rows():
     assert str(kernel.signature).endswith("where m >= 1")
     with pytest.raises(ShapeError, match=r"Y: it requires m >= 1, but m = 0"):
         kernel(filled(0, 2))
+
+
+def test_a_column_that_no_row_may_have_is_checked_at_the_call():
+    width = te.size_var("l")
+    S, Q = state(), state(m, width, name="Q")
+    first = te.compute((1, n), lambda t, i: X[0, i], name="first")
+    zero = te.compute((1, width), lambda t, i: 0.0, name="zero")
+    step = te.compute((m, n), lambda t, i: S[t - 1, i] + X[t, i], name="step")
+    total = te.compute((m, width), lambda t, i: Q[t - 1, i] + S[t - 1, 0], name="total")
+    sums, totals = te.scan([first, zero], [step, total], [S, Q], name="Y")
+    kernel = texpr.build(te.create_schedule(sums.op), [X, sums, totals])
+    y, q = np.zeros((3, 2), "float32"), np.zeros((3, 4), "float32")
+    kernel(np.ones((3, 2), "float32"), y, q)
+    assert q.tolist() == [[0] * 4, [1] * 4, [3] * 4]
+    with pytest.raises(BoundsError, match="index 0 is outside dimension 1 of extent 0"):
+        kernel(np.ones((3, 0), "float32"), y[:, :0].copy(), q)
+    ahead = te.compute((m, width), lambda t, i: Q[t - 1, i] + S[t + 1, 0], name="ahead")
+    sums, totals = te.scan([first, zero], [step, ahead], [S, Q], name="Y")
+    with pytest.raises(UninitializedError, match=r"reads 'Y_v0' with n=1, l=1, m=2, at t=1, i=0"):
+        texpr.build(te.create_schedule(sums.op), [X, sums, totals])

@@ -13,7 +13,7 @@ from texpr.ir.expr import Binary, Const, Expr, Unary, postorder
 from texpr.ir.printer import stmt_text
 from texpr.ir.program import TRUE
 from texpr.polyhedral.affine import Frame
-from texpr.polyhedral.context import Unknown
+from texpr.polyhedral.context import OUT, Unknown
 from texpr.polyhedral.counterexample import instance_text, smallest_point
 from texpr.polyhedral.judge import Judge
 from texpr.polyhedral.scop import Touch
@@ -40,10 +40,24 @@ def check_initialised(judge: Judge) -> None:
                 _check(judge, touch)
 
 
+def _read(touch: Touch) -> isl.Map:
+    """Return the cells that are read, by instance.
+
+    Whether a step reads outside of a row is a question of bounds, which a call may answer.
+    """
+    statement, buffer = touch.statement, touch.access.buffer
+    if buffer.made_along is None:
+        return touch.cells.over
+    time = len(statement.home(buffer))
+    inside = statement.whole(buffer, statement.region).over
+    rows = inside.project_out(OUT, time, 1).insert_dims(OUT, time, 1)
+    return touch.cells.over.intersect(rows)
+
+
 def _check(judge: Judge, touch: Touch) -> None:
     # Instances with the cells that they read: where a subscript is data, an instance may read
     # several, and one of them being written says nothing of the others.
-    analysis, cells, doubt = judge.scop.analysis, touch.cells.over, touch.cells.missing
+    analysis, cells, doubt = judge.scop.analysis, _read(touch), touch.cells.missing
     perhaps: list[tuple[Expr, isl.Map]] = []
     for dependence in judge.dependences:
         if dependence.kind == "flow" and dependence.sink is touch:

@@ -13,7 +13,7 @@ from texpr.schedule.state import State
 def places(state: State, stage: str) -> list[tuple[str, IterVar]]:
     """Return the loops that are around all that reads ``stage``, each with a stage inside."""
     readers = readers_of(state, stage)
-    paths = {name: _around_reads(state, stage, name) for name in readers}
+    paths = {name: around_reads(state, stage, name) for name in readers}
     if not readers:
         return []
     shared = [
@@ -29,7 +29,7 @@ def places(state: State, stage: str) -> list[tuple[str, IterVar]]:
     return found
 
 
-def _around_reads(state: State, stage: str, reader: str) -> list[IterVar]:
+def around_reads(state: State, stage: str, reader: str) -> list[IterVar]:
     """Return the loops around all reads of ``stage`` in ``reader``, outermost first."""
     path = [node.axis for node in state.whole_path(reader)]
     init = inlined_stages(state)[0][reader].init

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from texpr.polyhedral.judge import Finding, Judge
-from texpr.polyhedral.rewrites import other_value
+from texpr.polyhedral.rewrites import Cached, other_value
 from texpr.schedule.realise import realise
 from texpr.schedule.state import State
 
@@ -23,10 +23,23 @@ def judge_of(state: State) -> Judge:
     return found
 
 
-def rewrite_fault(state: State) -> Finding | None:
-    """Return why the last rewrite of values may change one, None where it does not."""
-    declared = state.declared
-    if declared.before is None or declared.witness is None:
+def rewrite_fault(state: State) -> tuple[Judge, Finding] | None:
+    """Return why the last rewrite of values may change one, with the judge of what was before.
+
+    None where it changes none. A cache is compared with its array, so that a stage which is inlined
+    computes it for that.
+    """
+    declared, witness = state.declared, state.declared.witness
+    if declared.before is None or witness is None:
         return None
-    before = replace(state, declared=declared.before)
-    return other_value(judge_of(before), judge_of(state), declared.witness)
+    if isinstance(witness, Cached):
+        arrays = set(witness.arrays.values())
+        computing = {
+            name
+            for name, stage in declared.stages.items()
+            if arrays.intersection(stage.block.written_buffers)
+        }
+        state = replace(state, inlined=state.inlined - computing)
+    before = judge_of(replace(state, declared=declared.before))
+    finding = other_value(before, judge_of(state), witness)
+    return None if finding is None else (before, finding)

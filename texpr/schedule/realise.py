@@ -142,7 +142,10 @@ class _Nest:
 
     def is_attached(self, node: Tree) -> bool:
         """Whether ``node`` is the nest of a stage that is computed in a loop of another."""
-        return self.state.stage_in(node) in self.state.attached
+        stage = self.state.stage_in(node)
+        if stage is None or self.state.anchor(stage) is None:
+            return False
+        return node is self.state.nest_of(stage)
 
     def build(self, node: Tree, scope: _Scope) -> list[Stmt]:
         """Return the statements of ``node``: none where all its stages are inlined."""
@@ -154,7 +157,8 @@ class _Nest:
         inner = scope.inside(node.axis, var, lower, upper)
         guards = [*self.guards(scope, inner)]
         inner = replace(inner, place=(*inner.place, *guards))
-        parts = [part for child in node.children for part in self.build(child, inner)]
+        here = (child for child in node.children if not self.is_attached(child))
+        parts = [part for child in here for part in self.build(child, inner)]
         if not parts:
             return []
         body = seq(*parts)

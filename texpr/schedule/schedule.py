@@ -16,6 +16,7 @@ from texpr.polyhedral.verdict import Verdict, verdict_on
 from texpr.schedule.judges import judge_of, rewrite_fault
 from texpr.schedule.legality import alternatives, runs_as_declared
 from texpr.schedule.primitives import PRIMITIVES
+from texpr.schedule.primitives.compute_at import check_settled, settled
 from texpr.schedule.realise import check_loops, realise
 from texpr.schedule.report import Report, report_on
 from texpr.schedule.stage import Stage, step_of
@@ -230,6 +231,7 @@ class Schedule:
     ) -> tuple[IterVar, ...]:
         """Apply a primitive, record it, and return the loops that it made."""
         state, made = PRIMITIVES[primitive].apply(self.state, stage, *loops, **values)
+        state = settled(state)
         new = [name for name in state.declared.stages if name not in self.state.declared.stages]
         step = step_of(primitive, stage, loops, values, made)
         step = replace(
@@ -257,9 +259,9 @@ class Schedule:
 
     def _judge_rewrite(self, state: State, what: str) -> None:
         """Refuse another declaration that may compute other values."""
-        finding = rewrite_fault(state)
-        if finding is not None:
-            verdict = verdict_on(judge_of(self.state), finding, what)
+        fault = rewrite_fault(state)
+        if fault is not None:
+            verdict = verdict_on(*fault, what)
             raise IllegalScheduleError(str(verdict), verdict)
         _check_initialised(state)
 
@@ -314,6 +316,16 @@ class Schedule:
             There is such a read.
         """
         _check_initialised(self.state)
+
+    def check_placed(self) -> None:
+        """Refuse a stage that was moved into a loop which is not around all that reads it yet.
+
+        Raises
+        ------
+        ScheduleError
+            There is such a stage.
+        """
+        check_settled(self.state)
 
     def why_not(
         self, primitive: str, stage: str, loops: tuple[IterVar, ...], values: dict[str, Any]

@@ -328,7 +328,8 @@ class Stage:
         What is read is a box in every dimension, the least that was found around it; cells that
         two iterations read are computed twice. A loop that is split or fused later takes the stage
         along, into the inner part or the fused loop. Both stages are scheduled as before, and in
-        which order that happens makes no difference.
+        which order that happens makes no difference. Where readers have to be moved into the loop
+        first, the stage waits for them at the root; a kernel is not built while one waits.
 
         Parameters
         ----------

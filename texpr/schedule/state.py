@@ -126,6 +126,8 @@ class StageDecl:
     block: Block
     init: Block | None
     axes: tuple[IterVar, ...]
+    home: frozenset[IterVar] = frozenset()
+    """The axes of the statement whose every value has cells of its own: they need no subscript."""
 
     @property
     def is_reduction(self) -> bool:
@@ -141,8 +143,9 @@ class StageDecl:
     def cell_axes(self) -> tuple[IterVar, ...] | None:
         """The axis of the statement that each subscript of its arrays is.
 
-        None where some subscript is anything else, or an axis that is not reduced over is missing:
-        where the statement does not give every element that it writes one value.
+        None where some subscript is anything else, or an axis is missing that is neither reduced
+        over nor one of ``home``: where the statement does not give every element that it writes
+        one value.
         """
         if self.block.extern is not None:
             return None
@@ -155,7 +158,8 @@ class StageDecl:
             for store in self.block.stores
             for a, b in zip(store.indices, indices, strict=True)
         )
-        is_whole = all(axis in named or axis.is_reduce for axis in self.block.iters)
+        free = named | self.home
+        is_whole = all(axis in free or axis.is_reduce for axis in self.block.iters)
         return found if same and is_whole and len(named) == len(indices) else None
 
 
@@ -199,6 +203,9 @@ class State:
     """The stages that are computed inside a loop of another: that stage, and which loop it was.
 
     Their loops stay where they are in the tree; only :mod:`texpr.schedule.realise` puts them there.
+    """
+    waiting: frozenset[str] = frozenset()
+    """Those of them whose loop is not around all that reads them yet; till then they stay at root.
     """
     windows: Mapping[IterVar, Window] = field(default_factory=dict)
     """What is computed of a declared axis where its stage is attached, while that is realised."""
@@ -270,9 +277,14 @@ class State:
         return tuple(loop for made in relation.made for loop in self.remains(made))
 
     def nest_of(self, stage: str) -> Tree:
-        """The outermost loop that ``stage`` is in, or its leaf where it is in none."""
-        path = self.path(stage)
-        return path[0] if path else next(n for n in self.tree if self.stage_in(n) == stage)
+        """The outermost loop that only ``stage`` is in, or its leaf where it is in none."""
+        shared = self.shared_loops(stage)
+        nodes = shared[-1].children if shared else self.tree
+        return next(node for node in nodes if self.stage_in(node) == stage)
+
+    def shared_loops(self, stage: str) -> tuple[LoopNode, ...]:
+        """The loops around ``stage`` that are around other stages, too, outermost first."""
+        return tuple(node for node in self.path(stage) if self.stage_in(node) is None)
 
     def stage_in(self, node: Tree) -> str | None:
         """The stage inside ``node``, None where there are several."""
@@ -282,12 +294,12 @@ class State:
         return found.pop() if len(found) == 1 else None
 
     def anchor(self, stage: str) -> IterVar | None:
-        """The loop in which ``stage`` is computed, None where it has a place of its own.
+        """The loop in which ``stage`` is computed, None where it has a place of its own, or still.
 
         A loop that was split since has become its inner part, one that was fused the fused loop.
         """
         found = self.attached.get(stage)
-        return None if found is None else self.remains(found[1])[-1]
+        return None if found is None or stage in self.waiting else self.remains(found[1])[-1]
 
     def whole_path(self, stage: str) -> tuple[LoopNode, ...]:
         """The loops around ``stage`` and those around the loop that it is attached to."""
@@ -297,7 +309,8 @@ class State:
             return path
         above = self.whole_path(self.attached[stage][0])
         places = [k for k, node in enumerate(above) if node.axis is anchor]
-        return (*above[: places[0] + 1], *path) if places else path
+        own = path[len(self.shared_loops(stage)) :]
+        return (*above[: places[0] + 1], *own) if places else path
 
     def stage_around(self, axis: IterVar) -> str | None:
         """The first stage that the loop of ``axis`` is around, None where it is no loop."""
@@ -460,7 +473,12 @@ def taken_apart(program: Program, known: Mapping[Var, IterVar]) -> Declared:
             if stmt.role == "init":
                 inits[stmt.name] = stmt
                 return ()
-            stages[stmt.name] = StageDecl(stmt, inits.get(stmt.name), above)
+            around = set(homes.get(stmt.stores[0].buffer, ())) if stmt.stores else set()
+            bound_to = zip(stmt.iters, stmt.bindings, strict=True)
+            home = frozenset(
+                axis for axis, v in bound_to if isinstance(v, Var) and axis_of.get(v) in around
+            )
+            stages[stmt.name] = StageDecl(stmt, inits.get(stmt.name), above, home)
             return (StageNode(stmt.name),)
         raise InternalError(f"a declared program has no {type(stmt).__name__}")
 

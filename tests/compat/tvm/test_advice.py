@@ -36,8 +36,8 @@ def owners():
 
 
 MODULES = [
-    "", "contrib", "driver", "error", "ir", "nd", "runtime", "target", "te", "testing", "tir",
-    "topi", "topi.nn", "topi.utils", "transform", "testing.utils",
+    "", "contrib", "contrib.cc", "contrib.utils", "driver", "error", "ir", "nd", "runtime",
+    "target", "te", "testing", "tir", "topi", "topi.nn", "topi.utils", "transform", "testing.utils",
 ]  # fmt: skip
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -55,18 +59,6 @@ def test_sources(module, tmp_path):
     assert (tmp_path / "double.txt").read_text() == module.kernel.asm
 
 
-@pytest.mark.parametrize("file", ["double.o", "double.so", "double"])
-def test_machine_code_is_not_stored_and_the_answer_says_so(module, tmp_path, file):
-    for what, act in (
-        ("save", module.save),
-        ("export_library", module.export_library),
-        ("load_module", tvm.runtime.load_module),
-    ):
-        with pytest.raises(TexprError, match=f"{what}: '.*{file}': machine code is not stored;"):
-            act(str(tmp_path / file))
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_times(module):
     a, b = tvm.nd.array(np.ones(64, "float32")), tvm.nd.empty((64,))
     found = module.time_evaluator("double", tvm.cpu(), number=2, repeat=4)(a, b)
@@ -91,3 +83,72 @@ def test_times(module):
 def test_what_cannot_be_timed_is_refused(module, options, message):
     with pytest.raises(ArgumentError, match=message):
         module.time_evaluator(**{"func_name": "double", "dev": tvm.cpu(), **options})
+
+
+# ---------------------------------------------------------------- files
+
+
+@pytest.mark.parametrize("name", ["double.o", "double.so", "double.tar", "double"])
+def test_a_kernel_in_a_file_is_built_again(module, tmp_path, name):
+    for path, write in (
+        (tmp_path / name, module.save),
+        (str(tmp_path / name), partial(module.export_library, fcompile=None, options=["-O3"])),
+    ):
+        write(path)
+        again = tvm.runtime.load_module(path)
+        assert again["double"](np.arange(3, dtype="float32")).tolist() == [0, 2, 4]
+        assert str(again.kernel.trace) == str(module.kernel.trace)
+        assert again.imported_modules == []
+        assert str(again.target) == str(module.target)
+
+
+def test_a_kernel_in_a_file_is_built_by_another_process(module, tmp_path):
+    module.save(tmp_path / "double.o")
+    program = (
+        "import numpy, texpr.compat.tvm as tvm\n"
+        f"f = tvm.runtime.load_module({str(tmp_path / 'double.o')!r})\n"
+        "print(f(numpy.ones(2, 'float32')))\n"
+    )
+    command = [sys.executable, "-c", program]
+    run = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert run.stdout == "[2. 2.]\n", run.stderr
+
+
+def test_a_module_of_a_gpu_stays_one(stands_in, tmp_path):
+    A = te.placeholder((4,), name="A")
+    B = te.compute((4,), lambda i: A[i] * 2, name="B")
+    with stands_in():
+        module = tvm.build(te.create_schedule(B.op), [A, B], "cuda", name="double")
+        module.imported_modules[0].save(tmp_path / "double.ptx")
+        again = tvm.runtime.load_module(tmp_path / "double.ptx")
+    assert again.target.is_gpu
+    assert again.imported_modules == [again]
+
+
+def test_files_that_texpr_did_not_write(module, tmp_path):
+    path = tmp_path / "double.so"
+    with pytest.raises(TexprError, match=r"load_module: no file '.*double.so'$"):
+        tvm.runtime.load_module(path)
+    path.write_bytes(b"\x7fELF")
+    with pytest.raises(TexprError, match=r"'.*double.so' is no kernel of texpr's; texpr loads"):
+        tvm.runtime.load_module(path)
+    with pytest.raises(TexprError, match=r"no file '.*double.s0'; did you mean 'double.so'\?"):
+        tvm.runtime.load_module(tmp_path / "double.s0")
+    module.save(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(TexprError, match=r"double.so' is damaged, or of another texpr \("):
+        tvm.runtime.load_module(path)
+
+
+def test_a_kernel_that_cannot_be_stored(tmp_path):
+    A = te.placeholder((4,), name="A")
+
+    def turn(a, b):
+        b[:] = a[::-1]
+
+    B = te.extern((4,), [A], lambda i, o: te.call_packed(turn, *i, *o), name="B")
+    module = tvm.build(te.create_schedule(B.op), [A, B], name="turned")
+    with pytest.raises(TexprError, match="the Python function 'turn' is no function of a module"):
+        module.save(tmp_path / "t.o")
+    assert list(tmp_path.iterdir()) == []

@@ -13,10 +13,11 @@ from texpr.compat.tvm.advice import ADVICE, offered
 PAGE = "docs/coming-from-tvm.md"
 MODULES = (
     "", "te", "tir", "nd", "runtime", "target", "topi", "topi.nn", "topi.utils", "contrib",
+    "contrib.cblas", "contrib.cc", "contrib.utils",
     "testing", "testing.utils", "transform", "ir", "driver", "error",
 )  # fmt: skip
 CLASSES = ("te.Schedule", "te.Stage", "runtime.Module", "runtime.Device", "nd.NDArray",
-           "target.Target")  # fmt: skip
+           "target.Target", "contrib.utils.TempDirectory")  # fmt: skip
 
 
 def at(path):

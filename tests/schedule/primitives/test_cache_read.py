@@ -204,11 +204,77 @@ def test_an_array_that_the_reader_writes():
         stage.cache_read("A", "local")
 
 
-def test_an_inlined_producer():
-    A = te.placeholder((4,), name="A")
-    B = te.compute((4,), lambda i: A[i] + 1, name="B")
-    C = te.compute((4,), lambda i: B[i] + 1, name="C")
-    s = te.create_schedule(C.op)
-    s[B].compute_inline()
-    with pytest.raises(ScheduleError, match="'B' is inlined and stores no 'B'"):
-        s.cache_read(B, "local", [C])
+def test_scratch_of_a_step():
+    S, X = (te.placeholder((5, 4), "int32", name=name) for name in "SX")
+    first = te.compute((1, 4), lambda t, i: X[t, i], name="first")
+    inner = te.compute((5, 4), lambda t, i: S[t - 1, i] * 2, name="inner")
+    step = te.compute((5, 4), lambda t, i: inner[t, i] + X[t, i], name="step")
+    s = te.create_schedule(te.scan(first, step, S, name="Y").op)
+    with pytest.raises(
+        ScheduleError, match="'inner' has new cells in every iteration of 't', and a copy would be"
+    ):
+        s[step].cache_read("inner", "local")
+
+
+def padded(n):
+    """Sums over windows of P, which is A between two zeros."""
+    A = te.placeholder((n,), "int32", name="A")
+    P = te.compute(
+        (n + 2,), lambda i: te.if_then_else(te.all(i >= 1, i <= n), A[i - 1], 0), name="P"
+    )
+    k = te.reduce_axis((0, 3), name="k")
+    C = te.compute((n,), lambda i: te.sum(P[i + k], axis=k), name="C")
+    D = te.compute((n,), lambda i: C[i] - P[i], name="D")
+    return A, P, C, D
+
+
+def test_an_inlined_producer_is_computed_into_the_cache():
+    n = te.size_var("n")
+    A, P, C, D = padded(n)
+    s = te.create_schedule(D.op)
+    s[P].compute_inline()
+    PP = s.cache_read(P, "shared", [C])
+    i_o, _ = s[C].split(C.op.axis[0], factor=4)
+    s[PP].compute_at(s[C], i_o)
+    text = str(s)
+    assert "P_shared[i0] = A[i_o*4 + i0 - 1] if" in text
+    assert "D[i] = C[i] - (A[i - 1] if" in text
+    kernel = None
+    for size in (0, 1, 3, 4, 5, 7):
+        kernel = check_readings(
+            s, [D], {A: filled(size, dtype="int32")}, sizes={n: size}, kernel=kernel
+        )
+    assert str(s.trace.replay(te.create_schedule(D.op))) == text
+    s[P].compute_root()
+    assert "P_shared[i0] = P[i_o*4 + i0]" in str(s)
+    check_readings(s, [D], {A: filled(7, dtype="int32")}, sizes={n: 7})
+
+
+def test_a_cache_of_an_inlined_producer_that_is_inlined_later():
+    A, P, C, D = padded(5)
+    s = te.create_schedule(D.op)
+    PP = s.cache_read(P, "shared", [C])
+    s[P].compute_inline()
+    s[PP].compute_inline()
+    assert "C[i] += A[i + k - 1] if" in str(s)
+    check_readings(s, [D], {A: filled(5, dtype="int32")})
+
+
+def test_a_cache_of_an_inlined_producer_that_would_be_stale():
+    @texpr.kernel
+    def late(A: texpr.f64[N], B: texpr.f64[N]):
+        T = texpr.empty((N,), "float64")
+        for i in range(N):
+            T[i] = A[i] * 2.0
+        for j in range(N):
+            B[j] = T[j]
+        for k in range(N):
+            T[k] = 0.0
+        for r in range(N):
+            B[r] = B[r] + T[r]
+
+    s = texpr.create_schedule(late)
+    with pytest.raises(ScheduleError, match="compute_inline: 'S0' does not give every element"):
+        s["S0"].compute_inline()
+    with pytest.raises(IllegalScheduleError, match="the cache is filled before"):
+        s.cache_read("T", "local", ["S1", "S3"])

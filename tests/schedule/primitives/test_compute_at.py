@@ -145,6 +145,88 @@ def test_trace_prints_replays_and_is_kept():
     assert str(te.create_schedule(C.op).apply(namespace["schedule"])) == str(s)
 
 
+def chain():
+    """B is read by C, and C by D."""
+    A = te.placeholder((40,), "int32", name="A")
+    B = te.compute((40,), lambda i: A[i] + 1, name="B")
+    C = te.compute((38,), lambda i: B[i] * B[i + 2], name="C")
+    D = te.compute((36,), lambda i: C[i] + C[i + 2], name="D")
+    s = te.create_schedule(D.op)
+    return A, B, C, D, s, s[D].split(D.op.axis[0], factor=5)[0]
+
+
+def test_a_stage_waits_for_its_readers():
+    _, B, C, D, s, i_o = chain()
+    s[C].compute_at(s[D], i_o)
+    s[B].compute_at(s[D], i_o)
+    expected = str(s)
+    _, B, C, D, s, i_o = chain()
+    before = str(s)
+    s[B].compute_at(s[D], i_o)
+    assert str(s) == before
+    refusal = (
+        r"compute_at: loop 'i_o' of 'D' is not around all that reads 'B', which is C; "
+        r"move those there, too, or else legal are s\[C\] at i$"
+    )
+    for make in (texpr.build, texpr.lower):
+        with pytest.raises(ScheduleError, match=refusal):
+            make(s)
+    s[C].compute_at(s[D], i_o)
+    assert str(s) == expected
+    again = te.create_schedule(D.op)
+    assert str(s.trace.replay(again)) == expected
+    s.undo()
+    assert str(s) == before
+    s[C].compute_inline()
+    assert scratch(s) == {"B": ("9",)}
+
+
+def test_a_stage_that_waits_goes_where_it_is_sent_last():
+    A, B, C, D, s, i_o = chain()
+    s[B].compute_at(s[D], i_o)
+    s[B].compute_root()
+    check_readings(s, [D], {A: filled(40, dtype="int32")})
+    s[B].compute_at(s[D], i_o)
+    s[B].compute_at(s[C], C.op.axis[0])
+    assert scratch(s) == {"B": ("3",), "C": ("38",)}
+    check_readings(s, [D], {A: filled(40, dtype="int32")})
+    s[B].compute_at(s[D], i_o)
+    assert scratch(s) == {"B": ("40",), "C": ("38",)}
+    s[B].compute_inline()
+    check_readings(s, [D], {A: filled(40, dtype="int32")})
+
+
+def test_the_loop_that_a_stage_waits_for_may_be_split():
+    A, B, C, D, s, i_o = chain()
+    s[B].compute_at(s[D], i_o)
+    s[B].vectorize(s[B].split(B.op.axis[0], factor=2)[1])
+    _, inner = s[D].split(i_o, factor=2)
+    with pytest.raises(ScheduleError, match="loop 'i_o_i' of 'D' is not around all that reads 'B'"):
+        texpr.build(s)
+    s[C].compute_at(s[D], inner)
+    assert scratch(s) == {"B": ("9",), "C": ("7",)}
+    check_readings(s, [D], {A: filled(40, dtype="int32")})
+
+
+def test_a_stage_does_not_wait_for_what_cannot_come():
+    _, B, C, _, s, _ = chain()
+    with pytest.raises(ScheduleError, match=r"'i' is a loop of 'B' itself; legal are s\[C\] at i"):
+        s[B].compute_at(s[B], B.op.axis[0])
+    with pytest.raises(ScheduleError, match="not around all that reads 'C', which is D"):
+        s[C].compute_at(s[B], B.op.axis[0])
+
+
+def test_lanes_do_not_nest_where_a_stage_has_waited():
+    _, B, C, D, s, i_o = chain()
+    s[D].reorder("i_i", i_o)
+    s[D].vectorize("i_o", 4)
+    lanes = s[D].loops[-1]
+    s[B].compute_at(s[D], lanes)
+    s[B].vectorize(B.op.axis[0], 4)
+    with pytest.raises(ScheduleError, match=r"compute_at: 'B' would have the loops .* vectorized"):
+        s[C].compute_at(s[D], lanes)
+
+
 # ---------------------------------------------------------------- what is computed
 
 
@@ -257,6 +339,144 @@ def test_loop_kernels():
     a, b = np.arange(11.0), np.zeros(11)
     texpr.build(s)(a, b)
     np.testing.assert_array_equal(b[1:-1], 2 * (a[:-2] + a[1:-1] + a[2:]))
+
+
+# ---------------------------------------------------------------- inside shared loops
+
+
+def doubled(m, n):
+    """A recurrence of two stages, the second of which reads the first and its neighbour."""
+    X = te.placeholder((m, n), "int32", name="X")
+    S = te.placeholder((m, n), "int32", name="S")
+    first = te.compute((1, n), lambda t, i: X[0, i], name="first")
+    s1 = te.compute((m, n), lambda t, i: S[t - 1, i] * 2, name="s1")
+    near = te.compute(
+        (m, n), lambda t, i: s1[t, i] + te.if_then_else(i > 0, s1[t, i - 1], 1), name="near"
+    )
+    s2 = te.compute((m, n), lambda t, i: near[t, i] + X[t, i], name="s2")
+    return X, te.scan(first, s2, S, name="Y"), s1, near, s2
+
+
+def test_a_stage_of_a_step_golden(golden):
+    m, n = te.size_var("m"), te.size_var("n")
+    X, Y, s1, near, s2 = doubled(m, n)
+    s = te.create_schedule(Y.op)
+    before = str(s)
+    i_o, _ = s[s2].split(s2.op.axis[1], factor=4)
+    s[near].compute_at(s[s2], i_o)
+    s[s1].compute_at(s[s2], i_o)
+    golden(story(before, s), "primitive_compute_at_step")
+    kernel = None
+    for steps, size in ((1, 0), (1, 3), (2, 1), (3, 4), (4, 5), (5, 7)):
+        arrays = {X: filled(steps, size, dtype="int32")}
+        kernel = check_readings(s, [Y], arrays, sizes={m: steps, n: size}, kernel=kernel)
+
+
+def test_a_stage_of_a_step_and_what_is_done_to_time():
+    X, Y, s1, near, s2 = doubled(7, 9)
+    s = te.create_schedule(Y.op)
+    i_o, i_i = s[s2].split(s2.op.axis[1], factor=4)
+    s[near].compute_at(s[s2], i_i)
+    s[s1].compute_at(s[near], near.op.axis[1])
+    assert scratch(s) == {"near": ("1",), "s1": ("2",)}
+    s[s1].unroll(s1.op.axis[1])
+    s[s2].parallel(i_o)
+    _, t_i = s[Y].split(Y.op.scan_axis, factor=4)
+    s[Y].unroll(t_i)
+    check_readings(s, [Y], {X: filled(7, 9, dtype="int32")})
+    moved = str(s)
+    s[s1].compute_root()
+    assert scratch(s) == {"near": ("1",), "s1": ("9",)}
+    check_readings(s, [Y], {X: filled(7, 9, dtype="int32")})
+    s.undo()
+    assert str(s) == moved
+    again = te.create_schedule(Y.op)
+    assert str(s.trace.replay(again)) == moved
+
+
+def test_a_reduction_of_a_step_beside_another_state():
+    A = te.placeholder((5, 6), "int32", name="A")
+    H, C = te.placeholder((5, 6), "int32", name="H"), te.placeholder((5,), "int32", name="C")
+    k, r = te.reduce_axis((0, 6), name="k"), te.reduce_axis((0, 6), name="r")
+    zero = te.compute((1, 6), lambda t, x: te.const(0, "int32"), name="zero")
+    none = te.compute((1,), lambda t: te.const(0, "int32"), name="none")
+    mixed = te.compute(
+        (5, 6), lambda t, x: te.sum(H[t - 1, k] * A[(x + k) % 5, k], axis=k), name="mixed"
+    )
+    h = te.compute((5, 6), lambda t, x: mixed[t, x] + A[t, x], name="h")
+    total = te.compute((5,), lambda t: te.sum(h[t, r] + C[t - 1], axis=r), name="total")
+    states, totals = te.scan([zero, none], [h, total], [H, C], name="cell")
+    s = te.create_schedule(states.op)
+    x_o, _ = s[h].split(h.op.axis[1], factor=4)
+    s[mixed].compute_at(s[h], x_o)
+    s[mixed].reorder("k", "x")
+    s[mixed].vectorize("x")
+    assert scratch(s) == {"mixed": ("4",)}
+    check_readings(s, [states, totals], {A: filled(5, 6, dtype="int32")})
+
+
+def test_a_kernel_whose_scratch_lives_in_a_loop():
+    @texpr.kernel
+    def rows(A: texpr.f64[N, N], B: texpr.f64[N, N]):
+        for i in range(N):
+            T = texpr.empty((N,), "float64")
+            for j in range(N):
+                T[j] = A[i, j] * 2.0
+            for k in range(1, N - 1):
+                B[i, k] = T[k - 1] + T[k + 1]
+
+    s = texpr.create_schedule(rows)
+    producer, consumer = (stage.name for stage in s.stages)
+    s[consumer].split("k", factor=4)
+    s[producer].compute_at(consumer, "k_o")
+    s.parallel("i")
+    assert scratch(s) == {"T": ("6",)}
+    a, b = np.arange(121.0).reshape(11, 11), np.zeros((11, 11))
+    texpr.build(s)(a, b)
+    np.testing.assert_array_equal(b[:, 1:-1], 2 * (a[:, :-2] + a[:, 2:]))
+
+
+def test_loops_that_are_shared_and_have_no_scratch_of_their_own():
+    @texpr.kernel
+    def rows(A: texpr.f64[N, N], B: texpr.f64[N, N]):
+        T = texpr.empty((N, N), "float64")
+        for i in range(N):
+            for j in range(N):
+                T[i, j] = A[i, j] * 2.0
+            for k in range(N):
+                B[i, k] = T[i, k]
+
+    s = texpr.create_schedule(rows)
+    producer, consumer = (stage.name for stage in s.stages)
+    with pytest.raises(ScheduleError, match=f"'{producer}' shares its loops with other stages"):
+        s[producer].compute_at(consumer, "k")
+
+
+def test_the_loop_over_time_is_its_own():
+    _, Y, s1, near, _ = doubled(7, 9)
+    s = te.create_schedule(Y.op)
+    with pytest.raises(
+        ScheduleError, match=r"loop 't' is a loop of 's1' itself; legal are s\[near\] at i$"
+    ):
+        s[s1].compute_at(s[s1], Y.op.scan_axis)
+    with pytest.raises(ScheduleError, match=r"loop 't' of 'near' is not around .* s\[near\] at i$"):
+        s[s1].compute_at(s[near], Y.op.scan_axis)
+
+
+def test_a_window_whose_loops_depend_on_the_step():
+    @texpr.kernel
+    def triangle(A: texpr.f64[N, N], B: texpr.f64[N, N]):
+        for i in range(N):
+            T = texpr.empty((N,), "float64")
+            for j in range(i):
+                T[j] = A[i, j]
+            for k in range(i):
+                B[i, k] = T[k]
+
+    s = texpr.create_schedule(triangle)
+    producer, consumer = (stage.name for stage in s.stages)
+    with pytest.raises(ScheduleError, match="which depends on another loop; leave it where it is"):
+        s[producer].compute_at(consumer, "k")
 
 
 # ---------------------------------------------------------------- refusals

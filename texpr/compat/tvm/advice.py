@@ -35,8 +35,8 @@ _C_FUNCTION = "use the function of te, te.exp(x); a C function on whole arrays b
 _BUFFERS = "arrays are passed as they are, strided views included; leave the declaration out"
 _SIMPLIFY = "expressions are simplified when a program is lowered, print(tvm.lower(s, args))"
 _FILES = (
-    "machine code is not stored; keep the program and the schedule, print(kernel.trace), and "
-    "build again, or keep the text of get_source('ll') or get_source('asm')"
+    "no compiler is called and no machine code stored; f.export_library(path) writes what "
+    "tvm.runtime.load_module(path) builds again"
 )
 _PLACEMENT = "keep the stage at the root, or compute it where it is read, s[B].compute_inline()"
 _MEMORY = "CPUs have one memory; leave it out"
@@ -112,11 +112,10 @@ _GROUPS: Final[Sequence[tuple[str, str, str]]] = (
      "texpr.Target has vector_bits, num_cores, l1d_bytes and the like; take target.texpr"),
     ("runtime", "vm profiling profiler_vm executor", _NETWORKS),
     ("runtime", "PackedFunc Object String", "functions and texts are Python's own here"),
-    ("runtime.Module", "import_module", _FILES),
+    ("runtime.Module", "import_module", "a module is complete in itself; leave it out"),
     ("nd.NDArray", "handle is_view same_as", "take .numpy(), a NumPy array"),
     ("contrib", "tedd", _DRAWN),
-    ("contrib", "cc clang nvcc ndk emcc xcode tar", _FILES),
-    ("contrib", "utils", "tempfile.TemporaryDirectory() of Python does it"),
+    ("contrib", "clang nvcc ndk emcc xcode tar", _FILES),
     ("contrib", "graph_executor debugger graph_runtime pipeline_executor", _NETWORKS),
     ("contrib", "mkl mkldnn dnnl cublas cudnn rocblas mps nnpack", _LIBRARY),
     ("contrib", "thrust random sort cutlass", _LIBRARY),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
-from texpr.compat.tvm.advice import ADVICE, missing
+from texpr.compat.tvm.advice import missing
 from texpr.compat.tvm.devices import Device
+from texpr.compat.tvm.files import AnyPath, read_kernel, write_kernel
 from texpr.compat.tvm.nd import plain
 from texpr.compat.tvm.target import Target
-from texpr.errors import ArgumentError, TexprError
+from texpr.errors import ArgumentError
 from texpr.target.kernel import Kernel
 from texpr.target.timing import elapsed_ns
 
@@ -78,23 +79,33 @@ class Module:
             return self.kernel.asm
         raise ArgumentError(f"get_source: no format {fmt!r}; ask for 'll' or 'asm'")
 
-    def save(self, file_name: str, fmt: str = "") -> None:
-        """Write LLVM's code (.ll) or the assembly (.s, .asm); texpr stores no machine code.
+    def save(self, file_name: AnyPath, fmt: str = "") -> None:
+        """Write LLVM's code (.ll), the assembly (.s, .asm), or what :func:`load_module` reads.
+
+        The last is no machine code, whatever the file is called, but what the kernel is built from.
 
         Raises
         ------
         TexprError
-            A file of another kind.
+            A kernel that calls a function which cannot be stored.
         """
-        path = Path(file_name)
-        kind = fmt or path.suffix.lstrip(".")
-        if kind not in (*_LLVM, *_ASSEMBLY) or not kind:
-            raise not_stored("save", file_name)
-        path.write_text(self.get_source(kind), encoding="utf-8")
+        kind = fmt or Path(file_name).suffix.lstrip(".")
+        if kind and kind in (*_LLVM, *_ASSEMBLY):
+            Path(file_name).write_text(self.get_source(kind), encoding="utf-8")
+        else:
+            write_kernel(file_name, self.kernel, self.target.kind.name)
 
-    def export_library(self, file_name: str, **options: object) -> NoReturn:
-        """Refuse: texpr stores no machine code."""
-        raise not_stored("export_library", file_name)
+    def export_library(
+        self, file_name: AnyPath, fcompile: object = None, **options: object
+    ) -> None:
+        """Write what :func:`load_module` reads; no compiler is called, so its options are ignored.
+
+        Raises
+        ------
+        TexprError
+            As :meth:`save`.
+        """
+        write_kernel(file_name, self.kernel, self.target.kind.name)
 
     def time_evaluator(
         self,
@@ -142,14 +153,19 @@ class Module:
         raise missing("runtime.Module", name, dir(self))
 
 
-def not_stored(what: str, file_name: str) -> TexprError:
-    """Return the error of a file that would hold machine code."""
-    return TexprError(f"{what}: {str(file_name)!r}: {ADVICE['contrib.cc']}")
+def load_module(path: AnyPath, fmt: str = "") -> Module:
+    """Return the module that :meth:`Module.save` or :meth:`Module.export_library` wrote.
 
+    The kernel is built again, for this machine if it was built for its own. What is in the file
+    decides what Python runs, as with all that is pickled: load files of people you trust.
 
-def load_module(path: str, fmt: str = "") -> NoReturn:
-    """Refuse: texpr stores no machine code."""
-    raise not_stored("load_module", path)
+    Raises
+    ------
+    TexprError
+        There is no such file, or another program wrote it.
+    """
+    kernel, kind = read_kernel("load_module", path)
+    return Module(kernel, Target(kernel.target if kind == "llvm" else kind))
 
 
 @dataclass(frozen=True)

@@ -25,12 +25,12 @@ def apply(
             raise unknown_stage(reader, state)
     stages = tuple(dict.fromkeys((stage, *readers)))
     buffer = _array(state, stages, array)
-    for name, other in state.declared.stages.items():
-        if name in state.inlined and any(s.buffer is buffer for s in other.block.stores):
-            raise ScheduleError(
-                f"cache_read: {name!r} is inlined and stores no {array!r}; "
-                f"call s[{name}].compute_root() first"
-            )
+    home = state.declared.homes.get(buffer)
+    if home:
+        raise ScheduleError(
+            f"cache_read: {array!r} has new cells in every iteration of {home[-1].name!r}, and a "
+            f"copy would be filled before that loop; let its readers read it as it is"
+        )
     name = fresh_name(state, f"{array}_{scope}")
     return read_through(state, buffer, name, stages), ()
 
@@ -82,10 +82,8 @@ def sample(
     if declared.block.extern is not None:
         return None
     written = set(declared.block.written_buffers)
-    inlined = {
-        b for name in state.inlined for b in state.declared.stages[name].block.written_buffers
-    }
-    names = sorted({b.name for b in declared.block.buffers if b not in written | inlined})
+    inside = {buffer for buffer, home in state.declared.homes.items() if home}
+    names = sorted({b.name for b in declared.block.buffers if b not in written | inside})
     if not names:
         return None
     return (), {"array": random.choice(names), "scope": random.choice(["local", "shared"])}

@@ -31,7 +31,7 @@ def obstacle(state: State, stage: str) -> str | None:
         return f"{stage!r} is inlined and stores nothing; call s[{stage}].compute_root() first"
     if declared.block.extern is not None:
         return f"{stage!r} calls an extern function, which fills whole arrays; leave it as it is"
-    if state.stage_in(state.nest_of(stage)) != stage:
+    if state.shared_loops(stage) or declared.home:
         return f"{stage!r} shares its loops with other stages; cache a stage with loops of its own"
     if not declared.is_reduction and declared.block.predicate is not TRUE:
         return f"{stage!r} writes only some of its elements; a copy would write all of them"

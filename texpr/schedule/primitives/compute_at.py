@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -11,7 +10,7 @@ from texpr.errors import ScheduleError, did_you_mean
 from texpr.ir.expr import free_vars
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import Loop, LoopKind, Seq, buffers_in
-from texpr.schedule.attach import declared_loops, places, readers_of
+from texpr.schedule.attach import around_reads, declared_loops, places, readers_of
 from texpr.schedule.state import State, unknown_stage
 
 
@@ -30,17 +29,59 @@ def apply(state: State, stage: str, parent: str, scope: str) -> tuple[State, tup
             f"its loops are {', '.join(loops) or 'none'}"
         )
     axis = loops[scope]
-    legal = places(state, stage)
-    if not any(axis is loop for _, loop in legal):
-        raise ScheduleError(f"compute_at: {_why_not_there(state, stage, parent, axis, legal)}")
-    state = replace(state, attached={**state.attached, stage: (parent, axis)})
-    lanes = [node.axis.name for node in state.whole_path(stage) if _is_vectorized(node.kind)]
-    if len(lanes) > 1:
-        raise ScheduleError(
-            f"compute_at: {stage!r} would have the loops {' and '.join(lanes)} vectorized one "
-            f"inside the other; leave one of them as it is"
-        )
-    return state, ()
+    if not _can_come_around(state, stage, axis):
+        raise ScheduleError(f"compute_at: {_why_not_there(state, stage, parent, axis)}")
+    attached = {**state.attached, stage: (parent, axis)}
+    return settled(replace(state, attached=attached, waiting=state.waiting | {stage})), ()
+
+
+def settled(state: State) -> State:
+    """Return the state in which no stage waits whose loop is around all that reads it.
+
+    Raises
+    ------
+    ScheduleError
+        Such a stage has a vectorized loop, and would be inside one.
+    """
+    for stage in state.attached:
+        if stage not in state.waiting or obstacle(state, stage) is not None:
+            continue
+        there = replace(state, waiting=state.waiting - {stage})
+        if any(there.anchor(stage) is loop for _, loop in places(state, stage)):
+            lanes = [n.axis.name for n in there.whole_path(stage) if _is_vectorized(n.kind)]
+            if len(lanes) > 1:
+                raise ScheduleError(
+                    f"compute_at: {stage!r} would have the loops {' and '.join(lanes)} vectorized "
+                    f"one inside the other; leave one of them as it is"
+                )
+            return settled(there)
+    return state
+
+
+def check_settled(state: State) -> None:
+    """Refuse a schedule in which a stage waits for its readers.
+
+    Raises
+    ------
+    ScheduleError
+        There is such a stage.
+    """
+    for stage, (parent, axis) in state.attached.items():
+        if stage in state.waiting:
+            last = state.remains(axis)[-1]
+            raise ScheduleError(f"compute_at: {_why_not_there(state, stage, parent, last)}")
+
+
+def _can_come_around(state: State, stage: str, axis: IterVar) -> bool:
+    """Whether ``axis`` is around all that reads ``stage``, or is once readers of it are moved."""
+    readers = readers_of(state, stage)
+    if not readers or any(axis is own for own in state.leaves(stage)):
+        return False
+    return all(
+        any(axis is loop for loop in around_reads(state, stage, reader))
+        or (obstacle(state, reader) is None and _can_come_around(state, reader, axis))
+        for reader in readers
+    )
 
 
 def _is_vectorized(kind: LoopKind) -> bool:
@@ -60,28 +101,31 @@ def obstacle(state: State, stage: str) -> str | None:
     for store in stores:
         if store.buffer not in state.declared.homes:
             return f"{stage!r} is an output and must be stored whole; move what it reads"
-        if state.declared.homes[store.buffer]:
-            return (
-                f"{store.buffer.name!r} has new cells in every iteration of "
-                f"{state.declared.homes[store.buffer][-1].name!r} already; leave it there"
-            )
     written = {store.buffer for store in stores}
     for axis, loop in state.declared.loop_of.items():
         if written & set(buffers_in(Loop(loop.var, loop.lower, loop.upper, Seq(())))):
             return f"the range of loop {axis.name!r} is read from {stage!r}; leave it at root"
-    if state.stage_in(state.nest_of(stage)) != stage:
+    homes = [set(state.declared.homes[store.buffer]) for store in stores]
+    shared = {
+        root
+        for node in state.shared_loops(stage)
+        for root in state.ancestors(node.axis)
+        if root in state.declared.loop_of
+    }
+    if not all(shared <= home == homes[0] for home in homes):
         return f"{stage!r} shares its loops with other stages; move a stage with loops of its own"
     loops = declared_loops(state, stage)
-    if loops is None or not _is_only_writer(state, stage):
+    is_whole = loops is not None and not shared.intersection(loops)
+    if loops is None or not is_whole or not _is_only_writer(state, stage):
         return (
             f"{stage!r} does not give every element of {stores[0].buffer.name!r} its one value; "
-            f"leave it at root"
+            f"leave it where it is"
         )
     for loop in (state.declared.loop_of[axis] for axis in loops):
         if any(free in state.declared.axis_of for free in free_vars(loop.lower, loop.upper)):
             return (
                 f"the loop {loop.var.name!r} of {stage!r} runs from {loop.lower} to {loop.upper}, "
-                f"which depends on another loop; leave it at root"
+                f"which depends on another loop; leave it where it is"
             )
     return None
 
@@ -101,13 +145,15 @@ def _why_not_there(
     stage: str,
     parent: str,
     axis: IterVar,
-    legal: Sequence[tuple[str, IterVar]],
 ) -> str:
+    legal = places(state, stage)
     readers = readers_of(state, stage)
     if not readers:
         return f"nothing reads {stage!r}; leave it at root"
     around = ", ".join(f"s[{owner}] at {loop.name}" for owner, loop in legal)
     advice = f"legal are {around}" if legal else "leave it at root, or move those first"
+    if _can_come_around(state, stage, axis):
+        advice = f"move those there, too, or else {advice}"
     if parent == stage:
         return f"loop {axis.name!r} is a loop of {stage!r} itself; {advice}"
     return (
@@ -119,11 +165,19 @@ def _why_not_there(
 def sample(
     state: State, stage: str, random: Random
 ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-    """Attach the stage to any loop that is around all that reads it."""
+    """Attach the stage to any loop that is around all that reads it, now and then to one to be."""
     if obstacle(state, stage) is not None:
         return None
-    legal = places(replace(state, attached=_without(state, stage)), stage)
-    if not legal:
+    state = replace(state, attached=_without(state, stage))
+    found = places(state, stage)
+    if not random.randrange(4):
+        found = [
+            (name, axis)
+            for name in state.declared.stages
+            for axis in state.leaves(name)
+            if _can_come_around(state, stage, axis)
+        ]
+    if not found:
         return None
-    parent, axis = random.choice(legal)
+    parent, axis = random.choice(found)
     return (), {"parent": parent, "scope": axis.name}

@@ -49,7 +49,7 @@ def obstacle(state: State, stage: str) -> str | None:
         return f"{stage!r} is no declared reduction, whose parts could be combined"
     if declared.cell_axes is None or declared_loops(state, stage) is None:
         return f"{stage!r} does not give every element of its arrays one value"
-    if state.stage_in(state.nest_of(stage)) != stage:
+    if state.shared_loops(stage) or declared.home:
         return f"{stage!r} shares its loops with other stages"
     for axis in state.leaves(stage):
         if state.is_mixed(axis):
