@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,6 +27,10 @@ def below(A: texpr.f64[N, N]):
                 A[i, j] = 0.0
 
 
+def sort(a, out):
+    out[:] = np.sort(a)
+
+
 def shown():
     A = te.placeholder((8, 8), name="A")
     k = te.reduce_axis((0, 8), name="k")
@@ -38,6 +43,11 @@ def shown():
     foreign = texpr.build(s, target="llvm -mtriple=aarch64-linux-gnu -mcpu=cortex-a72")
     data = te.compute((8,), lambda i: A[te.min(i, 7), i], name="D")
     looped = texpr.create_schedule(below)
+    outside = te.extern((8,), [data], te.packed(sort), name="E")
+    X, S = (te.placeholder((5, 8), name=name) for name in "XS")
+    first = te.compute((1, 8), lambda t, i: X[t, i], name="first")
+    step = te.compute((5, 8), lambda t, i: S[t - 1, i] + X[t, i], name="step")
+    scanned = te.scan(first, step, S, name="Y")
     return {
         "input": A,
         "tensor": C,
@@ -57,6 +67,8 @@ def shown():
         "verdict": s[C].why_not("parallel", k),
         "impossible": s[C].why_not("split", k, factor=0),
         "loop kernel": below,
+        "function from outside": outside,
+        "scan": scanned.op,
     }
 
 
@@ -69,6 +81,7 @@ NAMES = (
     "input", "tensor", "operation", "several", "input operation", "rank 0", "schedule",
     "untouched schedule", "inlined", "schedule of loops", "program", "statement", "kernel",
     "foreign kernel", "trace", "verdict", "impossible", "loop kernel",
+    "function from outside", "scan",
 )  # fmt: skip
 
 
@@ -138,6 +151,9 @@ def test_what_they_say(things):
     assert "declared at test_html.py:" in words(things["operation"])
     assert "an input" in words(things["input"])
     assert "S_v0[i] = A[i, 0]\nS_v1[i] = A[i, 1]" in Reader(things["several"]._repr_html_()).pre
+    assert "E[...] = extern sort(D, E)" in words(things["function from outside"])
+    (steps,) = Reader(things["scan"]._repr_html_()).pre
+    assert steps == "first[t, i] = X[t, i]\nstep[t, i] = S[t - 1, i] + X[t, i]"
     assert "4 primitives applied" in words(things["schedule"])
     assert "applied" not in words(things["untouched schedule"])
     assert "inlined B" in words(things["inlined"])

@@ -280,6 +280,10 @@ def refused_tensors():
     ):
         yield tensor, f"{kind}, which does not share its memory (...); {memory}"
     yield (
+        torch.zeros(3, 4, dtype=torch.complex64).conj().imag,
+        f"{kind} that is negated only when it is read; pass A.resolve_neg()",
+    )
+    yield (
         torch.zeros(3, 4, dtype=torch.bfloat16),
         "A is bfloat16 where float32 is wanted; convert it to float32 first",
     )
@@ -347,6 +351,13 @@ class Nonsense:
         ),
         (
             Failing(BufferError("no")),
+            (
+                f"A is a {__name__}.Failing, which does not share its memory (no); "
+                "pass one whose elements lie in the CPU's memory"
+            ),
+        ),
+        (
+            Failing(BufferError("no\nand why")),
             (
                 f"A is a {__name__}.Failing, which does not share its memory (no); "
                 "pass one whose elements lie in the CPU's memory"

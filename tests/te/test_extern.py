@@ -254,6 +254,16 @@ def test_a_function_may_call_its_own_kernel():
         kernel(np.full(2, 5, "float32"))
 
 
+def test_a_function_that_calls_its_own_kernel_for_ever():
+    def down(x: float) -> float:
+        return float(kernel(np.array([x - 1], "float32"))[0])
+
+    B = te.compute((n,), lambda i: te.call_pure_extern("float32", down, A[i]), name="B")
+    kernel = built(B)
+    with pytest.raises(RecursionError):
+        kernel(filled(1))
+
+
 def test_a_function_may_catch_what_its_kernel_raises():
     def outer(a: np.ndarray, out: np.ndarray) -> None:
         with pytest.raises(ZeroDivisionError):

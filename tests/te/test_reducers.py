@@ -521,6 +521,10 @@ def test_dot_products_of_8_bits():
             lambda A, k: te.sum(A[k].astype("float32"), axis=k, dtype="int32"),
             r"sum: float32\(A\[k\]\) is float32 and dtype='int32' does not hold its values",
         ),
+        (
+            lambda A, k: te.sum(A[k].astype("float16"), axis=k, dtype="int32"),
+            r"sum: .* is float16 and dtype='int32' does not hold its values; pass 'float32', or",
+        ),
         (lambda A, k: te.sum(A[k], A[0], dtype="int32"), r"sum: where=, init= and dtype= belong"),
         (lambda A, k: te.sum(A[k], axis=k, dtype="i32"), r"dtype: 'i32' is not a type of texpr"),
         (

@@ -766,10 +766,11 @@ def widened(value: object, dtype: DType, what: str) -> Expr:
         It is not.
     """
     x = as_expr(value, dtype)
-    if promote(x.dtype, dtype) is not dtype:
+    wider = promote(x.dtype, dtype)
+    if wider is not dtype:
         raise DTypeError(
             f"{what}: {_text(x)} is {x.dtype} and dtype={dtype.name!r} does not hold its values; "
-            f"pass {promote(x.dtype, dtype).name!r}, or cast it first, x.astype({dtype.name!r})"
+            f"pass {wider.arithmetic.name!r}, or cast it first, x.astype({dtype.name!r})"
         )
     return cast(x, dtype)
 

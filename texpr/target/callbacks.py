@@ -13,7 +13,6 @@ under that number until the kernel has come to its end, and is raised from there
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import gc
 import math
@@ -77,15 +76,16 @@ class Callback:
         work = self.call if self.result is None else _evaluator(self, self.result)
 
         def run(slots: int, call: int) -> None:
-            handled = sys.exc_info()[1]
             try:
                 work(slots + _SLOT_BYTES)
                 ctypes.c_int64.from_address(slots).value = RETURNED
             except BaseException as error:  # noqa: BLE001 - the kernel raises it at its end
-                ctypes.c_int64.from_address(slots).value = 0
-                _forget_locals(error, handled)
-                failures.setdefault(call, error)  # of several threads, the first
-                self.note(error)
+                failures[call] = error  # before anything is called: the stack may be used up
+                try:
+                    ctypes.c_int64.from_address(slots).value = 0
+                    self.note(error)
+                except Exception:  # noqa: BLE001, S110 - Python 3.10 and odd classes take no notes
+                    pass
 
         return _PROTOTYPE(run)
 
@@ -95,10 +95,8 @@ class Callback:
             f"raised by the Python function {self.function.name!r}, which the kernel "
             f"{self.kernel!r} calls in {self.place}"
         )
-        # Python 3.10 knows no notes, and a class of the function's own may refuse them.
-        with contextlib.suppress(Exception):
-            if note not in getattr(error, "__notes__", ()):
-                error.add_note(note)
+        if note not in getattr(error, "__notes__", ()):
+            error.add_note(note)
 
     def call(self, slots: int) -> None:
         """Call the function of arrays with what is in the slots."""
@@ -142,7 +140,7 @@ class Callback:
                 )
 
 
-def _forget_locals(error: BaseException, handled: BaseException | None) -> None:
+def forget_locals(error: BaseException, handled: BaseException | None) -> None:
     """Clear the frames of ``error``: their locals may be arrays whose memory will soon be gone.
 
     So are those of what it came out of, up to what was ``handled`` when the kernel was called.

@@ -71,6 +71,8 @@ def array_of(value: Any, *, is_output: bool = False) -> Array:
     NotShared
         It is not in the CPU's memory, may not be written, or is of a kind that arrays are not.
     """
+    if _is_negated(value):
+        raise NotShared(" that is negated only when it is read", "pass {name}.resolve_neg()")
     try:
         # A copy of an output would be written in vain; one of an input does no harm.
         array = np.from_dlpack(value, copy=False) if is_output else np.from_dlpack(value)
@@ -79,6 +81,12 @@ def array_of(value: Any, *, is_output: bool = False) -> Array:
     if array is not None and (array.flags.writeable or not is_output):
         return array
     return _Capsule(value).array(is_output=is_output)
+
+
+def _is_negated(value: Any) -> bool:
+    """Whether it is a tensor of torch whose memory has the other sign; DLPack does not tell."""
+    is_neg = getattr(value, "is_neg", None)
+    return callable(is_neg) and is_neg() is True
 
 
 class _Shared:
@@ -165,8 +173,9 @@ def _exported(value: Any) -> object:
         if getattr(value, "requires_grad", False) is True:
             what = " that requires gradients, of which a kernel records none"
             raise NotShared(what, "pass {name}.detach()") from error
+        why, *_ = str(error).splitlines() or [type(error).__name__]
         raise NotShared(
-            f", which does not share its memory ({error})",
+            f", which does not share its memory ({why})",
             "pass one whose elements lie in the CPU's memory",
         ) from error
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import inspect
 import struct
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -29,7 +30,7 @@ from texpr.ir.expr import int_value
 from texpr.ir.html import Html, card, code, escaped, facts, folded, loops, marked
 from texpr.ir.program import Program
 from texpr.target.arguments import MISSING, Array, Checked, bind, check, new_array
-from texpr.target.callbacks import Failures
+from texpr.target.callbacks import Failures, forget_locals
 from texpr.target.dlpack import NotShared, array_of, is_exporter
 from texpr.target.signature import (
     CALLBACK_FAILED,
@@ -470,6 +471,7 @@ class _Calls:
         if status == CALLBACK_FAILED:
             # It is missing where Ctrl-C came before the callback could begin.
             error = KeyboardInterrupt() if raised is None else raised
+            forget_locals(error, sys.exc_info()[1])
             context = error.__context__
             try:
                 raise error

@@ -43,6 +43,10 @@ class ExternOp(Operation):
         """What runs; set once the rule has seen the outputs."""
 
     @property
+    def rules(self) -> tuple[str, ...]:
+        return (str(self.call),)
+
+    @property
     def input_tensors(self) -> tuple[Tensor, ...]:
         return self._inputs
 

@@ -49,6 +49,11 @@ class ScanOp(Operation):
         return self.scan_axis
 
     @property
+    def rules(self) -> tuple[str, ...]:
+        ops = dict.fromkeys((*(tensor.op for tensor in self.init), *self.body))
+        return tuple(rule for op in ops for rule in op.rules)
+
+    @property
     def made_within(self) -> frozenset[Tensor]:
         """The tensors that have a value within a step only."""
         return frozenset(tensor for op in self.body for tensor in op.outputs)

@@ -190,7 +190,7 @@ class Operation:
 
     @property
     def rules(self) -> tuple[str, ...]:
-        """How each element is computed, as text; empty for an input."""
+        """How its tensors are computed, as text; empty for an input."""
         return ()
 
     def described(self) -> Html:
