@@ -7,6 +7,7 @@ at the root, over the whole array; where it runs and how much it holds is for ot
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
@@ -51,6 +52,21 @@ def fresh_name(state: State, name: str) -> str:
 
 
 # ---------------------------------------------------------------- reading through a cache
+
+
+def arrays_called(state: State, name: str) -> set[Buffer]:
+    """Return the arrays that ``name`` may mean.
+
+    Of arrays with one name, as several whole tensors ``T_add``, each is meant by the name of the
+    stage that makes it.
+    """
+    stages = state.declared.stages
+    if name in stages:
+        made = {store.buffer for store in stages[name].block.stores}
+        own = {b for b in made if re.fullmatch(rf"{re.escape(b.name)}(_\d+)?", name)}
+        if len(made) == len(own) == 1:
+            return own
+    return {b for stage in stages.values() for b in stage.block.buffers if b.name == name}
 
 
 def read_through(state: State, array: Buffer, name: str, readers: Collection[str]) -> State:

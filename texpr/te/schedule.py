@@ -138,6 +138,11 @@ class TeSchedule(Schedule):
         The tensor that holds the copy: ``s[…]`` of it is the stage that copies.
         """
         name = tensor.name if isinstance(tensor, Tensor) else tensor
+        if isinstance(tensor, Tensor) and tensor.op.num_outputs == 1:
+            # Other than a tensor's name, that of the stage which makes it is there once.
+            own = self._names.get(tensor.op)
+            if own is not None and own in self.state.declared.stages:
+                name = own
         made = self.operation_of(super().cache_read(name, scope, readers).name)
         return made.outputs[0]
 

@@ -212,3 +212,18 @@ def test_an_inlined_producer():
     s[B].compute_inline()
     with pytest.raises(ScheduleError, match="'B' is inlined and stores no 'B'"):
         s.cache_read(B, "local", [C])
+
+
+@pytest.mark.parametrize("cached", [0, 1, 2])
+def test_tensors_that_texpr_gave_one_name(cached):
+    A = te.placeholder((6,), "int32", name="A")
+    tensors = [A + 1]
+    for _ in range(3):
+        tensors.append(tensors[-1] + tensors[0])
+    s = te.create_schedule(tensors[-1].op)
+    copy = s.cache_read(tensors[cached], "local", None if cached else [tensors[1], tensors[3]])
+    check_readings(s, tensors[-1:], {A: filled(6, dtype="int32")})
+    (load,) = s[copy].op.body
+    assert load.buffer is tensors[cached]
+    again = te.create_schedule(tensors[-1].op)
+    assert str(s.trace.replay(again)) == str(s)
