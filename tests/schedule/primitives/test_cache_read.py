@@ -214,6 +214,16 @@ def test_an_inlined_producer():
         s.cache_read(B, "local", [C])
 
 
+def test_the_result_of_a_recurrence():
+    A, S = (te.placeholder((5, 3), "int32", name=name) for name in "AS")
+    step = te.compute((5, 3), lambda t, j: S[t - 1, j] + A[t, j], name="step")
+    Y = te.scan(A[:1], step, S, name="Y")
+    total = Y.sum(axis=0)
+    s = te.create_schedule(total.op)
+    s.cache_read(Y, "local", [total])
+    check_readings(s, [total], {A: filled(5, 3, dtype="int32")})
+
+
 @pytest.mark.parametrize("cached", [0, 1, 2])
 def test_tensors_that_texpr_gave_one_name(cached):
     A = te.placeholder((6,), "int32", name="A")
