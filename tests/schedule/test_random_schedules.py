@@ -147,6 +147,30 @@ def gather(rng, size, n, m):
 
 
 @program
+def gradients(rng, size, n, m):
+    """Of a window, the largest of pairs, and a gather, over stages that texpr names."""
+    A = te.placeholder((size(n), 9), "float64", name="A")
+    W = te.placeholder((2,), "float64", name="W")
+    I = te.placeholder((size(m),), "int32", name="I")  # noqa: E741 - short as the others
+    k, p = te.reduce_axis((0, 2), name="k"), te.reduce_axis((0, 2), name="p")
+    C = te.compute((A.shape[0], 8), lambda i, j: te.sum(A[i, j + k] * W[k], axis=k), name="C")
+    M = te.compute((A.shape[0], 4), lambda i, j: te.max(C[i, 2 * j + p], axis=p), name="M")
+    G = te.compute((I.shape[0], 4), lambda i, j: M[te.min(I[i], A.shape[0] - 1), j], name="G")
+    dA, dW = te.gradient((G * G).sum() if n else (M + M).sum(), [A, W])
+    a, w = ints(rng, n, 9, dtype="float64"), ints(rng, 2, dtype="float64")
+    index = rng.integers(0, max(n, 1), m).astype("int32")
+    c = (a[:, :-1] * w[0] + a[:, 1:] * w[1]).reshape(n, 4, 2)
+    d = np.zeros((n, 4))
+    np.add.at(d, index if n else slice(0), 2 * c.max(2)[index] if n else 2.0)
+    dc = (d[..., None] * (np.arange(2) == c.argmax(2)[..., None])).reshape(n, 8)
+    da = np.zeros((n, 9))
+    da[:, :-1] += dc * w[0]
+    da[:, 1:] += dc * w[1]
+    given = {A: a, W: w, I: index} if n else {A: a, W: w}
+    return [dA, dW], given, [da, np.array([(dc * a[:, k : k + 8]).sum() for k in range(2)])]
+
+
+@program
 def matrix_product(rng, size, n, m):
     A = te.placeholder((size(n), size(m)), "uint8", name="A")
     B = te.placeholder((A.shape[1], size(n)), "uint8", name="B")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+
+import numpy as np
 import pytest
 
+import texpr
 from tests.readings import check_readings, filled
 from texpr import te
-from texpr.errors import ScheduleError
+from texpr.errors import IllegalScheduleError, ScheduleError
 
 
 def program():
@@ -257,3 +261,20 @@ def test_split_fuse_and_reorder_of_everything():
         arrays = {A: filled(*shape, dtype="int32")}
         sizes = dict(zip((n, m), shape, strict=True))
         kernel = check_readings(s, [B], arrays, sizes=sizes, kernel=kernel)
+
+
+def test_a_chain_of_a_thousand_stages():
+    """More of them than Python nests calls."""
+    x = te.placeholder((8,), name="A")
+    stages = [x := x + 1 for _ in range(1000)]
+    s = te.create_schedule(x.op)
+    for primitive in (
+        lambda: s[x].split("i0", factor=4),
+        lambda: s.cache_write(stages[500], "local"),
+        lambda: s.cache_read(stages[0], "local", [stages[1]]),
+    ):
+        # Whether so many are within what isl may take is another question; it is answered.
+        with contextlib.suppress(IllegalScheduleError):
+            primitive()
+    assert str(s).count("\n") > 2000
+    np.testing.assert_array_equal(texpr.build(s)(np.zeros(8, "float32")), np.full(8, 1000.0))

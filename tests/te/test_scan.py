@@ -242,6 +242,13 @@ def test_what_comes_after_reads_the_result():
     check_readings(s, [mean], {X: filled(4, 3)}, sizes={m: 4, n: 3})
 
 
+def test_scans_of_the_same_steps_state_their_need_once():
+    Y, S = running_sum(), state(name="S2")
+    step = te.compute((m, n), lambda t, i: S[t - 1, i] + Y[t, i], name="step2")
+    Z = te.scan(te.compute((1, n), lambda t, i: 0.0, name="none"), step, S, name="Z")
+    assert str(te.create_schedule(Z.op)).count("require m >= 1") == 1
+
+
 def test_a_scan_over_a_scan():
     Y, S = running_sum(), state(name="S2")
     first = te.compute((1, n), lambda t, i: Y[t, i], name="first")

@@ -384,6 +384,12 @@ def _statements(
     homes: dict[Buffer, tuple[Loop, ...]],
 ) -> Iterator[_Found]:
     """Yield every Block with what stands around it, its time, and where its scratch lives."""
+    if isinstance(stmt, Alloc):
+        around = tuple(column for column in columns if isinstance(column, Loop))
+        homes = dict(homes)
+        while isinstance(stmt, Alloc):  # as many in a row as there are stages
+            homes[stmt.buffer.whole] = around
+            stmt = stmt.body
     if isinstance(stmt, Block):
         yield stmt, place, columns, homes
     elif isinstance(stmt, Seq):
@@ -393,9 +399,6 @@ def _statements(
         yield from _statements(stmt.body, (*place, stmt), (*columns, stmt), homes)
     elif isinstance(stmt, Let):
         yield from _statements(stmt.body, (*place, stmt), columns, homes)
-    elif isinstance(stmt, Alloc):
-        around = tuple(column for column in columns if isinstance(column, Loop))
-        yield from _statements(stmt.body, place, columns, {**homes, stmt.buffer.whole: around})
     elif isinstance(stmt, If):
         yield from _statements(stmt.then, (*place, stmt.condition), (*columns, 0), homes)
         if stmt.orelse is not None:

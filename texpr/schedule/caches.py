@@ -7,6 +7,7 @@ at the root, over the whole array; where it runs and how much it holds is for ot
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
@@ -51,6 +52,21 @@ def fresh_name(state: State, name: str) -> str:
 
 
 # ---------------------------------------------------------------- reading through a cache
+
+
+def arrays_called(state: State, name: str) -> set[Buffer]:
+    """Return the arrays that ``name`` may mean.
+
+    Of arrays with one name, as several whole tensors ``T_add``, each is meant by the name of the
+    stage that makes it.
+    """
+    stages = state.declared.stages
+    if name in stages:
+        made = {store.buffer for store in stages[name].block.stores}
+        own = {b for b in made if re.fullmatch(rf"{re.escape(b.name)}(_\d+)?", name)}
+        if len(made) == len(own) == 1:
+            return own
+    return {b for stage in stages.values() for b in stage.block.buffers if b.name == name}
 
 
 def read_through(state: State, array: Buffer, name: str, readers: Collection[str]) -> State:
@@ -247,6 +263,8 @@ def _loops_of(program: Program, stage: str) -> list[Loop]:
     """Return the declared loops around ``stage``, outermost first."""
 
     def walk(stmt: Stmt) -> list[Loop] | None:
+        while isinstance(stmt, Alloc):  # as many in a row as there are stages
+            stmt = stmt.body
         if isinstance(stmt, Block):
             return [] if stmt.name == stage and stmt.role == "compute" else None
         for child in stmt.children:
@@ -266,15 +284,22 @@ def placed(body: Stmt, is_place: Callable[[Stmt], bool], change: Callable[[Stmt]
 
     They are changed together as long as one follows another: a reduction to a scalar is two.
     """
-    if isinstance(body, (Alloc, Let)):
-        return replace(body, body=placed(body.body, is_place, change))
-    if not isinstance(body, Seq):
-        return change(body)
-    first = next(k for k, part in enumerate(body.stmts) if is_place(part))
-    end = first + 1
-    while end < len(body.stmts) and is_place(body.stmts[end]):
-        end += 1
-    return seq(*body.stmts[:first], change(seq(*body.stmts[first:end])), *body.stmts[end:])
+    around: list[Alloc | Let] = []  # as many Allocs in a row as there are stages
+    while isinstance(body, (Alloc, Let)):
+        around.append(body)
+        body = body.body
+    if isinstance(body, Seq):
+        first = next(k for k, part in enumerate(body.stmts) if is_place(part))
+        end = first + 1
+        while end < len(body.stmts) and is_place(body.stmts[end]):
+            end += 1
+        changed = change(seq(*body.stmts[first:end]))
+        body = seq(*body.stmts[:first], changed, *body.stmts[end:])
+    else:
+        body = change(body)
+    for outer in reversed(around):
+        body = replace(outer, body=body)
+    return body
 
 
 def stages_in(node: Tree) -> set[str]:

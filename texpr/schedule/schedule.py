@@ -13,6 +13,7 @@ from texpr.ir.itervar import IterVar
 from texpr.ir.program import Program
 from texpr.polyhedral.initialised import check_initialised
 from texpr.polyhedral.verdict import Verdict, verdict_on
+from texpr.schedule.caches import arrays_called
 from texpr.schedule.judges import judge_of, rewrite_fault
 from texpr.schedule.legality import alternatives, runs_as_declared
 from texpr.schedule.primitives import PRIMITIVES
@@ -201,8 +202,9 @@ class Schedule:
         given = readers if isinstance(readers, (list, tuple)) else [readers]
         names = [self.stage_name(reader) for reader in given if reader is not None]
         if not names:
+            called = arrays_called(self.state, array)
             for name, stage in self.state.declared.stages.items():
-                if any(buffer.name == array for buffer in stage.reads):
+                if not called.isdisjoint(stage.reads):
                     names.append(name)
         if not names:
             known = sorted({b.name for s in self.state.declared.stages.values() for b in s.reads})

@@ -456,11 +456,11 @@ def taken_apart(program: Program, known: Mapping[Var, IterVar]) -> Declared:
                     bound.setdefault(value, iter_)
 
     def walk(stmt: Stmt, above: tuple[IterVar, ...]) -> tuple[Tree, ...]:
+        while isinstance(stmt, Alloc):  # as many in a row as there are stages
+            homes[stmt.buffer] = above
+            stmt = stmt.body
         if isinstance(stmt, Seq):
             return tuple(node for part in stmt.stmts for node in walk(part, above))
-        if isinstance(stmt, Alloc):
-            homes[stmt.buffer] = above
-            return walk(stmt.body, above)
         if isinstance(stmt, Loop):
             axis = bound.get(stmt.var, known.get(stmt.var))
             if axis is None:

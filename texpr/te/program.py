@@ -102,9 +102,9 @@ def declaration(outputs: Sequence[Operation], name: str, float_policy: FloatPoli
     for tensor in reversed(scratch):
         if tensor not in kept:
             body = Alloc(tensor, body)
-    requirements = tuple(need for scan in copies if (need := required_steps(scan)) is not None)
+    needs = dict.fromkeys(need for scan in copies if (need := required_steps(scan)) is not None)
     program = Program(
-        name, (*inputs, *results), body, requirements=requirements, float_policy=float_policy
+        name, (*inputs, *results), body, requirements=tuple(needs), float_policy=float_policy
     )
     return Declaration(program, names, made.axes)
 

@@ -138,6 +138,12 @@ class TeSchedule(Schedule):
         The tensor that holds the copy: ``s[…]`` of it is the stage that copies.
         """
         name = tensor.name if isinstance(tensor, Tensor) else tensor
+        op = tensor.op if isinstance(tensor, Tensor) else None
+        if isinstance(op, ComputeOp) and op.num_outputs == 1:
+            # Other than a tensor's name, that of the stage which makes it is there once.
+            own = self._names.get(op)
+            if own is not None and own in self.state.declared.stages:
+                name = own
         made = self.operation_of(super().cache_read(name, scope, readers).name)
         return made.outputs[0]
 

@@ -278,3 +278,28 @@ def test_a_cache_of_an_inlined_producer_that_would_be_stale():
         s["S0"].compute_inline()
     with pytest.raises(IllegalScheduleError, match="the cache is filled before"):
         s.cache_read("T", "local", ["S1", "S3"])
+
+
+def test_the_result_of_a_recurrence():
+    A, S = (te.placeholder((5, 3), "int32", name=name) for name in "AS")
+    step = te.compute((5, 3), lambda t, j: S[t - 1, j] + A[t, j], name="step")
+    Y = te.scan(A[:1], step, S, name="Y")
+    total = Y.sum(axis=0)
+    s = te.create_schedule(total.op)
+    s.cache_read(Y, "local", [total])
+    check_readings(s, [total], {A: filled(5, 3, dtype="int32")})
+
+
+@pytest.mark.parametrize("cached", [0, 1, 2])
+def test_tensors_that_texpr_gave_one_name(cached):
+    A = te.placeholder((6,), "int32", name="A")
+    tensors = [A + 1]
+    for _ in range(3):
+        tensors.append(tensors[-1] + tensors[0])
+    s = te.create_schedule(tensors[-1].op)
+    copy = s.cache_read(tensors[cached], "local", None if cached else [tensors[1], tensors[3]])
+    check_readings(s, tensors[-1:], {A: filled(6, dtype="int32")})
+    (load,) = s[copy].op.body
+    assert load.buffer is tensors[cached]
+    again = te.create_schedule(tensors[-1].op)
+    assert str(s.trace.replay(again)) == str(s)

@@ -9,7 +9,7 @@ from typing import Any
 from texpr.errors import ScheduleError, did_you_mean, shown
 from texpr.ir.buffer import Buffer
 from texpr.ir.itervar import IterVar
-from texpr.schedule.caches import checked_scope, fresh_name, read_through
+from texpr.schedule.caches import arrays_called, checked_scope, fresh_name, read_through
 from texpr.schedule.state import State, unknown_stage
 
 
@@ -37,13 +37,8 @@ def apply(
 
 def _array(state: State, stages: Sequence[str], array: str) -> Buffer:
     """Return the buffer called ``array`` that every one of ``stages`` reads."""
-    found: Buffer | None = None
-    called = {
-        buffer
-        for stage in stages
-        for buffer in state.declared.stages[stage].block.buffers
-        if buffer.name == array
-    }
+    called = arrays_called(state, array)
+    called &= {b for stage in stages for b in state.declared.stages[stage].block.buffers}
     if len(called) > 1:
         raise ScheduleError(
             f"cache_read: {len(called)} arrays are called {array!r}; give each a name of its own"
@@ -51,24 +46,24 @@ def _array(state: State, stages: Sequence[str], array: str) -> Buffer:
     for stage in stages:
         declared = state.declared.stages[stage]
         written = set(declared.block.written_buffers)
-        read = {load.buffer.name: load.buffer for load in declared.block.reads}
+        read = {load.buffer for load in declared.block.reads}
         if declared.block.extern is not None:
             raise ScheduleError(
                 f"cache_read: {stage!r} calls an extern function, which takes whole arrays; "
                 f"name other readers of {array!r}"
             )
-        if array not in read:
+        if not called & read:
+            known = list(dict.fromkeys(load.buffer.name for load in declared.block.reads))
             raise ScheduleError(
-                f"cache_read: {stage!r} reads no array {array!r}{did_you_mean(array, read)}; "
-                f"it reads {', '.join(read) or 'none'}"
+                f"cache_read: {stage!r} reads no array {array!r}{did_you_mean(array, known)}; "
+                f"it reads {', '.join(known) or 'none'}"
             )
-        found = read[array]
-        if found in written:
+        if called & written:
             raise ScheduleError(
                 f"cache_read: {stage!r} writes {array!r} as well, so that a copy would be old; "
                 f"use s[{stage}].cache_write(...)"
             )
-    assert found is not None
+    (found,) = called
     return found
 
 
