@@ -9,7 +9,8 @@ import numpy as np
 from texpr.errors import IllegalScheduleError
 from texpr.ir.interpreter import interpret
 from texpr.ir.program import Program
-from texpr.target.kernel import Kernel, returned
+from texpr.target.calls import returned
+from texpr.target.kernel import Kernel
 
 # The levels of TEXPR_VERIFY from which a kernel is compared.
 ASSUMPTIONS, EVERYTHING = 2, 3

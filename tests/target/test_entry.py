@@ -34,7 +34,7 @@ from texpr.ir.dtypes import (
     UINT64,
 )  # fmt: skip
 from texpr.ir.expr import Const, Var, cast
-from texpr.target.kernel import _builtin
+from texpr.target.calls import builtin
 from texpr.target.llvm.entry import emit_entry
 from texpr.target.signature import ENTRY, TRUSTED_ENTRY, Signature
 
@@ -61,7 +61,7 @@ class Entry:
         self.failed = []
         symbol = TRUSTED_ENTRY if trusted else ENTRY
         code = compiled(program, body, strided=strided)
-        self.call = _builtin(Signature.of(program), code, symbol, self.decline, self.fail)
+        self.call = builtin(Signature.of(program), code, symbol, self.decline, self.fail)
 
     def decline(self, *args, **named):
         self.declined.append((args, named))
@@ -242,7 +242,7 @@ def test_an_exception_of_the_slow_path_goes_on(adder):
         raise LookupError("here")
 
     program = declare("f", (buffer("A", n),))
-    call = _builtin(Signature.of(program), compiled(program), ENTRY, raising, raising)
+    call = builtin(Signature.of(program), compiled(program), ENTRY, raising, raising)
     with pytest.raises(LookupError, match="here"):
         call(1)
     with pytest.raises(LookupError, match="here"):

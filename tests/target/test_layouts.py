@@ -14,7 +14,7 @@ import texpr
 from tests.te_programs import Case, schedule_at_random, te_programs
 from texpr import te
 from texpr.errors import ShapeError, TexprError
-from texpr.target.kernel import MAX_FLAVOURS
+from texpr.target.calls import MAX_FLAVOURS
 
 
 def misaligned(array):

@@ -1,9 +1,9 @@
-"""Stages that are computed in a loop of another: which loops are around all that reads them."""
+"""The loops of stages: which are around all that reads one, which are just its own."""
 
 from __future__ import annotations
 
 from texpr.errors import ScheduleError
-from texpr.ir.expr import Var
+from texpr.ir.expr import Var, free_vars
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import buffers_in
 from texpr.schedule.inline import inlined_stages
@@ -86,3 +86,21 @@ def declared_loops(state: State, stage: str) -> list[IterVar] | None:
     axis_of = state.declared.axis_of
     found = [axis_of[value] for value in values if isinstance(value, Var) and value in axis_of]
     return found if len(set(found)) == len(values) else None
+
+
+def tangled_loops(state: State, stage: str, verb: str) -> str | None:
+    """Return why the loops of ``stage`` cannot be told apart by its axes, None where they can.
+
+    ``verb`` is what is to be done with the stage.
+    """
+    for axis in state.leaves(stage):
+        if state.is_mixed(axis):
+            return (
+                f"loop {axis.name!r} of {stage!r} runs over data and a reduction together; "
+                f"{verb} before fusing these"
+            )
+    for axis in state.declared.stages[stage].axes:
+        loop = state.declared.loop_of[axis]
+        if any(var in state.declared.axis_of for var in free_vars(loop.lower, loop.upper)):
+            return f"the range of loop {axis.name!r} depends on another loop; leave it as it is"
+    return None

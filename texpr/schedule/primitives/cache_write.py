@@ -6,10 +6,9 @@ from random import Random
 from typing import Any
 
 from texpr.errors import ScheduleError
-from texpr.ir.expr import free_vars
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import TRUE
-from texpr.schedule.attach import declared_loops
+from texpr.schedule.attach import declared_loops, tangled_loops
 from texpr.schedule.caches import checked_scope, fresh_name, write_through
 from texpr.schedule.primitives.cache_read import MAX_STAGES
 from texpr.schedule.state import State
@@ -47,17 +46,7 @@ def obstacle(state: State, stage: str) -> str | None:
         return f"{stage!r} does not give every element of its arrays one value; leave it as it is"
     if not declared.is_reduction and written & {load.buffer for load in declared.block.reads}:
         return f"{stage!r} reads what it writes; leave it as it is"
-    for axis in state.leaves(stage):
-        if state.is_mixed(axis):
-            return (
-                f"loop {axis.name!r} of {stage!r} runs over data and a reduction together; "
-                f"cache before fusing these"
-            )
-    for axis in declared.axes:
-        loop = state.declared.loop_of[axis]
-        if any(var in state.declared.axis_of for var in free_vars(loop.lower, loop.upper)):
-            return f"the range of loop {axis.name!r} depends on another loop; leave it as it is"
-    return None
+    return tangled_loops(state, stage, "cache")
 
 
 def sample(

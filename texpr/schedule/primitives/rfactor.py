@@ -6,10 +6,9 @@ from random import Random
 from typing import Any
 
 from texpr.errors import ScheduleError
-from texpr.ir.expr import free_vars
 from texpr.ir.itervar import IterVar
 from texpr.polyhedral.dependences import chain_operator
-from texpr.schedule.attach import declared_loops
+from texpr.schedule.attach import declared_loops, tangled_loops
 from texpr.schedule.caches import fresh_name
 from texpr.schedule.factor import factor
 from texpr.schedule.judges import judge_of
@@ -51,16 +50,9 @@ def obstacle(state: State, stage: str) -> str | None:
         return f"{stage!r} does not give every element of its arrays one value"
     if state.shared_loops(stage) or declared.home:
         return f"{stage!r} shares its loops with other stages"
-    for axis in state.leaves(stage):
-        if state.is_mixed(axis):
-            return (
-                f"loop {axis.name!r} of {stage!r} runs over data and a reduction together; "
-                f"factor before fusing these"
-            )
-    for axis in declared.axes:
-        loop = state.declared.loop_of[axis]
-        if any(var in state.declared.axis_of for var in free_vars(loop.lower, loop.upper)):
-            return f"the range of loop {axis.name!r} depends on another loop"
+    tangled = tangled_loops(state, stage, "factor")
+    if tangled is not None:
+        return tangled
     policy = state.declared.program.float_policy
     writes = [t for t in judge_of(state).scop[stage].touches if t.access.is_write]
     if any(chain_operator(touch, policy) is None for touch in writes):
