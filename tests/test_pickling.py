@@ -301,6 +301,13 @@ def test_a_kernel_takes_the_functions_that_it_calls_along():
     assert kernel(np.zeros(4, "float32")).tolist() == [1, 1, 1, 1]
 
 
+def test_a_function_s_stage_is_found_by_the_array_it_fills():
+    s = outside(plus_one)
+    (made,) = s.declared.outputs
+    again_s, again_made = again((s, made))
+    assert again_s[again_made].name == "B"
+
+
 def test_a_function_that_has_no_name_is_left_behind_in_words():
     def inner(given: np.ndarray, made: np.ndarray) -> None:
         made[:] = given

@@ -117,7 +117,7 @@ class Schedule:
             key = key.name
         if isinstance(key, Buffer):  # of a schedule that was pickled, say
             for name, stage in self.state.declared.stages.items():
-                if any(store.buffer is key for store in stage.block.stores):
+                if any(buffer is key for buffer in stage.block.written_buffers):
                     return name
         if not isinstance(key, str) or key not in self.state.declared.stages:
             raise unknown_stage(key, self.state)
