@@ -13,6 +13,7 @@ from typing import Any, TypeAlias, cast
 from texpr.ir.buffer import Buffer
 from texpr.ir.chunks import STATIC
 from texpr.ir.expr import Binary, Const, Expr, Load, Var, expr_text, free_vars
+from texpr.ir.names import unique_name
 from texpr.ir.operators import BINARY
 from texpr.ir.program import (
     STMT_NODES,
@@ -50,10 +51,7 @@ class Names:
         return name if name is not None else self._bind(thing)
 
     def _bind(self, thing: Var | Buffer) -> str:
-        name, count = thing.name, 0
-        while name in self._taken:
-            count += 1
-            name = f"{thing.name}_{count}"
+        name = unique_name(thing.name, self._taken)
         self._taken.add(name)
         self._name_of[thing] = name
         return name

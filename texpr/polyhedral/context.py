@@ -16,6 +16,7 @@ import islpy as isl
 
 from texpr.errors import InternalError
 from texpr.ir.expr import Var
+from texpr.ir.names import unique_name
 
 T = TypeVar("T")
 
@@ -67,10 +68,7 @@ class Analysis:
         name = self._name_of.get(var)
         if name is None:
             base = var.name if _NAME.fullmatch(var.name) else "v"
-            name, count = base, 0
-            while name in self._taken:
-                count += 1
-                name = f"{base}_{count}"
+            name = unique_name(base, self._taken)
             self._taken.add(name)
             self._name_of[var] = name
         return name

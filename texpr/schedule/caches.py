@@ -15,6 +15,7 @@ from texpr.errors import ScheduleError
 from texpr.ir.buffer import Buffer, ComputedBuffer
 from texpr.ir.expr import Expr, Load, Var
 from texpr.ir.itervar import IterVar
+from texpr.ir.names import unique_name
 from texpr.ir.program import ZERO, Alloc, Block, Let, Loop, Program, Seq, Stmt, Store, blocks, seq
 from texpr.ir.visitor import Rewriter, Visit, substitute
 from texpr.polyhedral.rewrites import Cached, Witness
@@ -44,11 +45,7 @@ def fresh_name(state: State, name: str) -> str:
     program = state.declared.program
     taken = {*state.declared.stages, *(b.name for b in program.buffers)}
     taken |= {buffer.name for buffer in state.declared.homes}
-    unique, count = name, 0
-    while unique in taken:
-        count += 1
-        unique = f"{name}_{count}"
-    return unique
+    return unique_name(name, taken)
 
 
 # ---------------------------------------------------------------- reading through a cache

@@ -18,6 +18,7 @@ from texpr.ir.chunks import STATIC, Chunks
 from texpr.ir.dtypes import INT64
 from texpr.ir.expr import Binary, Const, Expr, Var, int_value
 from texpr.ir.itervar import IterVar
+from texpr.ir.names import unique_name
 from texpr.ir.program import ONE, ZERO, Alloc, Block, Loop, LoopKind, Program, Seq, Stmt, blocks
 from texpr.ir.simplify import simplify
 from texpr.polyhedral.footprint import Window
@@ -379,10 +380,7 @@ class State:
             if other == stage or (path and self.path(other)[:1] == path[:1])
         ]
         taken = frozenset().union(*(self.names.get(other, frozenset()) for other in neighbours))
-        unique, count = name, 0
-        while unique in taken:
-            count += 1
-            unique = f"{name}_{count}"
+        unique = unique_name(name, taken)
         names = {**self.names, **{other: taken | {unique} for other in neighbours}}
         return replace(self, names=names), IterVar(unique, is_reduce=is_reduce)
 

@@ -11,6 +11,7 @@ from texpr.errors import TexprError, shown
 from texpr.ir.buffer import Buffer
 from texpr.ir.expr import Binary, Expr, Load, Var
 from texpr.ir.itervar import IterVar
+from texpr.ir.names import unique_name
 from texpr.ir.program import (
     TRUE,
     ZERO,
@@ -47,15 +48,6 @@ def operations(outputs: Sequence[Operation]) -> list[Operation]:
             stack.append((op, True))
             stack.extend((tensor.op, False) for tensor in reversed(op.input_tensors))
     return order
-
-
-def unique_name(name: str, taken: Collection[str]) -> str:
-    """Return ``name``, with ``_1``, ``_2`` … where it is taken."""
-    unique, count = name, 0
-    while unique in taken:
-        count += 1
-        unique = f"{name}_{count}"
-    return unique
 
 
 def unique_names(ops: Sequence[Operation]) -> dict[Operation, str]:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Sequence
 
 from texpr.ir.expr import Binary, Const, Expr, IfThenElse, Load, Select, Unary, Var, postorder
 from texpr.ir.itervar import IterVar
+from texpr.ir.names import unique_name
 from texpr.ir.visitor import substitute
 from texpr.te.declare import compute
-from texpr.te.program import unique_name
 from texpr.te.reduction import Reduce
 from texpr.te.tensor import ComputeOp, Tensor
 

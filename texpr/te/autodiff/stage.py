@@ -10,6 +10,7 @@ from texpr.ir.dtypes import promote
 from texpr.ir.expr import Const, Expr, IfThenElse, Load, Unary, Var, cast, free_vars
 from texpr.ir.functions import all_of, if_then_else
 from texpr.ir.itervar import IterVar
+from texpr.ir.names import unique_name
 from texpr.ir.program import TRUE, ZERO
 from texpr.ir.simplify.compare import FALSE
 from texpr.ir.simplify.engine import simplified
@@ -21,7 +22,6 @@ from texpr.te.autodiff.reduced import fresh_axes
 from texpr.te.autodiff.tangent import is_zero
 from texpr.te.autodiff.terms import Adjoint, Term
 from texpr.te.declare import compute
-from texpr.te.program import unique_name
 from texpr.te.reducers import sum as sum_over
 from texpr.te.tensor import Tensor
 
