@@ -36,7 +36,9 @@ def around_reads(state: State, stage: str, reader: str) -> list[IterVar]:
     own = {store.buffer for store in state.declared.stages[stage].block.stores}
     if init is not None and own & set(buffers_in(init)):
         # The initialisation is a nest before the first loop that reduces.
-        reducing = [k for k, node in enumerate(state.path(reader)) if node.axis.is_reduce]
+        reducing = [
+            k for k, node in enumerate(state.path(reader)) if state.reduces(node.axis, reader)
+        ]
         above = len(path) - len(state.path(reader))
         return path[: above + reducing[0]] if reducing else path
     return path
