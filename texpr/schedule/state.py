@@ -253,6 +253,11 @@ class State:
         own = path[len(self.shared_loops(stage)) :]
         return (*above[: places[0] + 1], *own) if places else path
 
+    def loop_around(self, node: Tree) -> LoopNode | None:
+        """The loop that ``node`` is directly inside of, None for the root."""
+        loops = (loop for path in self._paths.values() for loop in path)
+        return next((loop for loop in loops if any(c is node for c in loop.children)), None)
+
     def stage_around(self, axis: IterVar) -> str | None:
         """The first stage that the loop of ``axis`` is around, None where it is no loop."""
         for stage, path in self._paths.items():
@@ -407,6 +412,14 @@ class State:
             return replace(node, children=children)
 
         return replace(self, tree=tuple(walk(node) for node in self.tree))
+
+    def edit_inside(
+        self, loop: LoopNode | None, change: Callable[[tuple[Tree, ...]], tuple[Tree, ...]]
+    ) -> State:
+        """Return the state with what is inside ``loop``, None for the root, replaced."""
+        if loop is None:
+            return replace(self, tree=change(self.tree))
+        return self.edit(loop.axis, lambda node: replace(node, children=change(node.children)))
 
     def wrap(self, stage: str, change: Callable[[StageNode], Tree]) -> State:
         """Return the state with the leaf of ``stage`` replaced by ``change(leaf)``."""
