@@ -242,7 +242,7 @@ class _Nest:
             running = self.running(child)
             here = [guard.condition for guard in waiting if running <= guard.stages]
             further = [guard for guard in waiting if not running <= guard.stages]
-            if here != conditions:
+            if [*map(id, here)] != [*map(id, conditions)]:
                 parts += [guarded(seq(*group), conditions)] if group else []
                 group, conditions = [], here
             place = (*scope.place, *here)

@@ -20,16 +20,16 @@ def apply(
 ) -> tuple[State, tuple[IterVar, ...]]:
     """Skew a loop; see :meth:`texpr.schedule.stage.Stage.skew`."""
     number = checked_integer("skew", "factor", factor, inner)
-    leaves = state.leaves(stage)
     if outer is inner:
         raise ScheduleError(
             f"skew: loop {inner.name!r} is given twice; name the loop that stays and the one "
             f"further in that moves along with it"
         )
-    if leaves.index(outer) > leaves.index(inner):
+    path = state.path(stage)
+    if path.index(state.node(stage, outer)) > path.index(state.node(stage, inner)):
         raise ScheduleError(
             f"skew: loop {outer.name!r} is inside {inner.name!r} (the loops of {stage!r} are "
-            f"{', '.join(axis.name for axis in leaves)}); name the outer one first, or reorder them"
+            f"{', '.join(node.axis.name for node in path)}); name the outer one first, or reorder them"
         )
     checked_serial(state, "skew", stage, inner)
     is_reduce = outer.is_reduce or inner.is_reduce
