@@ -217,9 +217,9 @@ class _Nest:
         guards = [*self.guards(scope, inner)]
         running = self.running(node)
         whole = [guard.condition for guard in guards if running <= guard.stages]
-        waiting = [*(guard for guard in guards if not running <= guard.stages), *waiting]
+        for_some = [guard for guard in guards if not running <= guard.stages]
         inner = replace(inner, place=(*inner.place, *whole))
-        parts = self.build_children(node, inner, waiting)
+        parts = self.build_children(node, inner, [*for_some, *waiting])
         if not parts:
             return []
         body = seq(*parts)

@@ -190,7 +190,7 @@ class Stage:
         IllegalScheduleError
             An iteration needs what an earlier one computes.
 
-        A step of the polyhedral model ("loop reversal"); Halide, TVM and Exo have none.
+        Same as "loop reversal" of the polyhedral model; Halide, TVM and Exo have none.
 
         >>> from texpr import te
         >>> A = te.placeholder((8,), name="A")
@@ -278,7 +278,8 @@ class Stage:
         ScheduleError
             A factor that is no int, loops in another order, or a loop that is marked already.
 
-        A step of the polyhedral model ("loop skewing", Wolfe 1986); Halide, TVM and Exo have none.
+        Same as "loop skewing" of the polyhedral model (M. Wolfe, "Loop Skewing: The Wavefront
+        Method Revisited", 1986); Halide, TVM and Exo have none.
 
         >>> from texpr import te
         >>> A = te.placeholder((4, 8), name="A")
@@ -386,13 +387,21 @@ class Stage:
         Same as Exo's ``fission``; "loop distribution" of the polyhedral model.
 
         >>> import texpr
+        >>> N = texpr.size("N")
         >>> @texpr.kernel
-        ... def both(n: int, A: "f32[n]", B: "f32[n]"):
-        ...     for i in range(n):
+        ... def both(A: texpr.f64[N], B: texpr.f64[N]):
+        ...     for i in range(N):
         ...         A[i] = A[i] * 2
         ...         B[i] = B[i] + 1
-        >>> s = both.schedule()
+        >>> s = texpr.create_schedule(both)
         >>> s["S0"].fission("i")
+        (<axis i_1>, <axis i_2>)
+        >>> print(s)
+        def both(A: out float64[N], B: out float64[N]):
+            for i_1 in range(N):
+                A[i_1] *= 2.0
+            for i_2 in range(N):
+                B[i_2] += 1.0
         """
         return self._apply("fission", (axis,))
 

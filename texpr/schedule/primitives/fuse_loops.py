@@ -73,6 +73,11 @@ def check_neighbours(state: State, first: tuple[str, IterVar], second: tuple[str
             f"fuse_loops: between {called[0]} and {called[1]} runs {names}; fuse with that first, "
             f"or move it away"
         )
+    if state.lineage(one.axis) & state.lineage(two.axis):
+        raise ScheduleError(
+            f"fuse_loops: {called[0]} and {called[1]} are parts of one loop that was cut; take the "
+            f"fission back instead"
+        )
     for axis, name in ((one.axis, called[0]), (two.axis, called[1])):
         if any(isinstance(node, Load) for end in state.ends(axis) for node in postorder(end)):
             raise ScheduleError(

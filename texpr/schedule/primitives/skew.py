@@ -29,7 +29,8 @@ def apply(
     if path.index(state.node(stage, outer)) > path.index(state.node(stage, inner)):
         raise ScheduleError(
             f"skew: loop {outer.name!r} is inside {inner.name!r} (the loops of {stage!r} are "
-            f"{', '.join(node.axis.name for node in path)}); name the outer one first, or reorder them"
+            f"{', '.join(node.axis.name for node in path)}); name the outer one first, or reorder "
+            f"them"
         )
     checked_serial(state, "skew", stage, inner)
     is_reduce = outer.is_reduce or inner.is_reduce
