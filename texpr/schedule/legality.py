@@ -73,7 +73,7 @@ def _candidates(
     """Yield other choices for the same primitive: their text, and the arguments."""
     if primitive == "fuse_loops":
         # A second loop that is further behind has more of the first done.
-        first, second, shift = loops[0].name, values["second"], values["shift"]
+        first, second, shift = loops[0].name, values["second"], values.get("shift", 0)
         for later in range(shift + 1, shift + 1 + MAX_TRIED):
             text = f"fuse_loops({first}, {second}, shift={later})"
             yield text, loops, {**values, "shift": later}
