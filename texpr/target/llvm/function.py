@@ -34,7 +34,7 @@ from texpr.ir.program import (
     Store,
     parallel_nest,
 )
-from texpr.ir.simplify import simplify
+from texpr.ir.simplify import inside_loop, simplify
 from texpr.ir.update import update_of
 from texpr.ir.visitor import Visit, Visitor
 from texpr.target.llvm.expressions import ExprEmitter, Lanes
@@ -307,6 +307,13 @@ class _Function(Visitor[None], over=STMT_NODES):
                     yield node.orelse
 
     def visit_Loop(self, node: Loop) -> Visit[None]:
+        around = self.exprs.context
+        self.exprs.context = inside_loop(node, around)
+        yield from self.loop(node)
+        self.exprs.context = around
+
+    def loop(self, node: Loop) -> Visit[None]:
+        """Emit a loop, what it says of its variable being known."""
         if node.kind is LoopKind.VECTORIZED and self.exprs.lanes is None:
             count = int_value(simplify(node.upper - node.lower))
             if count is None:
@@ -343,6 +350,9 @@ class _Function(Visitor[None], over=STMT_NODES):
             None,
             has_half=self.has_half,
         )
+        inner.exprs.context = self.exprs.context
+        for loop in nest[1:]:
+            inner.exprs.context = inside_loop(loop, inner.exprs.context)
         with region.iterations() as values:
             region.env.update(zip((loop.var for loop in nest), values, strict=True))
             inner.visit(nest[-1].body)
