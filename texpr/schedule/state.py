@@ -7,7 +7,7 @@ and which stages are inlined; :mod:`texpr.schedule.realise` turns it into a Prog
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeAlias
@@ -119,6 +119,14 @@ class Declared:
     judges: dict[frozenset[str], Judge] = field(default_factory=dict)
     """By the stages that are inlined: who knows the dependences that are left."""
 
+    @property
+    def and_before(self) -> Iterator[Declared]:
+        """The declaration itself, and those that it was made of."""
+        found: Declared | None = self
+        while found is not None:
+            yield found
+            found = found.before
+
 
 @dataclass(frozen=True, eq=False)
 class State:
@@ -143,6 +151,8 @@ class State:
     """
     windows: Mapping[IterVar, Window] = field(default_factory=dict)
     """What is computed of a declared axis where its stage is attached, while that is realised."""
+    is_judged: bool = True
+    """Whether the judge found it legal; else that is asked before it is built."""
 
     # ------------------------------------------------------------ asking
 
