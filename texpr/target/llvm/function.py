@@ -39,6 +39,7 @@ from texpr.ir.update import update_of
 from texpr.ir.visitor import Visit, Visitor
 from texpr.target.llvm.expressions import ExprEmitter, Lanes
 from texpr.target.llvm.externs import Externs, Passed
+from texpr.target.llvm.mathfunctions import MathFunctions
 from texpr.target.llvm.parallel import Region, Threads, used_in, write_details
 from texpr.target.llvm.scratch import ALIGNMENT, give, take
 from texpr.target.llvm.types import I1, I64, PTR, constant, intrinsic, is_vector, memory_type
@@ -99,6 +100,9 @@ def emit_kernel(program: Program, target: Target, threads: Threads | None = None
         externs,
         threads,
         has_half=target.has_half,
+        functions=MathFunctions(
+            fused=target.has_fma and program.float_policy.contract, vector_bits=target.vector_bits
+        ),
     )
     emitter.visit(program.body)
     builder.ret(ir.Constant(I64, DONE))
@@ -113,7 +117,7 @@ def stride_vars(program: Program) -> tuple[Var, ...]:
 
 def emit_scalar(builder: ir.IRBuilder, expr: Expr, env: dict[Var, ir.Value]) -> ir.Value:
     """Emit an expression of scalars, such as an extent or a requirement."""
-    return ExprEmitter(builder, env, {}, (), has_half=False).emit(expr)
+    return ExprEmitter(builder, env, {}, (), has_half=False, functions=MathFunctions()).emit(expr)
 
 
 class _Exit(Protocol):
@@ -157,8 +161,15 @@ class _Held:
 class _Checked(ExprEmitter):
     """An expression emitter that can leave the kernel."""
 
-    def __init__(self, owner: _Function, flags: tuple[str, ...], *, has_half: bool) -> None:
-        super().__init__(owner.builder, owner.env, owner.pointers, flags, has_half=has_half)
+    def __init__(self, owner: _Function, flags: tuple[str, ...]) -> None:
+        super().__init__(
+            owner.builder,
+            owner.env,
+            owner.pointers,
+            flags,
+            has_half=owner.has_half,
+            functions=owner.functions,
+        )
         self.owner = owner
 
     def check(self, access: Load, dimension: int, index: ir.Value, extent: ir.Value) -> None:
@@ -189,7 +200,8 @@ class _Function(Visitor[None], over=STMT_NODES):
     """Emits the statements of a kernel, or of the part that each thread of a parallel loop runs.
 
     ``threads`` is None where a parallel loop runs serially, as inside another one; ``has_half``
-    says whether the target converts float16 by instructions of its own.
+    says whether the target converts float16 by instructions of its own, ``functions`` how it
+    computes exp and the like.
     """
 
     memoise = False
@@ -206,6 +218,7 @@ class _Function(Visitor[None], over=STMT_NODES):
         threads: Threads | None,
         *,
         has_half: bool,
+        functions: MathFunctions,
     ) -> None:
         self.builder = builder
         self.program = program
@@ -216,11 +229,12 @@ class _Function(Visitor[None], over=STMT_NODES):
         self.externs = externs
         self.threads = threads
         self.has_half = has_half
+        self.functions = functions
         self.heap: list[_Held] = []
         self.block: Block | None = None
         policy = program.float_policy
         flags = ("fast",) if policy.order == "fast" else ("contract",) if policy.contract else ()
-        self.exprs = _Checked(self, flags, has_half=has_half)
+        self.exprs = _Checked(self, flags)
 
     # ------------------------------------------------------------ leaving
 
@@ -339,6 +353,7 @@ class _Function(Visitor[None], over=STMT_NODES):
             self.externs,
             None,
             has_half=self.has_half,
+            functions=self.functions,
         )
         inner.exprs.context = self.exprs.context
         for loop in nest[1:]:
