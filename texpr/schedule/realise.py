@@ -3,7 +3,7 @@
 Loops nest as the tree says. The value of every declared axis follows from the loops made out of
 it, and guards stand right inside the innermost loop that they depend on. A reduction's
 initialisation is a nest of its own, over the data loops only, before the outermost loop that
-reduces.
+reduces, or before one further out that was named.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ class _Nest:
         body = self.housed(body, scope, inner)
         for guard in guards:
             body = If(guard, body)
-        inits = [self.init_nest(stage, node, scope) for stage in self.reduced_first_by(node)]
+        inits = [self.init_nest(stage, node, scope) for stage in self.initialised_by(node)]
         return [*inits, Loop(var, lower, upper, body, node.kind, chunks=node.chunks)]
 
     def attach(self, name: str, body: Stmt, scope: _Scope) -> Stmt:
@@ -373,17 +373,13 @@ class _Nest:
 
     # ------------------------------------------------------------ initialisation of reductions
 
-    def reduced_first_by(self, node: LoopNode) -> list[str]:
-        """Return the stages with an initialisation whose outermost reducing loop is ``node``."""
-        if not node.axis.is_reduce:
-            return []
-        found = []
-        for name, stage in self.stages.items():
-            if stage.init is not None:
-                first = next((n for n in self.state.path(name) if n.axis.is_reduce), None)
-                if first is node:
-                    found.append(name)
-        return found
+    def initialised_by(self, node: LoopNode) -> list[str]:
+        """Return the stages that are initialised right before the loop ``node``."""
+        return [
+            name
+            for name, stage in self.stages.items()
+            if stage.init is not None and self.state.init_place(name) is node
+        ]
 
     def init_nest(self, name: str, node: LoopNode, scope: _Scope) -> Stmt:
         """Return the initialisation of ``name``: its data loops from ``node`` inwards."""

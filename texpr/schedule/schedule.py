@@ -156,6 +156,8 @@ class Schedule:
     def around(self, what: str, given: IterVar | str) -> Any:
         """Return a stage inside the loop ``given``, on which a primitive acts for all of them."""
         axis = self.loop(given) if isinstance(given, str) else given
+        if isinstance(axis, IterVar):
+            axis = self.state.current(axis)
         stage = self.state.stage_around(axis)
         if stage is None:
             raise ScheduleError(
@@ -227,6 +229,14 @@ class Schedule:
     def rfactor(self, stage: Any, axis: IterVar | str, factor_axis: int = 0) -> Any:
         """Reduce in parts; as :meth:`texpr.schedule.stage.Stage.rfactor`."""
         return self.stage(self.stage_name(stage)).rfactor(axis, factor_axis)
+
+    def merge_reduction(self, init: Any, update: Any) -> None:
+        """Make a reduction; as :meth:`texpr.schedule.stage.Stage.merge_reduction`."""
+        self.stage(self.stage_name(update)).merge_reduction(init)
+
+    def decompose_reduction(self, stage: Any, loop: IterVar | str) -> None:
+        """Initialise further out; as :meth:`texpr.schedule.stage.Stage.decompose_reduction`."""
+        self.stage(self.stage_name(stage)).decompose_reduction(loop)
 
     def apply_primitive(
         self,

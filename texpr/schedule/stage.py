@@ -471,6 +471,109 @@ class Stage:
         """
         return self._new_stage("rfactor", (axis,), {"factor_axis": factor_axis})
 
+    def decompose_reduction(self, loop: IterVar | str) -> None:
+        """Initialise a reduction right before ``loop``, further out than it would be.
+
+        ::
+
+            for i in range(4):             for i in range(4):
+                for j in range(8):             for j in range(8):
+                    C[i, j] = 0.0                  C[i, j] = 0.0
+                    for k in range(n):   →     for j in range(8):
+                        C[i, j] += …               for k in range(n):
+                                                       C[i, j] += …
+
+        above with ``loop`` ``j``. The initialisation is a nest of its own, over the data loops from
+        ``loop`` inwards; unless told, it is right before the outermost loop that reduces. Loops
+        are scheduled before and after as without it: of a loop that is split the initialisation
+        stays before the outer part, of one that is fused before the fused loop, and a reordering
+        that puts ``loop`` inside a loop that reduces takes it before that. :meth:`merge_reduction`
+        without an argument takes it back.
+
+        Parameters
+        ----------
+        loop : IterVar or str
+            A loop of the stage's own, at or outside of the outermost one that reduces.
+
+        Raises
+        ------
+        ScheduleError
+            No reduction, or a loop inside one that reduces; the loops that can be named are.
+        IllegalScheduleError
+            What the initialisation writes is still needed there.
+
+        Same as TVM's ``decompose_reduction``, Exo's ``fission``; in Halide a pure definition, with
+        a ``compute_with`` of its own.
+
+        >>> from texpr import te
+        >>> A, k = te.placeholder((4, 8), name="A"), te.reduce_axis((0, 8), name="k")
+        >>> S = te.compute((4,), lambda i: te.sum(A[i, k], axis=k), name="S")
+        >>> s = te.create_schedule(S.op)
+        >>> s[S].decompose_reduction("i")
+        >>> print(s)
+        def S(A: float32[4, 8], S: out float32[4]):
+            for i in range(4):
+                S[i] = 0.0
+            for i in range(4):
+                for k in range(8):
+                    S[i] += A[i, k]
+        """
+        self._apply("decompose_reduction", (loop,))
+
+    def merge_reduction(self, init: Any = None) -> None:
+        """Make a reduction of this stage, which updates an array, and of ``init``, which sets it.
+
+        ::
+
+            for i in range(n):             for i in range(n):
+                C[i] = 0.0                     C[i] = 0.0
+            for i in range(n):                 for k in range(m):
+                for k in range(m):   →             C[i] += A[i, k]
+                    C[i] += A[i, k]
+
+        The loops do not change but for the initialisation, which is a nest right before the
+        outermost loop that reduces; ``init`` is no stage any more. The reduction is one as
+        ``te.sum`` declares: :meth:`rfactor`, :meth:`cache_write`, :meth:`compute_at` and
+        :meth:`decompose_reduction` take it. Without ``init``, what :meth:`decompose_reduction`
+        did is taken back.
+
+        Parameters
+        ----------
+        init : Stage or str, optional
+            The stage that sets the elements which this one updates, each to what is neutral: 0
+            for ``+``, 1 for ``*``, -inf or the least integer for ``max``, and so on.
+
+        Raises
+        ------
+        ScheduleError
+            This is no update ``x = x op term``, or ``init`` does not set just what it updates to
+            what is neutral.
+        IllegalScheduleError
+            Something else touches the array in between; the pair of instances is named.
+
+        Same as TVM's ``merge_reduction``.
+
+        >>> import texpr
+        >>> N = texpr.size("N")
+        >>> @texpr.kernel
+        ... def rows(A: texpr.f64[N, 8], S: texpr.f64[N]):
+        ...     for i in range(N):
+        ...         S[i] = 0.0
+        ...     for i in range(N):
+        ...         for k in range(8):
+        ...             S[i] += A[i, k]
+        >>> s = texpr.create_schedule(rows)
+        >>> s["S1"].merge_reduction("S0")
+        >>> print(s)
+        def rows(A: float64[N, 8], S: out float64[N]):
+            for i in range(N):
+                S[i] = 0.0
+                for k in range(8):
+                    S[i] += A[i, k]
+        """
+        name = None if init is None else self._schedule.stage_name(init)
+        self._apply("merge_reduction", (), {"init": name} if name is not None else {})
+
     # ------------------------------------------------------------ applying
 
     def _new_stage(self, primitive: str, loops: tuple[Any, ...], values: dict[str, Any]) -> Stage:
@@ -519,7 +622,7 @@ class Stage:
                 f"{what}: {given!r} is no loop; pass an axis such as "
                 f"s[{self.name}].op.axis[0], or the name of a loop of {self.name!r}: {listed}"
             )
-        axis = self._schedule.own_axis(self.name, given)
+        axis = state.current(self._schedule.own_axis(self.name, given))
         if any(leaf is axis for leaf in leaves):
             return axis
         now = state.remains(axis)

@@ -153,8 +153,19 @@ class State:
     """What is computed of a declared axis where its stage is attached, while that is realised."""
     is_judged: bool = True
     """Whether the judge found it legal; else that is asked before it is built."""
+    decomposed: Mapping[str, IterVar] = field(default_factory=dict)
+    """The reductions that are initialised further out than need be, each with the loop before
+    which they are, as it was called then."""
+    became: Mapping[IterVar, IterVar] = field(default_factory=dict)
+    """Axes of loops that a rewrite of the declaration gave another axis: which."""
 
     # ------------------------------------------------------------ asking
+
+    def current(self, axis: IterVar) -> IterVar:
+        """Return the axis that a loop has now which had ``axis``."""
+        while axis in self.became:
+            axis = self.became[axis]
+        return axis
 
     def path(self, stage: str) -> tuple[LoopNode, ...]:
         """The loops around ``stage``, outermost first."""
@@ -244,6 +255,19 @@ class State:
         """
         found = self.attached.get(stage)
         return None if found is None or stage in self.waiting else self.remains(found[1])[-1]
+
+    def init_place(self, stage: str) -> LoopNode | None:
+        """The loop before which a reduction is initialised, None where no loop reduces.
+
+        That is the outermost one that reduces, or the one that was named, where that is further
+        out. One that was split since has become its outer part, one that was fused the fused loop.
+        """
+        named = self.decomposed.get(stage)
+        first = None if named is None else self.remains(named)[0]
+        for node in self.path(stage):
+            if node.axis.is_reduce or node.axis is first:
+                return node
+        return None
 
     def whole_path(self, stage: str) -> tuple[LoopNode, ...]:
         """The loops around ``stage`` and those around the loop that it is attached to."""
