@@ -15,7 +15,8 @@ from texpr.ir.expr import Var
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import Alloc, Block, Loop, Seq, Stmt, blocks, seq
 from texpr.ir.visitor import Rewriter, Visit
-from texpr.schedule.state import Fuse, LoopNode, Relation, Single, Split, StageNode, State, Tree
+from texpr.schedule.relations import Relation
+from texpr.schedule.state import StageNode, State, Tree
 
 
 class Without(Rewriter):
@@ -125,15 +126,13 @@ def renewed(state: State, axes: Mapping[IterVar, IterVar]) -> State:
             is_reduce = any(new.get(parent, parent).is_reduce for parent in relation.parents)
             for made in relation.made:
                 new[made] = IterVar(made.name, is_reduce=is_reduce)
-        relations.append(_renewed_relation(relation, new))
+        relations.append(relation.of(new))
 
     def walk(node: Tree) -> Tree:
         if isinstance(node, StageNode):
             return node
         children = tuple(map(walk, node.children))
-        return LoopNode(
-            new.get(node.axis, node.axis), node.var, children, node.steps, node.kind, node.chunks
-        )
+        return replace(node, axis=new.get(node.axis, node.axis), children=children)
 
     return replace(
         state,
@@ -145,19 +144,6 @@ def renewed(state: State, axes: Mapping[IterVar, IterVar]) -> State:
         decomposed={stage: new.get(axis, axis) for stage, axis in state.decomposed.items()},
         became={**state.became, **new},
     )
-
-
-def _renewed_relation(relation: Relation, new: Mapping[IterVar, IterVar]) -> Relation:
-    def own(axis: IterVar) -> IterVar:
-        return new.get(axis, axis)
-
-    if isinstance(relation, Split):
-        parent, outer, inner = map(own, (relation.parent, relation.outer, relation.inner))
-        return replace(relation, parent=parent, outer=outer, inner=inner)
-    if isinstance(relation, Fuse):
-        return Fuse(own(relation.outer), own(relation.inner), own(relation.fused))
-    assert isinstance(relation, Single)
-    return relation
 
 
 def loops_around(stmt: Stmt, stage: str) -> list[Loop]:

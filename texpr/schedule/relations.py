@@ -8,8 +8,9 @@ it needs guards there. Nothing else asks what kind of relation one is.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Protocol
 
 from texpr.ir.dtypes import INT64
 from texpr.ir.expr import Binary, Const, Expr, int_value
@@ -41,6 +42,7 @@ class Values(Protocol):
         """How many values it takes."""
 
 
+@dataclass(frozen=True, eq=False)
 class Relation(ABC):
     """Axes that were made from others, which are no loops any more."""
 
@@ -53,6 +55,16 @@ class Relation(ABC):
     @abstractmethod
     def made(self) -> tuple[IterVar, ...]:
         """The axes that were made, outermost first."""
+
+    def of(self, new: Mapping[IterVar, IterVar]) -> Relation:
+        """Return the same relation with the axes that are in ``new`` exchanged."""
+
+        def own(value: Any) -> Any:
+            if isinstance(value, tuple):
+                return tuple(map(own, value))
+            return new.get(value, value) if isinstance(value, IterVar) else value
+
+        return replace(self, **{f.name: own(getattr(self, f.name)) for f in fields(self)})
 
     @abstractmethod
     def extent(self, axis: IterVar, ranges: Ranges) -> Expr:
