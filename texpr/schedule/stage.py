@@ -574,13 +574,53 @@ class Stage:
         name = None if init is None else self._schedule.stage_name(init)
         self._apply("merge_reduction", (), {"init": name} if name is not None else {})
 
+    def reverse_compute_inline(self) -> None:
+        """Compute the stage where its only producer writes, and store nothing in between.
+
+        ::
+
+            for i in range(8):             for i in range(8):
+                B[i] = A[i]*2.0      →         C[7 - i] = max(A[i]*2.0 + b[7 - i], 0.0)
+            for i in range(8):
+                C[i] = max(B[7 - i] + b[i], 0.0)
+
+        The producer's stage keeps its name and its loops, however they are scheduled; it writes
+        the array of this stage, which is no stage any more. Elements that this stage does not have
+        are left out by a condition. Of a reduction, :meth:`cache_write` the producer first: the
+        stage is then computed in the copy from the cache, and with the cache at a loop of the copy
+        it is an epilogue in the tile.
+
+        Raises
+        ------
+        ScheduleError
+            A producer that is a reduction, an output, or read elsewhere; several producers;
+            several elements that are read for one; subscripts that do not tell which.
+        IllegalScheduleError
+            What else the stage reads is not there yet, or an element that the producer has not.
+
+        Same as TVM's ``reverse_compute_inline``; Halide's ``compute_at`` the other way round.
+
+        >>> from texpr import te
+        >>> A = te.placeholder((8,), name="A")
+        >>> B = te.compute((8,), lambda i: A[i] * 2, name="B")
+        >>> C = te.compute((6,), lambda i: te.max(B[i + 1], 0.0), name="C")
+        >>> s = te.create_schedule(C.op)
+        >>> s[C].reverse_compute_inline()
+        >>> print(s)
+        def C(A: float32[8], C: out float32[6]):
+            for i in range(8):
+                if i >= 1 and i < 7:
+                    C[i - 1] = max(A[i]*2.0, 0.0)
+        """
+        self._apply("reverse_compute_inline", ())
+
     # ------------------------------------------------------------ applying
 
     def _new_stage(self, primitive: str, loops: tuple[Any, ...], values: dict[str, Any]) -> Stage:
         """Apply a primitive that makes a stage and return that."""
         known = set(self._schedule.state.declared.stages)
         self._apply(primitive, loops, values)
-        (made,) = (name for name in self._schedule.state.declared.stages if name not in known)
+        *_, made = (name for name in self._schedule.state.declared.stages if name not in known)
         return self._schedule.stage(made)
 
     def _apply(
