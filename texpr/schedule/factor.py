@@ -19,6 +19,7 @@ from texpr.ir.simplify import prove, simplify
 from texpr.ir.visitor import Rewriter, Visit, substitute
 from texpr.polyhedral.rewrites import Factored
 from texpr.schedule.caches import around, placed, rewritten, stages_in
+from texpr.schedule.relations import Ends
 from texpr.schedule.state import StageDecl, State, Tree
 
 T = TypeVar("T")
@@ -193,6 +194,12 @@ class _Here:
     def extent(self, axis: IterVar) -> Expr:
         return self.state.extent(axis)
 
+    def ends(self, axis: IterVar) -> Ends:
+        return self.state.ends(axis)
+
+    def is_loose(self, axis: IterVar) -> bool:
+        return self.state.is_loose(axis)
+
     def value(self, axis: IterVar) -> Expr | None:
         new = self.made.get(axis)
         if new is not None:
@@ -201,10 +208,9 @@ class _Here:
         found = None if relation is None else relation.value(axis, self)
         if relation is None or found is None:
             return None
-        lower = self.lower(axis)
-        ends = (("ge", lower), ("lt", simplify(lower + self.extent(axis))))
-        for (op, end), overruns in zip(ends, relation.overruns(axis), strict=True):
-            guard = Binary(op, found, end)
+        ends, sides = self.ends(axis), relation.overruns(axis, self)
+        for op, end, overruns in zip(("ge", "lt"), ends, sides, strict=True):
+            guard = Binary(op, found, simplify(end))
             is_known = not overruns or prove(guard, self.ranges)
             if not is_known and not any(guard is one for one in self.guards):
                 self.guards.append(guard)

@@ -56,7 +56,7 @@ def alternatives(
             continue
         if is_legal:
             found.append(text)
-            if len(found) == MAX_SHOWN:
+            if len(found) == MAX_SHOWN or primitive == "fuse_loops":  # the least will do
                 break
     if primitive == "parallel" and _can_have_parts(state, stage, loops[0]):
         found.append(f"rfactor({loops[0].name}), which gives each part a sum of its own")
@@ -92,8 +92,14 @@ def _candidates(
     loops: tuple[IterVar, ...],
     values: dict[str, Any],
 ) -> Iterator[tuple[str, tuple[IterVar, ...], dict[str, Any]]]:
-    """Yield other choices of loops for the same primitive: their text, and the arguments."""
-    if len(loops) == 1:
+    """Yield other choices for the same primitive: their text, and the arguments."""
+    if primitive == "fuse_loops":
+        # A second loop that is further behind has more of the first done.
+        first, second, shift = loops[0].name, values["second"], values["shift"]
+        for later in range(shift + 1, shift + 1 + MAX_TRIED):
+            text = f"fuse_loops({first}, {second}, shift={later})"
+            yield text, loops, {**values, "shift": later}
+    elif len(loops) == 1:
         for axis in state.leaves(stage):
             if axis is not loops[0]:
                 yield f"{primitive}({axis.name})", (axis,), values

@@ -200,6 +200,32 @@ class Schedule:
         fused: IterVar = self.around("fuse", loops[0]).fuse(*loops)
         return fused
 
+    def reverse(self, loop: IterVar | str) -> IterVar:
+        """Reverse a loop; as :meth:`texpr.schedule.stage.Stage.reverse`."""
+        made: IterVar = self.around("reverse", loop).reverse(loop)
+        return made
+
+    def shift(self, loop: IterVar | str, amount: int) -> IterVar:
+        """Shift a loop; as :meth:`texpr.schedule.stage.Stage.shift`."""
+        made: IterVar = self.around("shift", loop).shift(loop, amount)
+        return made
+
+    def skew(self, outer: IterVar | str, inner: IterVar | str, factor: int = 1) -> IterVar:
+        """Skew a loop; as :meth:`texpr.schedule.stage.Stage.skew`."""
+        made: IterVar = self.around("skew", inner).skew(outer, inner, factor)
+        return made
+
+    def fuse_loops(self, first: IterVar | str, second: IterVar | str, shift: int = 0) -> IterVar:
+        """Fuse two nests; as :meth:`texpr.schedule.stage.Stage.fuse_loops`."""
+        other = self.around("fuse_loops", second)
+        made: IterVar = self.around("fuse_loops", first).fuse_loops(first, other, second, shift)
+        return made
+
+    def fission(self, loop: IterVar | str, after: Any) -> tuple[IterVar, ...]:
+        """Cut a loop after a stage; as :meth:`texpr.schedule.stage.Stage.fission`."""
+        made: tuple[IterVar, ...] = self.stage(self.stage_name(after)).fission(loop)
+        return made
+
     def cache_read(self, array: str, scope: str, readers: Any = None) -> Any:
         """Read an array through a copy; as :meth:`texpr.schedule.stage.Stage.cache_read`.
 

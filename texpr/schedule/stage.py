@@ -173,6 +173,229 @@ class Stage:
         """
         self._apply("reorder", args)
 
+    def reverse(self, axis: IterVar | str) -> IterVar:
+        """Run a loop from its end to its start.
+
+        ::
+
+            for i in range(n):             for i_r in range(n):
+                B[i] = A[i]          →         B[n - 1 - i_r] = A[n - 1 - i_r]
+
+        Returns
+        -------
+        The loop that counts from 0 up, ``i_r`` for a loop ``i``
+
+        Raises
+        ------
+        IllegalScheduleError
+            An iteration needs what an earlier one computes.
+
+        A step of the polyhedral model ("loop reversal"); Halide, TVM and Exo have none.
+
+        >>> from texpr import te
+        >>> A = te.placeholder((8,), name="A")
+        >>> B = te.compute((8,), lambda i: A[i], name="B")
+        >>> s = te.create_schedule(B.op)
+        >>> i_r = s[B].reverse("i")
+        >>> print(s)
+        def B(A: float32[8], B: out float32[8]):
+            for i_r in range(8):
+                B[7 - i_r] = A[7 - i_r]
+        """
+        (made,) = self._apply("reverse", (axis,))
+        return made
+
+    def shift(self, axis: IterVar | str, amount: int) -> IterVar:
+        """Let the variable of a loop count from further on.
+
+        ::
+
+            for i in range(n):             for i_m in range(2, n + 2):
+                B[i] = A[i]          →         B[i_m - 2] = A[i_m - 2]
+
+        Alone that is another name for each iteration. It tells loops apart that are to be skewed,
+        or says where tiles begin; :meth:`fuse_loops` shifts the second loop by itself.
+
+        Parameters
+        ----------
+        axis : IterVar or str
+            The loop.
+        amount : int
+            How much more the variable is than before; negative for less.
+
+        Returns
+        -------
+        The loop, ``i_m`` for a loop ``i``
+
+        Raises
+        ------
+        ScheduleError
+            An amount that is no int, or a loop that is marked already.
+
+        Same as Exo's ``shift_loop``, which names the new first value.
+
+        >>> from texpr import te
+        >>> A = te.placeholder((8,), name="A")
+        >>> B = te.compute((8,), lambda i: A[i], name="B")
+        >>> s = te.create_schedule(B.op)
+        >>> i_m = s[B].shift("i", 2)
+        >>> print(s)
+        def B(A: float32[8], B: out float32[8]):
+            for i_m in range(2, 10):
+                B[i_m - 2] = A[i_m - 2]
+        """
+        (made,) = self._apply("shift", (axis,), {"amount": amount})
+        return made
+
+    def skew(self, outer: IterVar | str, inner: IterVar | str, factor: int = 1) -> IterVar:
+        """Let a loop move along with one around it.
+
+        ::
+
+            for t in range(T):             for t in range(T):
+                for i in range(n):   →         for i_s in range(t, n + t):
+                    A[t, i] = …                    A[t, i_s - t] = …
+
+        That changes no order. What it is for comes after: where an instance needs others of
+        earlier ``t`` and of larger ``i``, these have no larger ``i_s`` any more if ``factor`` is
+        large enough, and the two loops can be tiled or exchanged. The parts of a loop that is split
+        lie on one grid, which does not move with ``outer``; where the loop runs outside of
+        ``outer``, it runs over all iterations of that together, and guards keep each to its own.
+
+        Parameters
+        ----------
+        outer, inner : IterVar or str
+            Two loops, the first around the second.
+        factor : int
+            How far ``inner`` moves with each step of ``outer``; may be negative.
+
+        Returns
+        -------
+        The loop in the place of ``inner``, ``i_s`` for a loop ``i``
+
+        Raises
+        ------
+        ScheduleError
+            A factor that is no int, loops in another order, or a loop that is marked already.
+
+        A step of the polyhedral model ("loop skewing", Wolfe 1986); Halide, TVM and Exo have none.
+
+        >>> from texpr import te
+        >>> A = te.placeholder((4, 8), name="A")
+        >>> B = te.compute((4, 8), lambda t, i: A[t, i], name="B")
+        >>> s = te.create_schedule(B.op)
+        >>> i_s = s[B].skew("t", "i")
+        >>> print(s)
+        def B(A: float32[4, 8], B: out float32[4, 8]):
+            for t in range(4):
+                for i_s in range(t, t + 8):
+                    B[t, i_s - t] = A[t, i_s - t]
+        """
+        (made,) = self._apply("skew", (outer, inner), {"factor": factor})
+        return made
+
+    def fuse_loops(
+        self, first: IterVar | str, other: Any, second: IterVar | str, shift: int = 0
+    ) -> IterVar:
+        """Make one loop of two that follow one another, around what is inside either.
+
+        ::
+
+            for i in range(n):             for i_f in range(n + 1):
+                B[i] = A[i]*2                  if i_f < n:
+            for j in range(n):       →             B[i_f] = A[i_f]*2
+                C[j] = B[j] + 1                if i_f >= 1:
+                                                   C[i_f - 1] = B[i_f - 1] + 1
+
+        Here with ``shift=1``, so that the second follows one iteration behind. The loop runs over
+        both ranges; where they differ, each part is guarded by its own. Loops inside, which follow
+        one another now, can be fused in turn.
+
+        Parameters
+        ----------
+        first : IterVar or str
+            A loop of this stage.
+        other : Stage or str
+            A stage inside the loop that follows it.
+        second : IterVar or str
+            That loop, inside the same loops as the first.
+        shift : int
+            How many iterations the second is behind the first; negative where it is ahead.
+
+        Returns
+        -------
+        The loop, ``i_f`` for a first loop ``i``
+
+        Raises
+        ------
+        ScheduleError
+            Loops that do not follow one another, ranges that are read from memory.
+        IllegalScheduleError
+            The second needs what the first computes only in later iterations. Where a shift
+            helps, the least one is named.
+
+        Same as Exo's ``fuse``, Halide's ``compute_with``; "loop fusion" of the polyhedral model.
+
+        >>> from texpr import te
+        >>> A = te.placeholder((8,), name="A")
+        >>> B = te.compute((8,), lambda i: A[i] * 2, name="B")
+        >>> C = te.compute((8,), lambda j: B[j] + 1, name="C")
+        >>> s = te.create_schedule([B.op, C.op])
+        >>> i_f = s[B].fuse_loops("i", C, "j")
+        >>> print(s)
+        def C(A: float32[8], B: out float32[8], C: out float32[8]):
+            for i_f in range(8):
+                B[i_f] = A[i_f]*2.0
+                C[i_f] = B[i_f] + 1.0
+        """
+        name = self._schedule.stage_name(other)
+        loop = self._schedule.stage(name)._loop("fuse_loops", second)
+        values = {"other": name, "second": loop.name, "shift": shift}
+        (made,) = self._apply("fuse_loops", (first,), values)
+        return made
+
+    def fission(self, axis: IterVar | str) -> tuple[IterVar, ...]:
+        """Cut a loop in two after this stage: first all iterations of what comes up to it.
+
+        ::
+
+            for i in range(n):             for i_1 in range(n):
+                B[i] = A[i]*2                  B[i_1] = A[i_1]*2
+                C[i] = A[i] + 1      →     for i_2 in range(n):
+                                               C[i_2] = A[i_2] + 1
+
+        Loops between ``axis`` and the stage in which something follows the stage are cut, too.
+
+        Parameters
+        ----------
+        axis : IterVar or str
+            The outermost loop that is cut.
+
+        Returns
+        -------
+        Two loops for each that was cut, outermost first: ``i_1`` and ``i_2`` for a loop ``i``
+
+        Raises
+        ------
+        ScheduleError
+            Nothing in the loop runs after the stage.
+        IllegalScheduleError
+            What comes first needs in a later iteration what comes then, or the second part reads
+            scratch that each iteration has of its own.
+
+        Same as Exo's ``fission``; "loop distribution" of the polyhedral model.
+
+        >>> import texpr
+        >>> @texpr.kernel
+        ... def both(n: int, A: "f32[n]", B: "f32[n]"):
+        ...     for i in range(n):
+        ...         A[i] = A[i] * 2
+        ...         B[i] = B[i] + 1
+        >>> s = both.schedule()
+        >>> s["S0"].fission("i")
+        """
+        return self._apply("fission", (axis,))
+
     def unroll(self, var: IterVar | str) -> None:
         """Write the iterations of a loop out one after the other.
 

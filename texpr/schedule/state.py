@@ -20,10 +20,12 @@ from texpr.ir.itervar import IterVar
 from texpr.ir.names import unique_name
 from texpr.ir.program import ZERO, Alloc, Block, Loop, LoopKind, Program, Seq, Stmt, blocks
 from texpr.ir.simplify import simplify
+from texpr.ir.visitor import substitute
 from texpr.polyhedral.footprint import Window
 from texpr.polyhedral.judge import Judge
 from texpr.polyhedral.rewrites import Witness
-from texpr.schedule.relations import Relation
+from texpr.schedule.monotone import direction
+from texpr.schedule.relations import Ends, Relation
 from texpr.schedule.trace import Step
 
 
@@ -254,7 +256,12 @@ class State:
         A loop that was split since has become its inner part, one that was fused the fused loop.
         """
         found = self.attached.get(stage)
-        return None if found is None or stage in self.waiting else self.remains(found[1])[-1]
+        if found is None or stage in self.waiting:
+            return None
+        parent, loop = found
+        around = set(self.leaves(parent))
+        loops = [axis for axis in self.remains(loop) if axis in around]
+        return loops[-1] if loops else self.remains(loop)[-1]
 
     def init_place(self, stage: str) -> LoopNode | None:
         """The loop before which a reduction is initialised, None where no loop reduces.
@@ -265,7 +272,7 @@ class State:
         named = self.decomposed.get(stage)
         first = None if named is None else self.remains(named)[0]
         for node in self.path(stage):
-            if node.axis.is_reduce or node.axis is first:
+            if self.reduces(node.axis, stage) or node.axis is first:
                 return node
         return None
 
@@ -279,6 +286,11 @@ class State:
         places = [k for k, node in enumerate(above) if node.axis is anchor]
         own = path[len(self.shared_loops(stage)) :]
         return (*above[: places[0] + 1], *own) if places else path
+
+    def loop_around(self, node: Tree) -> LoopNode | None:
+        """The loop that ``node`` is directly inside of, None for the root."""
+        loops = (loop for path in self._paths.values() for loop in path)
+        return next((loop for loop in loops if any(c is node for c in loop.children)), None)
 
     def stage_around(self, axis: IterVar) -> str | None:
         """The first stage that the loop of ``axis`` is around, None where it is no loop."""
@@ -308,6 +320,51 @@ class State:
     def _extents(self) -> dict[IterVar, Expr]:
         return {}
 
+    def ends(self, axis: IterVar) -> Ends:
+        """The first value and one past the last that ``axis`` must keep to."""
+        relation = self.relation_to(axis)
+        if relation is not None:
+            return relation.ends(axis, self)
+        if axis in self.windows:
+            return self.lower(axis), self.lower(axis) + self.extent(axis)
+        loop = self.declared.loop_of[axis]
+        return loop.lower, loop.upper
+
+    def is_loose(self, axis: IterVar) -> bool:
+        """Whether the range of ``axis`` is larger than what it must keep to."""
+        relation = self.relation_to(axis)
+        return relation is not None and relation.is_loose(axis, self)
+
+    def var_of(self, axis: IterVar) -> Var:
+        """The variable that stands for ``axis`` in ranges of others."""
+        loop = self.declared.loop_of.get(axis)
+        return axis.var if loop is None else loop.var
+
+    @cached_property
+    def axis_of(self) -> Mapping[Var, IterVar]:
+        """The axis that a variable stands for in ranges."""
+        made = {axis.var: axis for axis in self._makers}
+        return {**self.declared.axis_of, **made}
+
+    def at_most(self, bound: Expr, axis: IterVar, side: int) -> Expr:
+        """The greatest ``bound`` over the range of ``axis``, the least where ``side`` is -1.
+
+        Raises
+        ------
+        ScheduleError
+            It goes up and down as the axis grows.
+        """
+        way = direction(bound, self.var_of(axis))
+        if way is None:
+            raise ScheduleError(
+                f"{bound} goes up and down with loop {axis.name!r}, so that nothing is known of it "
+                f"over all iterations"
+            )
+        end = self.lower(axis)
+        if way * side > 0:
+            end = end + self.extent(axis) - 1
+        return simplify(substitute(bound, {self.var_of(axis): end}))
+
     def _extent(self, axis: IterVar) -> Expr:
         if axis in self.windows:
             return self.windows[axis].extent
@@ -318,12 +375,33 @@ class State:
         return relation.extent(axis, self)
 
     def ancestors(self, axis: IterVar) -> set[IterVar]:
-        """``axis`` and everything that it was made from."""
+        """``axis`` and everything that its value depends on."""
+        found = {axis}
+        for relation in reversed(self.relations):
+            if any(made in found for made in relation.made):
+                found.update(relation.sources)
+        return found
+
+    def lineage(self, axis: IterVar) -> set[IterVar]:
+        """``axis`` and everything that was used up to make it."""
         found = {axis}
         for relation in reversed(self.relations):
             if any(made in found for made in relation.made):
                 found.update(relation.parents)
         return found
+
+    def stages_with(self, axis: IterVar) -> frozenset[str]:
+        """The stages that ``axis`` is an axis of, or was made from one."""
+        lineage = self.lineage(axis)
+        stages = self.declared.stages.items()
+        return frozenset(name for name, stage in stages if not lineage.isdisjoint(stage.axes))
+
+    def reduces(self, axis: IterVar, stage: str) -> bool:
+        """Whether the loop of ``axis`` reduces in ``stage``; it may run over data in another."""
+        if not axis.is_reduce:
+            return False
+        own = self.ancestors(axis).intersection(self.declared.stages[stage].axes)
+        return any(root.is_reduce for root in own)
 
     def is_mixed(self, axis: IterVar) -> bool:
         """Whether ``axis`` runs over data and reduction axes together."""
@@ -332,16 +410,19 @@ class State:
 
     # ------------------------------------------------------------ changing
 
-    def fresh_axis(self, stage: str, name: str, *, is_reduce: bool) -> tuple[State, IterVar]:
+    def fresh_axis(
+        self, stage: str, name: str, *others: str, is_reduce: bool
+    ) -> tuple[State, IterVar]:
         """Return a new axis whose name no loop of ``stage`` has had, or of its neighbours.
 
-        Neighbours are the stages inside the same outermost loop, with which it may share loops.
+        Neighbours are the stages inside the same outermost loop, with which it may share loops,
+        and those of ``others``.
         """
-        path = self.path(stage)
+        tops = [self.path(one)[:1] for one in (stage, *others)]
         neighbours = [
             other
             for other in self.declared.stages
-            if other == stage or (path and self.path(other)[:1] == path[:1])
+            if other == stage or (self.path(other) and self.path(other)[:1] in tops)
         ]
         taken = frozenset().union(*(self.names.get(other, frozenset()) for other in neighbours))
         unique = unique_name(name, taken)
@@ -365,6 +446,14 @@ class State:
             return replace(node, children=children)
 
         return replace(self, tree=tuple(walk(node) for node in self.tree))
+
+    def edit_inside(
+        self, loop: LoopNode | None, change: Callable[[tuple[Tree, ...]], tuple[Tree, ...]]
+    ) -> State:
+        """Return the state with what is inside ``loop``, None for the root, replaced."""
+        if loop is None:
+            return replace(self, tree=change(self.tree))
+        return self.edit(loop.axis, lambda node: replace(node, children=change(node.children)))
 
     def wrap(self, stage: str, change: Callable[[StageNode], Tree]) -> State:
         """Return the state with the leaf of ``stage`` replaced by ``change(leaf)``."""
