@@ -151,7 +151,11 @@ class _Nest:
         """Return the statements of ``node``: none where all its stages are inlined."""
         if isinstance(node, StageNode):
             stage = self.stages.get(node.stage)
-            return [] if stage is None else [self.place(stage.block, scope)]
+            if stage is None:
+                return []
+            block = self.place(stage.block, scope)
+            notes = self.state.annotations.get(node.stage)
+            return [replace(block, annotations=notes) if notes else block]
         lower, upper = self.bounds(node.axis, scope)
         var = node.steps if node.axis in self.state.windows else node.var
         inner = scope.inside(node.axis, var, lower, upper)
@@ -168,7 +172,10 @@ class _Nest:
         for guard in guards:
             body = If(guard, body)
         inits = [self.init_nest(stage, node, scope) for stage in self.reduced_first_by(node)]
-        return [*inits, Loop(var, lower, upper, body, node.kind, chunks=node.chunks)]
+        loop = Loop(
+            var, lower, upper, body, node.kind, chunks=node.chunks, annotations=node.annotations
+        )
+        return [*inits, loop]
 
     def attach(self, name: str, body: Stmt, scope: _Scope) -> Stmt:
         """Return ``body`` after a computation of what it reads of the stage ``name``.

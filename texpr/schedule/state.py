@@ -19,7 +19,19 @@ from texpr.ir.dtypes import INT64
 from texpr.ir.expr import Binary, Const, Expr, Var, int_value
 from texpr.ir.itervar import IterVar
 from texpr.ir.names import unique_name
-from texpr.ir.program import ONE, ZERO, Alloc, Block, Loop, LoopKind, Program, Seq, Stmt, blocks
+from texpr.ir.program import (
+    ONE,
+    ZERO,
+    Alloc,
+    Annotations,
+    Block,
+    Loop,
+    LoopKind,
+    Program,
+    Seq,
+    Stmt,
+    blocks,
+)
 from texpr.ir.simplify import simplify
 from texpr.polyhedral.footprint import Window
 from texpr.polyhedral.judge import Judge
@@ -115,6 +127,7 @@ class LoopNode:
     steps: Var
     kind: LoopKind = LoopKind.SERIAL
     chunks: Chunks = STATIC
+    annotations: Annotations = ()
 
 
 Tree: TypeAlias = LoopNode | StageNode
@@ -210,6 +223,9 @@ class State:
     """
     windows: Mapping[IterVar, Window] = field(default_factory=dict)
     """What is computed of a declared axis where its stage is attached, while that is realised."""
+
+    annotations: Mapping[str, Annotations] = field(default_factory=dict)
+    """The notes on stages; those on loops are in the tree."""
 
     # ------------------------------------------------------------ asking
 
@@ -413,9 +429,14 @@ class State:
         return replace(self, tree=tuple(walk(node) for node in self.tree))
 
 
-def loop_node(axis: IterVar, *children: Tree, kind: LoopKind = LoopKind.SERIAL) -> LoopNode:
+def loop_node(
+    axis: IterVar,
+    *children: Tree,
+    kind: LoopKind = LoopKind.SERIAL,
+    annotations: Annotations = (),
+) -> LoopNode:
     """Return a loop for an axis that a primitive made."""
-    return LoopNode(axis, Var(axis.name), children, Var(axis.name), kind)
+    return LoopNode(axis, Var(axis.name), children, Var(axis.name), kind, annotations=annotations)
 
 
 def ceildiv(a: Expr, b: Expr) -> Expr:
