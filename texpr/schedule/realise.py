@@ -37,7 +37,8 @@ from texpr.polyhedral.footprint import footprint
 from texpr.schedule.attach import check_places, declared_loops
 from texpr.schedule.inline import inlined_stages
 from texpr.schedule.monotone import direction
-from texpr.schedule.state import Fuse, LoopNode, Split, StageNode, State, Tree
+from texpr.schedule.relations import Relation
+from texpr.schedule.state import LoopNode, StageNode, State, Tree
 
 
 def realise(state: State) -> Program:
@@ -120,6 +121,27 @@ class _Scope:
         known = (low, None if high is None else high - 1)
         place = (*self.place, Loop(var, lower, upper, Seq(())))
         return _Scope({**self.var_of, axis: var}, {**self.ranges, var: known}, place)
+
+
+@dataclass(frozen=True)
+class _Values:
+    """What relations ask of a place among the loops."""
+
+    nest: _Nest
+    scope: _Scope
+
+    def value(self, axis: IterVar) -> Expr | None:
+        return self.nest.value(axis, self.scope)
+
+    def lower(self, axis: IterVar) -> Expr | None:
+        return self.known(self.nest.state.lower(axis))
+
+    def extent(self, axis: IterVar) -> Expr | None:
+        return self.known(self.nest.state.extent(axis))
+
+    def known(self, expr: Expr) -> Expr | None:
+        found = self.nest.at(expr, self.scope)
+        return None if self.nest.unknown(found, self.scope) else found
 
 
 class _Nest:
@@ -286,21 +308,7 @@ class _Nest:
             window = self.state.windows.get(axis)
             return var if window is None else window.lower + var
         relation = self.state.relation_from(axis)
-        if relation is None:
-            return None
-        lower = self.at(self.state.lower(axis), scope)
-        if isinstance(relation, Split):
-            outer, inner = self.value(relation.outer, scope), self.value(relation.inner, scope)
-            if outer is None or inner is None or self.unknown(lower, scope):
-                return None
-            return lower + (outer * self.at(self.state.extent(relation.inner), scope) + inner)
-        if isinstance(relation, Fuse):
-            fused = self.value(relation.fused, scope)
-            if fused is None or self.unknown(lower, scope):
-                return None
-            width = self.at(self.state.extent(relation.inner), scope)
-            return lower + (fused // width if axis is relation.outer else fused % width)
-        return None
+        return None if relation is None else relation.value(axis, _Values(self, scope))
 
     def guards(self, outside: _Scope, inside: _Scope) -> Iterator[Expr]:
         """Yield the guards that come to be known between two scopes, the innermost first."""
@@ -312,12 +320,26 @@ class _Nest:
     def new_guards(self, outside: _Scope, inside: _Scope) -> Iterator[Expr]:
         """Yield what must hold of the axes, where that can be told inside and not yet outside."""
         for relation in reversed(self.state.relations):
-            if isinstance(relation, Split) and relation.parent not in inside.var_of:
-                parent = relation.parent
-                end = self.state.lower(parent) + self.state.extent(parent)
-                if self.can_tell(parent, end, inside) and not self.can_tell(parent, end, outside):
-                    yield self.known_value(parent, inside) < self.at(end, inside)
-        # A window may reach over the ends of its array.
+            for parent in relation.parents:
+                # The loops around an initialisation are the parents themselves.
+                if parent not in inside.var_of and any(relation.overruns(parent)):
+                    yield from self.guards_of_overrun(relation, parent, outside, inside)
+        yield from self.guards_of_windows(outside, inside)
+        yield from self.guards_of_dependent(outside, inside)
+
+    def guards_of_overrun(
+        self, relation: Relation, parent: IterVar, outside: _Scope, inside: _Scope
+    ) -> Iterator[Expr]:
+        """Yield what keeps ``parent`` within its range where what it became may leave that."""
+        lower = self.state.lower(parent)
+        ends = (("ge", lower), ("lt", lower + self.state.extent(parent)))
+        for (op, end), overruns in zip(ends, relation.overruns(parent), strict=True):
+            is_new = overruns and not self.can_tell(parent, end, outside)
+            if is_new and self.can_tell(parent, end, inside):
+                yield Binary(op, self.known_value(parent, inside), self.at(end, inside))
+
+    def guards_of_windows(self, outside: _Scope, inside: _Scope) -> Iterator[Expr]:
+        """Yield what keeps windows inside their arrays, over the ends of which they may reach."""
         for axis, window in self.state.windows.items():
             if self.value(axis, inside) is not None and self.value(axis, outside) is None:
                 loop = self.state.declared.loop_of[axis]
@@ -325,15 +347,18 @@ class _Nest:
                     yield self.known_value(axis, inside) < loop.upper
                 if window.may_start_early:
                     yield self.known_value(axis, inside) >= loop.lower
-        # A declared loop whose bounds depend on others, put outside of them, runs too far.
+
+    def guards_of_dependent(self, outside: _Scope, inside: _Scope) -> Iterator[Expr]:
+        """Yield what stops loops whose bounds depend on others, outside of which they were put."""
         for axis, loop in self.dependent.items():
-            if isinstance(self.state.relation_from(axis), Split):
-                continue  # that has a guard already
+            relation = self.state.relation_from(axis)
+            if relation is not None and not relation.hangs(axis):
+                continue
             ends = (("lt", loop.upper), ("ge", loop.lower))
             late = [self.unknown(self.at(bound, outside), outside) for _, bound in ends]
             for (op, bound), is_late in zip(ends, late, strict=True):
-                # A fused loop counts from the lower end, so that both ends hang on either.
-                hangs = any(late) if self.state.relation_from(axis) else is_late
+                # What was made counts from the lower end, so that both ends hang on either.
+                hangs = any(late) if relation is not None else is_late
                 if hangs and self.can_tell(axis, bound, inside):
                     yield Binary(op, self.known_value(axis, inside), self.at(bound, inside))
 

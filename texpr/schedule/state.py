@@ -15,12 +15,10 @@ from typing import TypeAlias
 from texpr.errors import InternalError, ScheduleError, did_you_mean
 from texpr.ir.buffer import Buffer
 from texpr.ir.chunks import STATIC, Chunks
-from texpr.ir.dtypes import INT64
-from texpr.ir.expr import Binary, Const, Expr, Var, int_value
+from texpr.ir.expr import Binary, Expr, Var
 from texpr.ir.itervar import IterVar
 from texpr.ir.names import unique_name
 from texpr.ir.program import (
-    ONE,
     ZERO,
     Alloc,
     Annotations,
@@ -36,74 +34,8 @@ from texpr.ir.simplify import simplify
 from texpr.polyhedral.footprint import Window
 from texpr.polyhedral.judge import Judge
 from texpr.polyhedral.rewrites import Witness
+from texpr.schedule.relations import Relation
 from texpr.schedule.trace import Step
-
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """``parent = lower + outer * width + inner``, where ``width`` is the extent of ``inner``.
-
-    ``count`` is what was asked for: the width, or the number of parts where ``is_parts``.
-    """
-
-    parent: IterVar
-    outer: IterVar
-    inner: IterVar
-    count: int
-    is_parts: bool = False
-
-    def width(self, extent: Expr) -> Expr:
-        """Return the extent of ``inner`` where the parent's is ``extent``."""
-        asked = Const(self.count, INT64)
-        width = ceildiv(extent, asked) if self.is_parts else asked
-        known, size = int_value(width), int_value(extent)
-        if known is not None and size is not None:
-            # No part is longer than the loop, and none is empty where the loop is.
-            return Const(max(1, min(known, size)), INT64)
-        return ONE if known == 0 else width
-
-    @property
-    def made(self) -> tuple[IterVar, ...]:
-        return (self.outer, self.inner)
-
-    @property
-    def parents(self) -> tuple[IterVar, ...]:
-        return (self.parent,)
-
-
-@dataclass(frozen=True, eq=False)
-class Fuse:
-    """``outer = fused // extent(inner)`` and ``inner = fused % extent(inner)``, plus lower ends."""
-
-    outer: IterVar
-    inner: IterVar
-    fused: IterVar
-
-    @property
-    def made(self) -> tuple[IterVar, ...]:
-        return (self.fused,)
-
-    @property
-    def parents(self) -> tuple[IterVar, ...]:
-        return (self.outer, self.inner)
-
-
-@dataclass(frozen=True, eq=False)
-class Single:
-    """A loop that runs once, made from nothing."""
-
-    axis: IterVar
-
-    @property
-    def made(self) -> tuple[IterVar, ...]:
-        return (self.axis,)
-
-    @property
-    def parents(self) -> tuple[IterVar, ...]:
-        return ()
-
-
-Relation: TypeAlias = Split | Fuse | Single
 
 
 @dataclass(frozen=True, eq=False)
@@ -337,9 +269,12 @@ class State:
         return None
 
     def lower(self, axis: IterVar) -> Expr:
-        """The first value of ``axis``; 0 for every axis that a primitive made."""
+        """The first value of ``axis``, over the declared loops' variables."""
         if axis in self.windows:
             return self.windows[axis].lower
+        relation = self.relation_to(axis)
+        if relation is not None:
+            return relation.lower(axis, self)
         loop = self.declared.loop_of.get(axis)
         return ZERO if loop is None else loop.lower
 
@@ -361,13 +296,7 @@ class State:
         if relation is None:
             loop = self.declared.loop_of[axis]
             return Binary("sub", loop.upper, loop.lower)
-        if isinstance(relation, Single):
-            return ONE
-        if isinstance(relation, Fuse):
-            return Binary("mul", self.extent(relation.outer), self.extent(relation.inner))
-        extent = self.extent(relation.parent)
-        width = relation.width(extent)
-        return width if axis is relation.inner else ceildiv(extent, width)
+        return relation.extent(axis, self)
 
     def ancestors(self, axis: IterVar) -> set[IterVar]:
         """``axis`` and everything that it was made from."""
@@ -437,14 +366,6 @@ def loop_node(
 ) -> LoopNode:
     """Return a loop for an axis that a primitive made."""
     return LoopNode(axis, Var(axis.name), children, Var(axis.name), kind, annotations=annotations)
-
-
-def ceildiv(a: Expr, b: Expr) -> Expr:
-    """``a / b`` rounded up, simplified; 0 where b is 0."""
-    known_a, known_b = int_value(a), int_value(b)
-    if known_a is not None and known_b:
-        return Const(-(-known_a // known_b), INT64)
-    return simplify((a + (b - 1)) // b)
 
 
 def initial_state(program: Program) -> State:

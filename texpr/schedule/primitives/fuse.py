@@ -10,7 +10,8 @@ from texpr.ir.expr import free_vars
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import LoopKind
 from texpr.schedule.primitives import reorder
-from texpr.schedule.state import Fuse, LoopNode, Single, State, loop_node
+from texpr.schedule.relations import Fuse, Single
+from texpr.schedule.state import LoopNode, State, loop_node
 
 
 def apply(state: State, stage: str, *axes: IterVar) -> tuple[State, tuple[IterVar, ...]]:

@@ -8,7 +8,8 @@ from typing import Any
 from texpr.errors import ScheduleError, shown
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import LoopKind
-from texpr.schedule.state import Split, State, loop_node
+from texpr.schedule.relations import Split
+from texpr.schedule.state import State, loop_node
 
 # Sums and products with an extent still fit int64.
 MAX_FACTOR = 1 << 31
