@@ -6,6 +6,7 @@ bindings put in, so that the subscripts are in terms of the loops around it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias, cast
@@ -19,6 +20,7 @@ from texpr.ir.program import (
     STMT_NODES,
     TRUE,
     Alloc,
+    Annotations,
     Block,
     ExternCall,
     If,
@@ -117,6 +119,7 @@ class _Printer(Visitor[None], over=STMT_NODES):
             bounds.append(str(node.step))
         if node.chunks != STATIC:
             bounds.append(f'schedule="{node.chunks}"')
+        bounds += _notes(node.annotations)
         with self.names.scope(node.var) as name:
             kind = self.style(node.kind.name.lower(), node.kind.value)
             head = f"{self.keyword('for')} {self.style('name', name)} {self.keyword('in')}"
@@ -153,6 +156,8 @@ class _Printer(Visitor[None], over=STMT_NODES):
         }
         predicate = simplify(substitute(node.predicate, at_loops), self.context)
         body = [simplify(substitute(part, at_loops), self.context) for part in node.body]
+        if node.annotations:
+            self.line(self.style("comment", f"# {', '.join(_notes(node.annotations))}"))
         if predicate is not TRUE:
             self.line(f"{self.keyword('if')} {self.text(predicate)}:")
             self.depth += 1
@@ -183,6 +188,13 @@ class _Printer(Visitor[None], over=STMT_NODES):
                     return f"{targets[0]} {BINARY[value.op].symbol}= {self.text(value.b)}"
         values = [self.text(store.value) for store in stores]
         return f"{', '.join(targets)} = {', '.join(values)}"
+
+
+def _notes(annotations: Annotations) -> list[str]:
+    return [
+        f"{key}={json.dumps(value, ensure_ascii=False) if isinstance(value, str) else value!r}"
+        for key, value in annotations
+    ]
 
 
 def stmt_text(stmt: Stmt, style: Style = plain) -> str:

@@ -19,7 +19,9 @@ from texpr.schedule.state import State
 MAX_TRIED, MAX_SHOWN = 8, 3
 
 
-_WITHOUT_ORDER = {"inlined", "assumed", "trace", "names", "is_judged", "became"}
+_WITHOUT_ORDER = {
+    "inlined", "assumed", "trace", "names", "is_judged", "became", "annotations"
+}  # fmt: skip
 """The fields of a State that say nothing about the order in which instances run."""
 
 

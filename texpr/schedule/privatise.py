@@ -43,7 +43,9 @@ def privatise(
     }
     around = [i for i in own.iters if i.var not in root_of]
     leaves = [node.axis for node in state.path(stage)[len(state.shared_loops(stage)) :]]
-    made = {leaf: IterVar(leaf.name, _range(state, leaf, is_factored=leaf is axis)) for leaf in leaves}
+    made = {
+        leaf: IterVar(leaf.name, _range(state, leaf, is_factored=leaf is axis)) for leaf in leaves
+    }
     values, guards = declared_values(state, root_of, made, axis)
     part = made[axis]
     inner = [new for leaf, new in made.items() if leaf is not axis]

@@ -210,7 +210,11 @@ class _Nest:
         """
         if isinstance(node, StageNode):
             stage = self.stages.get(node.stage)
-            return [] if stage is None else [self.place(stage.block, scope)]
+            if stage is None:
+                return []
+            block = self.place(stage.block, scope)
+            notes = self.state.annotations.get(node.stage)
+            return [replace(block, annotations=notes) if notes else block]
         lower, upper = self.bounds(node.axis, scope)
         var = node.steps if node.axis in self.state.windows else node.var
         inner = scope.inside(node.axis, var, lower, upper)
@@ -226,7 +230,9 @@ class _Nest:
         for name in reversed(self.attached_to.get(node.axis, [])):
             body = self.attach(name, body, inner)
         body = guarded(self.housed(body, scope, inner), whole)
-        loop = Loop(var, lower, upper, body, node.kind, chunks=node.chunks)
+        loop = Loop(
+            var, lower, upper, body, node.kind, chunks=node.chunks, annotations=node.annotations
+        )
         return [*self.inits_before(node, scope, waiting), loop]
 
     def build_children(

@@ -11,7 +11,7 @@ from texpr.errors import IllegalScheduleError, InternalError, ScheduleError, did
 from texpr.ir.buffer import Buffer
 from texpr.ir.html import Html, card, code, count, facts, folded, listed, loops, marked
 from texpr.ir.itervar import IterVar
-from texpr.ir.program import Program
+from texpr.ir.program import Annotation, Program
 from texpr.polyhedral.initialised import check_initialised
 from texpr.polyhedral.judge import Finding
 from texpr.polyhedral.verdict import Verdict, verdict_on
@@ -173,9 +173,36 @@ class Schedule:
         """Vectorize a loop; as :meth:`texpr.schedule.stage.Stage.vectorize`."""
         self.around("vectorize", loop).vectorize(loop, lanes)
 
-    def unroll(self, loop: IterVar | str) -> None:
+    def unroll(self, loop: IterVar | str, factor: int | None = None) -> None:
         """Unroll a loop; as :meth:`texpr.schedule.stage.Stage.unroll`."""
-        self.around("unroll", loop).unroll(loop)
+        self.around("unroll", loop).unroll(loop, factor)
+
+    def unroll_and_jam(self, outer: IterVar | str, factor: int) -> tuple[IterVar, IterVar]:
+        """Unroll and jam a loop; as :meth:`texpr.schedule.stage.Stage.unroll_and_jam`."""
+        made: tuple[IterVar, IterVar] = self.around("unroll_and_jam", outer).unroll_and_jam(
+            outer, factor
+        )
+        return made
+
+    def annotate(self, loop_or_stage: Any, key: str, value: Annotation | None = None) -> None:
+        """Leave a note; as :meth:`texpr.schedule.stage.Stage.annotate`.
+
+        A string is the name of a loop, or else of a stage.
+        """
+        stage, loops = self._noted("annotate", loop_or_stage)
+        stage.annotate(*loops, key=key, value=value)
+
+    def unannotate(self, loop_or_stage: Any, key: str) -> None:
+        """Take a note off; as :meth:`texpr.schedule.stage.Stage.unannotate`."""
+        stage, loops = self._noted("unannotate", loop_or_stage)
+        stage.unannotate(*loops, key=key)
+
+    def _noted(self, what: str, given: Any) -> tuple[Any, tuple[Any, ...]]:
+        """Return the stage that ``given`` is, or one inside the loop that it is, and that loop."""
+        is_loop = isinstance(given, IterVar) or (
+            isinstance(given, str) and bool(self.state.loops_called(given))
+        )
+        return (self.around(what, given), (given,)) if is_loop else (self[given], ())
 
     def pragma(self, loop: IterVar | str, pragma_type: str, pragma_value: object = None) -> None:
         """Say how a loop runs; as :meth:`texpr.schedule.stage.Stage.pragma`."""

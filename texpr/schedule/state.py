@@ -18,7 +18,18 @@ from texpr.ir.chunks import STATIC, Chunks
 from texpr.ir.expr import Binary, Expr, Var
 from texpr.ir.itervar import IterVar
 from texpr.ir.names import unique_name
-from texpr.ir.program import ZERO, Alloc, Block, Loop, LoopKind, Program, Seq, Stmt, blocks
+from texpr.ir.program import (
+    ZERO,
+    Alloc,
+    Annotations,
+    Block,
+    Loop,
+    LoopKind,
+    Program,
+    Seq,
+    Stmt,
+    blocks,
+)
 from texpr.ir.simplify import simplify
 from texpr.ir.visitor import substitute
 from texpr.polyhedral.footprint import Window
@@ -50,6 +61,7 @@ class LoopNode:
     steps: Var
     kind: LoopKind = LoopKind.SERIAL
     chunks: Chunks = STATIC
+    annotations: Annotations = ()
 
 
 Tree: TypeAlias = LoopNode | StageNode
@@ -160,6 +172,9 @@ class State:
     which they are, as it was called then."""
     became: Mapping[IterVar, IterVar] = field(default_factory=dict)
     """Axes of loops that a rewrite of the declaration gave another axis: which."""
+
+    annotations: Mapping[str, Annotations] = field(default_factory=dict)
+    """The notes on stages; those on loops are in the tree."""
 
     # ------------------------------------------------------------ asking
 
@@ -466,9 +481,14 @@ class State:
         return replace(self, tree=tuple(walk(node) for node in self.tree))
 
 
-def loop_node(axis: IterVar, *children: Tree, kind: LoopKind = LoopKind.SERIAL) -> LoopNode:
+def loop_node(
+    axis: IterVar,
+    *children: Tree,
+    kind: LoopKind = LoopKind.SERIAL,
+    annotations: Annotations = (),
+) -> LoopNode:
     """Return a loop for an axis that a primitive made."""
-    return LoopNode(axis, Var(axis.name), children, Var(axis.name), kind)
+    return LoopNode(axis, Var(axis.name), children, Var(axis.name), kind, annotations=annotations)
 
 
 def initial_state(program: Program) -> State:

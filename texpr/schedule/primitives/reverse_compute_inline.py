@@ -81,7 +81,9 @@ def _not_alone(state: State, stage: str, producer: str) -> str | None:
     for name, other in state.declared.stages.items():
         parts = [other.block] if other.init is None else [other.block, other.init]
         if name not in (stage, producer) and any(buffer in set(b.buffers) for b in parts):
-            return f"{name!r} touches {buffer.name}, too, so that it must be stored; inline it first"
+            return (
+                f"{name!r} touches {buffer.name}, too, so that it must be stored; inline it first"
+            )
     for name, (parent, axis) in state.attached.items():
         if parent == stage:
             return f"{name!r} is computed at loop {axis.name!r} of {stage!r}; move {name!r} first"
