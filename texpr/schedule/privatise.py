@@ -7,11 +7,11 @@ array at the end. Nothing is asked of the subscripts: they may be data.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from texpr.ir.buffer import Buffer, ComputedBuffer
-from texpr.ir.expr import Binary, Const, Expr, Load, Var, free_vars, int_value
+from texpr.ir.buffer import ComputedBuffer
 from texpr.ir.dtypes import INT64
+from texpr.ir.expr import Binary, Const, Expr, Load, Var, free_vars, int_value
 from texpr.ir.functions import all_of
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import TRUE, ZERO, Alloc, Block, Stmt, Store, seq
