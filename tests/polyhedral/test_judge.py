@@ -23,8 +23,8 @@ from texpr.schedule.primitives import PRIMITIVES
 from texpr.schedule.realise import realise
 from texpr.schedule.state import State, initial_state
 
-# Who runs an iteration of a parallel loop says nothing of the order.
-ORDERING = sorted(set(PRIMITIVES) - {"pragma"})
+# Who runs an iteration of a parallel loop says nothing of the order, nor do notes.
+ORDERING = sorted(set(PRIMITIVES) - {"pragma", "annotate", "unannotate"})
 
 
 def proposed(program: Program, seed: int, count: int) -> tuple[State, Program]:

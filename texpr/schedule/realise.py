@@ -3,7 +3,7 @@
 Loops nest as the tree says. The value of every declared axis follows from the loops made out of
 it, and guards stand right inside the innermost loop that they depend on. A reduction's
 initialisation is a nest of its own, over the data loops only, before the outermost loop that
-reduces.
+reduces, or before one further out that was named.
 """
 
 from __future__ import annotations
@@ -210,7 +210,11 @@ class _Nest:
         """
         if isinstance(node, StageNode):
             stage = self.stages.get(node.stage)
-            return [] if stage is None else [self.place(stage.block, scope)]
+            if stage is None:
+                return []
+            block = self.place(stage.block, scope)
+            notes = self.state.annotations.get(node.stage)
+            return [replace(block, annotations=notes) if notes else block]
         lower, upper = self.bounds(node.axis, scope)
         var = node.steps if node.axis in self.state.windows else node.var
         inner = scope.inside(node.axis, var, lower, upper)
@@ -226,7 +230,9 @@ class _Nest:
         for name in reversed(self.attached_to.get(node.axis, [])):
             body = self.attach(name, body, inner)
         body = guarded(self.housed(body, scope, inner), whole)
-        loop = Loop(var, lower, upper, body, node.kind, chunks=node.chunks)
+        loop = Loop(
+            var, lower, upper, body, node.kind, chunks=node.chunks, annotations=node.annotations
+        )
         return [*self.inits_before(node, scope, waiting), loop]
 
     def build_children(
@@ -465,17 +471,11 @@ class _Nest:
     def inits_before(
         self, node: LoopNode, scope: _Scope, waiting: Sequence[_Guard]
     ) -> Iterator[Stmt]:
-        """Yield the initialisations of the stages whose outermost reducing loop is ``node``."""
-        if not node.axis.is_reduce:
-            return
+        """Yield the initialisations of the stages that come right before the loop ``node``."""
         for name, stage in self.stages.items():
-            if stage.init is not None:
-                first = next(
-                    (n for n in self.state.path(name) if self.state.reduces(n.axis, name)), None
-                )
-                if first is node:
-                    own = [guard.condition for guard in waiting if name in guard.stages]
-                    yield guarded(self.init_nest(name, node, scope), own)
+            if stage.init is not None and self.state.init_place(name) is node:
+                own = [guard.condition for guard in waiting if name in guard.stages]
+                yield guarded(self.init_nest(name, node, scope), own)
 
     def init_nest(self, name: str, node: LoopNode, scope: _Scope) -> Stmt:
         """Return the initialisation of ``name``: its data loops from ``node`` inwards."""

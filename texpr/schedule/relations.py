@@ -14,8 +14,9 @@ skewed by, so that its tiles lie on one grid, and its ends move with that loop.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Protocol, TypeAlias
 
 from texpr.ir.dtypes import INT64
 from texpr.ir.expr import Binary, Const, Expr, int_value
@@ -68,6 +69,7 @@ class Values(Protocol):
         """Whether its range is larger than that."""
 
 
+@dataclass(frozen=True, eq=False)
 class Relation(ABC):
     """Axes that were made from others, which are no loops any more."""
 
@@ -80,6 +82,16 @@ class Relation(ABC):
     @abstractmethod
     def made(self) -> tuple[IterVar, ...]:
         """The axes that were made, outermost first."""
+
+    def of(self, new: Mapping[IterVar, IterVar]) -> Relation:
+        """Return the same relation with the axes that are in ``new`` exchanged."""
+
+        def own(value: Any) -> Any:
+            if isinstance(value, tuple):
+                return tuple(map(own, value))
+            return new.get(value, value) if isinstance(value, IterVar) else value
+
+        return replace(self, **{f.name: own(getattr(self, f.name)) for f in fields(self)})
 
     @property
     def sources(self) -> tuple[IterVar, ...]:

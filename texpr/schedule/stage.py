@@ -10,6 +10,7 @@ import numpy as np
 from texpr.errors import ScheduleError, did_you_mean
 from texpr.ir.expr import int_value
 from texpr.ir.itervar import IterVar
+from texpr.ir.program import Annotation
 from texpr.polyhedral.verdict import Verdict
 from texpr.schedule.trace import LoopName, Step
 
@@ -405,7 +406,7 @@ class Stage:
         """
         return self._apply("fission", (axis,))
 
-    def unroll(self, var: IterVar | str) -> None:
+    def unroll(self, var: IterVar | str, factor: int | None = None) -> None:
         """Write the iterations of a loop out one after the other.
 
         ::
@@ -413,14 +414,57 @@ class Stage:
             for i in range(2):             B[0] = A[0]
                 B[i] = A[i]          →     B[1] = A[1]
 
+        With ``factor`` the loop is split first, and so many iterations are written out together;
+        its parts are called ``i_o`` and ``i_i``.
+
         Raises
         ------
         ScheduleError
-            The extent is not a number.
+            The extent is not a number, or as :meth:`split`.
 
         Same as Halide's and TVM's ``unroll``, Exo's ``unroll_loop``.
         """
-        self._apply("unroll", (var,))
+        self._apply("unroll", (var,), {"factor": factor})
+
+    def unroll_and_jam(self, outer: IterVar | str, factor: int) -> tuple[IterVar, IterVar]:
+        """Unroll a loop, and jam the copies of what is inside together in the innermost loop.
+
+        ::
+
+            for i in range(64):            for i_o in range(16):
+                for j in range(64):            for j in range(64):
+                    C[i] += A[i, j]  →             C[i_o*4] += A[i_o*4, j]
+                                                   C[i_o*4 + 1] += A[i_o*4 + 1, j]
+                                                   C[i_o*4 + 2] += A[i_o*4 + 2, j]
+                                                   C[i_o*4 + 3] += A[i_o*4 + 3, j]
+
+        What the copies read alike is loaded once, and their chains of operations overlap. It is
+        a :meth:`split`, a :meth:`reorder` that puts the inner part innermost, or just outside of a
+        vectorized loop there, and an :meth:`unroll` of it; judged as these.
+
+        Parameters
+        ----------
+        outer : IterVar or str
+            The loop.
+        factor : int
+            How many of its iterations run together.
+
+        Returns
+        -------
+        (outer, inner), named ``i_o`` and ``i_i`` for a loop ``i``
+
+        Raises
+        ------
+        ScheduleError
+            As :meth:`split`, or loops inside that contain more than one nest.
+        IllegalScheduleError
+            An iteration of ``outer`` needs what the whole one before it computes.
+
+        Same as LLVM's and Polly's ``unroll_and_jam``, Exo's ``divide_loop``, ``reorder_loops`` and
+        ``unroll_loop`` together.
+        """
+        made = self._apply("unroll_and_jam", (outer,), {"factor": factor})
+        return made[0], made[1]
 
     def vectorize(self, var: IterVar | str, lanes: int | None = None) -> None:
         """Run the iterations of a loop together, in the lanes of vector registers.
@@ -508,6 +552,63 @@ class Stage:
         """
         values = {"pragma_type": pragma_type, "pragma_value": pragma_value}
         self._apply("pragma", (var,), values)
+
+    def annotate(
+        self, loop: IterVar | str | None = None, key: str = "", value: Annotation | None = None
+    ) -> None:
+        """Leave a note on a loop, or on the stage where none is given, for tools and passes.
+
+        ::
+
+            for i in range(n):             for i in range(n, tile="outer"):
+                B[i] = A[i]          →         B[i] = A[i]
+
+        A note changes nothing: texpr itself reads none. It is printed, it is in
+        ``Loop.annotations`` or ``Block.annotations`` of the program, and in the trace. Where a loop
+        is split its outer part keeps it; a fused loop keeps those of both, and where these differ
+        that of the outer one.
+
+        Parameters
+        ----------
+        loop : IterVar or str, optional
+            The loop; the stage itself unless given.
+        key : str
+            A word of letters, digits and any of ``_ . : / -``.
+        value : str, int, float or bool, optional
+            ``True`` unless given.
+
+        Raises
+        ------
+        ScheduleError
+            A key that is no word, or a value of another type.
+
+        Same as TVM's ``annotate``, whose first argument may be a block.
+
+        >>> from texpr import te
+        >>> A = te.placeholder((8,), name="A")
+        >>> B = te.compute((8,), lambda i: A[i], name="B")
+        >>> s = te.create_schedule(B.op)
+        >>> s[B].annotate("i", "mine.depth", 2)
+        >>> s[B].annotate(key="mine.hot")
+        >>> print(s)
+        def B(A: float32[8], B: out float32[8]):
+            for i in range(8, mine.depth=2):
+                # mine.hot=True
+                B[i] = A[i]
+        """
+        self._apply("annotate", () if loop is None else (loop,), {"key": key, "value": value})
+
+    def unannotate(self, loop: IterVar | str | None = None, key: str = "") -> None:
+        """Take a note off a loop, or off the stage where none is given.
+
+        Raises
+        ------
+        ScheduleError
+            There is no such note; those that are there are named.
+
+        Same as TVM's ``unannotate``.
+        """
+        self._apply("unannotate", () if loop is None else (loop,), {"key": key})
 
     def assume(self, array: str) -> None:
         """Take the responsibility for an array; as :meth:`Schedule.assume`."""
@@ -703,13 +804,156 @@ class Stage:
         """
         return self._new_stage("rfactor", (axis,), {"factor_axis": factor_axis})
 
+    def decompose_reduction(self, loop: IterVar | str) -> None:
+        """Initialise a reduction right before ``loop``, further out than it would be.
+
+        ::
+
+            for i in range(4):             for i in range(4):
+                for j in range(8):             for j in range(8):
+                    C[i, j] = 0.0                  C[i, j] = 0.0
+                    for k in range(n):   →     for j in range(8):
+                        C[i, j] += …               for k in range(n):
+                                                       C[i, j] += …
+
+        above with ``loop`` ``j``. The initialisation is a nest of its own, over the data loops from
+        ``loop`` inwards; unless told, it is right before the outermost loop that reduces. Loops
+        are scheduled before and after as without it: of a loop that is split the initialisation
+        stays before the outer part, of one that is fused before the fused loop, and a reordering
+        that puts ``loop`` inside a loop that reduces takes it before that. :meth:`merge_reduction`
+        without an argument takes it back.
+
+        Parameters
+        ----------
+        loop : IterVar or str
+            A loop of the stage's own, at or outside of the outermost one that reduces.
+
+        Raises
+        ------
+        ScheduleError
+            No reduction, or a loop inside one that reduces; the loops that can be named are.
+        IllegalScheduleError
+            What the initialisation writes is still needed there.
+
+        Same as TVM's ``decompose_reduction``, Exo's ``fission``; in Halide a pure definition, with
+        a ``compute_with`` of its own.
+
+        >>> from texpr import te
+        >>> A, k = te.placeholder((4, 8), name="A"), te.reduce_axis((0, 8), name="k")
+        >>> S = te.compute((4,), lambda i: te.sum(A[i, k], axis=k), name="S")
+        >>> s = te.create_schedule(S.op)
+        >>> s[S].decompose_reduction("i")
+        >>> print(s)
+        def S(A: float32[4, 8], S: out float32[4]):
+            for i in range(4):
+                S[i] = 0.0
+            for i in range(4):
+                for k in range(8):
+                    S[i] += A[i, k]
+        """
+        self._apply("decompose_reduction", (loop,))
+
+    def merge_reduction(self, init: Any = None) -> None:
+        """Make a reduction of this stage, which updates an array, and of ``init``, which sets it.
+
+        ::
+
+            for i in range(n):             for i in range(n):
+                C[i] = 0.0                     C[i] = 0.0
+            for i in range(n):                 for k in range(m):
+                for k in range(m):   →             C[i] += A[i, k]
+                    C[i] += A[i, k]
+
+        The loops do not change but for the initialisation, which is a nest right before the
+        outermost loop that reduces; ``init`` is no stage any more. The reduction is one as
+        ``te.sum`` declares: :meth:`rfactor`, :meth:`cache_write`, :meth:`compute_at` and
+        :meth:`decompose_reduction` take it. Without ``init``, what :meth:`decompose_reduction`
+        did is taken back.
+
+        Parameters
+        ----------
+        init : Stage or str, optional
+            The stage that sets the elements which this one updates, each to what is neutral: 0
+            for ``+``, 1 for ``*``, -inf or the least integer for ``max``, and so on.
+
+        Raises
+        ------
+        ScheduleError
+            This is no update ``x = x op term``, or ``init`` does not set just what it updates to
+            what is neutral.
+        IllegalScheduleError
+            Something else touches the array in between; the pair of instances is named.
+
+        Same as TVM's ``merge_reduction``.
+
+        >>> import texpr
+        >>> N = texpr.size("N")
+        >>> @texpr.kernel
+        ... def rows(A: texpr.f64[N, 8], S: texpr.f64[N]):
+        ...     for i in range(N):
+        ...         S[i] = 0.0
+        ...     for i in range(N):
+        ...         for k in range(8):
+        ...             S[i] += A[i, k]
+        >>> s = texpr.create_schedule(rows)
+        >>> s["S1"].merge_reduction("S0")
+        >>> print(s)
+        def rows(A: float64[N, 8], S: out float64[N]):
+            for i in range(N):
+                S[i] = 0.0
+                for k in range(8):
+                    S[i] += A[i, k]
+        """
+        name = None if init is None else self._schedule.stage_name(init)
+        self._apply("merge_reduction", (), {"init": name} if name is not None else {})
+
+    def reverse_compute_inline(self) -> None:
+        """Compute the stage where its only producer writes, and store nothing in between.
+
+        ::
+
+            for i in range(8):             for i in range(8):
+                B[i] = A[i]*2.0      →         C[7 - i] = max(A[i]*2.0 + b[7 - i], 0.0)
+            for i in range(8):
+                C[i] = max(B[7 - i] + b[i], 0.0)
+
+        The producer's stage keeps its name and its loops, however they are scheduled; it writes
+        the array of this stage, which is no stage any more. Elements that this stage does not have
+        are left out by a condition. Of a reduction, :meth:`cache_write` the producer first: the
+        stage is then computed in the copy from the cache, and with the cache at a loop of the copy
+        it is an epilogue in the tile.
+
+        Raises
+        ------
+        ScheduleError
+            A producer that is a reduction, an output, or read elsewhere; several producers;
+            several elements that are read for one; subscripts that do not tell which.
+        IllegalScheduleError
+            What else the stage reads is not there yet, or an element that the producer has not.
+
+        Same as TVM's ``reverse_compute_inline``; Halide's ``compute_at`` the other way round.
+
+        >>> from texpr import te
+        >>> A = te.placeholder((8,), name="A")
+        >>> B = te.compute((8,), lambda i: A[i] * 2, name="B")
+        >>> C = te.compute((6,), lambda i: te.max(B[i + 1], 0.0), name="C")
+        >>> s = te.create_schedule(C.op)
+        >>> s[C].reverse_compute_inline()
+        >>> print(s)
+        def C(A: float32[8], C: out float32[6]):
+            for i in range(8):
+                if i >= 1 and i < 7:
+                    C[i - 1] = max(A[i]*2.0, 0.0)
+        """
+        self._apply("reverse_compute_inline", ())
+
     # ------------------------------------------------------------ applying
 
     def _new_stage(self, primitive: str, loops: tuple[Any, ...], values: dict[str, Any]) -> Stage:
         """Apply a primitive that makes a stage and return that."""
         known = set(self._schedule.state.declared.stages)
         self._apply(primitive, loops, values)
-        (made,) = (name for name in self._schedule.state.declared.stages if name not in known)
+        *_, made = (name for name in self._schedule.state.declared.stages if name not in known)
         return self._schedule.stage(made)
 
     def _apply(
@@ -751,7 +995,7 @@ class Stage:
                 f"{what}: {given!r} is no loop; pass an axis such as "
                 f"s[{self.name}].op.axis[0], or the name of a loop of {self.name!r}: {listed}"
             )
-        axis = self._schedule.own_axis(self.name, given)
+        axis = state.current(self._schedule.own_axis(self.name, given))
         if any(leaf is axis for leaf in leaves):
             return axis
         now = state.remains(axis)

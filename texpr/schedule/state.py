@@ -7,7 +7,7 @@ and which stages are inlined; :mod:`texpr.schedule.realise` turns it into a Prog
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeAlias
@@ -18,7 +18,18 @@ from texpr.ir.chunks import STATIC, Chunks
 from texpr.ir.expr import Binary, Expr, Var
 from texpr.ir.itervar import IterVar
 from texpr.ir.names import unique_name
-from texpr.ir.program import ZERO, Alloc, Block, Loop, LoopKind, Program, Seq, Stmt, blocks
+from texpr.ir.program import (
+    ZERO,
+    Alloc,
+    Annotations,
+    Block,
+    Loop,
+    LoopKind,
+    Program,
+    Seq,
+    Stmt,
+    blocks,
+)
 from texpr.ir.simplify import simplify
 from texpr.ir.visitor import substitute
 from texpr.polyhedral.footprint import Window
@@ -50,6 +61,7 @@ class LoopNode:
     steps: Var
     kind: LoopKind = LoopKind.SERIAL
     chunks: Chunks = STATIC
+    annotations: Annotations = ()
 
 
 Tree: TypeAlias = LoopNode | StageNode
@@ -121,6 +133,14 @@ class Declared:
     judges: dict[frozenset[str], Judge] = field(default_factory=dict)
     """By the stages that are inlined: who knows the dependences that are left."""
 
+    @property
+    def and_before(self) -> Iterator[Declared]:
+        """The declaration itself, and those that it was made of."""
+        found: Declared | None = self
+        while found is not None:
+            yield found
+            found = found.before
+
 
 @dataclass(frozen=True, eq=False)
 class State:
@@ -145,8 +165,24 @@ class State:
     """
     windows: Mapping[IterVar, Window] = field(default_factory=dict)
     """What is computed of a declared axis where its stage is attached, while that is realised."""
+    is_judged: bool = True
+    """Whether the judge found it legal; else that is asked before it is built."""
+    decomposed: Mapping[str, IterVar] = field(default_factory=dict)
+    """The reductions that are initialised further out than need be, each with the loop before
+    which they are, as it was called then."""
+    became: Mapping[IterVar, IterVar] = field(default_factory=dict)
+    """Axes of loops that a rewrite of the declaration gave another axis: which."""
+
+    annotations: Mapping[str, Annotations] = field(default_factory=dict)
+    """The notes on stages; those on loops are in the tree."""
 
     # ------------------------------------------------------------ asking
+
+    def current(self, axis: IterVar) -> IterVar:
+        """Return the axis that a loop has now which had ``axis``."""
+        while axis in self.became:
+            axis = self.became[axis]
+        return axis
 
     def path(self, stage: str) -> tuple[LoopNode, ...]:
         """The loops around ``stage``, outermost first."""
@@ -241,6 +277,19 @@ class State:
         around = set(self.leaves(parent))
         loops = [axis for axis in self.remains(loop) if axis in around]
         return loops[-1] if loops else self.remains(loop)[-1]
+
+    def init_place(self, stage: str) -> LoopNode | None:
+        """The loop before which a reduction is initialised, None where no loop reduces.
+
+        That is the outermost one that reduces, or the one that was named, where that is further
+        out. One that was split since has become its outer part, one that was fused the fused loop.
+        """
+        named = self.decomposed.get(stage)
+        first = None if named is None else self.remains(named)[0]
+        for node in self.path(stage):
+            if self.reduces(node.axis, stage) or node.axis is first:
+                return node
+        return None
 
     def whole_path(self, stage: str) -> tuple[LoopNode, ...]:
         """The loops around ``stage`` and those around the loop that it is attached to."""
@@ -432,9 +481,14 @@ class State:
         return replace(self, tree=tuple(walk(node) for node in self.tree))
 
 
-def loop_node(axis: IterVar, *children: Tree, kind: LoopKind = LoopKind.SERIAL) -> LoopNode:
+def loop_node(
+    axis: IterVar,
+    *children: Tree,
+    kind: LoopKind = LoopKind.SERIAL,
+    annotations: Annotations = (),
+) -> LoopNode:
     """Return a loop for an axis that a primitive made."""
-    return LoopNode(axis, Var(axis.name), children, Var(axis.name), kind)
+    return LoopNode(axis, Var(axis.name), children, Var(axis.name), kind, annotations=annotations)
 
 
 def initial_state(program: Program) -> State:

@@ -47,11 +47,12 @@ def _pair(state: State, stage: str, outer: IterVar, inner: IterVar) -> tuple[Sta
                 f"fuse: the range of {inner.name!r} depends on loop {var.name!r}, so the two are "
                 f"no rectangle; leave them apart"
             )
+    notes = (*{**dict(inside.annotations), **dict(node.annotations)}.items(),)
     state, fused = state.fresh_axis(
         stage, f"{outer.name}_{inner.name}", is_reduce=outer.is_reduce or inner.is_reduce
     )
     state = state.with_relation(Fuse(outer, inner, fused)).edit(
-        outer, lambda _: loop_node(fused, *inside.children)
+        outer, lambda _: loop_node(fused, *inside.children, annotations=notes)
     )
     return state, fused
 

@@ -35,7 +35,10 @@ def apply(
     state, outer = state.fresh_axis(stage, f"{parent.name}_o", is_reduce=parent.is_reduce)
     state, inner = state.fresh_axis(stage, f"{parent.name}_i", is_reduce=parent.is_reduce)
     state = state.with_relation(Split(parent, outer, inner, number, nparts is not None)).edit(
-        parent, lambda loop: loop_node(outer, loop_node(inner, *loop.children))
+        parent,
+        lambda loop: loop_node(
+            outer, loop_node(inner, *loop.children), annotations=loop.annotations
+        ),
     )
     return state, (outer, inner)
 
