@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from texpr import te
 from texpr.driver import build
-from texpr.ops.matmul import matmul, schedule_matmul
+from texpr.ops import matmul, schedule_matmul
 from texpr.target.target import Target
 
 # Rounds of the comparison: at least so many, and more until the time is used up.
@@ -80,8 +80,10 @@ def run_demo(size: int, target: Target | str | None = None) -> Demo:
     """
     own = Target.of(target)
     start = time.perf_counter()
-    A, B, C = matmul(size, size, size, "float32")
-    s = schedule_matmul(C, own)
+    A, B = (te.placeholder((size, size), "float32", name=name) for name in "AB")
+    C = matmul(A, B)
+    # One thread against one, below.
+    s = schedule_matmul(C, own, num_threads=1)
     kernel = build(s, [A, B, C], target=own, name="matmul")
     compile_seconds = time.perf_counter() - start
 
