@@ -14,19 +14,23 @@ def schedule_elementwise(s: te.TeSchedule, T: te.Tensor, target: Target, num_thr
 
     ::
 
-        for part in parallel(…):         one for each thread
-            for i_o in …:
-                for i_i in vectorized(lanes):
+        for i in parallel(…):            all dimensions but the last; of a vector, its parts
+            for j_o in …:
+                for j_i in vectorized(lanes):
 
     """
     if not T.op.axis:
         return
-    size = math.prod(int_value(extent) or 0 for extent in T.shape)
-    axes = T.op.axis
-    whole = s[T].fuse(*axes) if len(axes) > 1 else axes[0]
-    lanes = min(target.vector_lanes("float32" if T.dtype.size_bytes < 4 else T.dtype), max(1, size))
-    i_o, i_i = s[T].split(whole, factor=lanes)
-    if num_threads > 1 and size >= lanes * num_threads:
-        part, i_o = s[T].split(i_o, nparts=num_threads)
+    *rows, last = T.op.axis
+    *sizes, length = (int_value(extent) or 0 for extent in T.shape)
+    lanes = min(target.vector_lanes(T.dtype), max(1, length))
+    j_o, j_i = s[T].split(last, factor=lanes)
+    s[T].vectorize(j_i)
+    if num_threads == 1:
+        return
+    if math.prod(sizes) >= num_threads:
+        s[T].parallel(s[T].fuse(*rows) if len(rows) > 1 else rows[0])
+    elif length >= lanes * num_threads:
+        part, j_o = s[T].split(j_o, nparts=num_threads)
+        s[T].reorder(part, *rows, j_o, j_i)
         s[T].parallel(part)
-    s[T].vectorize(i_i)
