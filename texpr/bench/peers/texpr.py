@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from texpr import ops
-from texpr.bench.ceilings import copy_kernel, peak_kernel, triad_kernel
+from texpr.bench.ceilings import copy_kernel, peak_kernel, read_kernel, triad_kernel
 from texpr.bench.peers.peer import Peer, Prepared
 from texpr.bench.workloads import Array
 from texpr.target.llvm import query
@@ -58,6 +58,11 @@ class Texpr(Peer):
         kernel = peak_kernel(str(c.dtype), c.shape[1], c.shape[2])
         count = int(steps)
         return Prepared(lambda: kernel(count, x, y, c), lambda: c)
+
+    def read(self, a: Array) -> Prepared:
+        kernel = read_kernel(*a.shape)
+        out = np.empty(len(a), a.dtype)
+        return Prepared(lambda: kernel(a, out), lambda: out)
 
     def copy(self, a: Array) -> Prepared:
         kernel = copy_kernel(a.size)
