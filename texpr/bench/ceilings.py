@@ -35,7 +35,7 @@ def peak_kernel(dtype: str, chains: int, lanes: int) -> Kernel:
             for _step in range(steps):
                 for i in range(chains):
                     for j in range(lanes):
-                        c[thread, i, j] = c[thread, i, j] * x[0] + y[0]
+                        c[thread, i, j] = c[thread, i, j] * x[0] + y[0]  # type: ignore[index]
 
     s = create_schedule(peak)
     (stage,) = s.stages

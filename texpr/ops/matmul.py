@@ -131,7 +131,7 @@ def declare(A: te.Tensor, B: te.Tensor, trans_a: bool = False, trans_b: bool = F
     batch = broadcast(left.shape[:-2], right.shape[:-2])
     r = te.reduce_axis((0, k), name="k")
 
-    def element(*index: Expr) -> Expr:
+    def element(*index: Expr) -> Any:
         *b, i, j = index
         return te.sum(at(left, b, i, r) * at(right, b, r, j), axis=r)
 

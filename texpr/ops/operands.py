@@ -33,7 +33,7 @@ def prepared(T: te.Tensor, *, transposed: bool) -> te.Tensor:
         return T
     *batch, rows, columns = T.shape
 
-    def element(*i: Expr) -> Expr:
+    def element(*i: Expr) -> Any:
         index = (*i[:-2], i[-1], i[-2]) if transposed else i
         return T[index].astype(kind)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from texpr import te
 from texpr.errors import DTypeError, ScheduleError, ShapeError
-from texpr.ir.expr import Expr, int_value
+from texpr.ir.expr import int_value
 from texpr.ops.arrays import Array, Operator, as_array, is_tensor, run
 from texpr.target.target import Target
 
@@ -95,9 +95,8 @@ def declare(X: te.Tensor) -> te.Tensor:
     names = [f"i{place}" if len(rows) > 1 else "i" for place in range(len(rows))]
     k, k2 = (te.reduce_axis((0, length), name="k") for _ in range(2))
 
-    def wide(*i: Expr) -> Expr:
-        element: Expr = X[i]
-        return element.astype("float32") if X.dtype.size_bytes == 2 else element
+    def wide(*i: Any) -> Any:
+        return X[i].astype("float32") if X.dtype.size_bytes == 2 else X[i]
 
     greatest = te.compute(
         tuple(rows), lambda *i: te.max(wide(*i, k), axis=k), name="greatest", varargs_names=names
