@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
 from texpr.ir.buffer import Buffer
-from texpr.ir.expr import Binary, Expr, Load, Unary, postorder
+from texpr.ir.dtypes import DType
+from texpr.ir.expr import Binary, Const, Expr, Load, Unary, postorder
 from texpr.ir.program import Block
 
 # x - e folds -e in, and so goes with additions.
@@ -28,6 +30,28 @@ class Update:
     def fold(self) -> str:
         """The operator by which several terms are combined."""
         return FOLDS[self.op]
+
+
+def neutral(op: str, dtype: DType) -> Const:
+    """Return the value that changes nothing when ``op`` folds it in.
+
+    >>> from texpr.ir.dtypes import FLOAT32, INT8
+    >>> print(neutral("add", FLOAT32), neutral("min", INT8), neutral("bitand", INT8))
+    -0.0 127 -1
+    """
+    fold = FOLDS[op]
+    value: float
+    if fold in ("add", "or", "bitor", "bitxor"):
+        value = -0.0 if dtype.is_float else 0
+    elif fold == "mul":
+        value = 1
+    elif fold in ("and", "bitand"):
+        value = -1 if dtype.kind == "int" else dtype.max
+    elif dtype.is_float:
+        value = math.inf if fold == "min" else -math.inf
+    else:
+        value = dtype.max if fold == "min" else dtype.min
+    return Const(value, dtype)
 
 
 def update_of(block: Block) -> Update | None:

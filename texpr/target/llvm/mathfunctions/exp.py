@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from texpr.target.llvm.mathfunctions.formula import FLOAT32, Formula, Term
+from texpr.target.llvm.mathfunctions.formula import Formula, Term
 
 LOG2_E = 1.4426950408889634
 
