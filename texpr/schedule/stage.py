@@ -471,7 +471,8 @@ class Stage:
 
         The lanes run statement by statement, and in one statement all reads come before all
         writes. A loop of more iterations than a register has lanes is cut into strips. Where all
-        lanes update one cell, as in a reduction whose order is free, their terms are folded.
+        lanes update one cell, as in a reduction whose order is free, their terms are folded: once,
+        behind the loops that keep the cell, from a partial sum of each lane.
 
         With ``lanes``, the loop is split first, and so many iterations run together.
 
