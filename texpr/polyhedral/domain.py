@@ -41,6 +41,18 @@ def places(root: Stmt) -> Iterator[tuple[Stmt, Place]]:
         stack.extend(reversed(below))
 
 
+def place_key(place: Place) -> tuple[object, ...]:
+    """Return what stands around a statement, to compare places: loops without how they run."""
+    return tuple(
+        (part.var, part.lower, part.upper, part.step)
+        if isinstance(part, Loop)
+        else part
+        if isinstance(part, Expr)
+        else (part.var, part.value)
+        for part in place
+    )
+
+
 @dataclass(frozen=True)
 class Span:
     """``lower <= var < upper``, or ``var == value``; what is None is not said."""
@@ -51,10 +63,15 @@ class Span:
     value: Expr | None = None
 
     @property
+    def ends(self) -> tuple[tuple[str, Expr], ...]:
+        """What the variable compares to, and how."""
+        ends = (("ge", self.lower), ("lt", self.upper), ("eq", self.value))
+        return tuple((op, end) for op, end in ends if end is not None)
+
+    @property
     def conditions(self) -> tuple[Expr, ...]:
         """The same as bool expressions."""
-        ends = (("ge", self.lower), ("lt", self.upper), ("eq", self.value))
-        return tuple(Binary(op, self.var, end) for op, end in ends if end is not None)
+        return tuple(Binary(op, self.var, end) for op, end in self.ends)
 
 
 @dataclass(frozen=True)
@@ -94,7 +111,11 @@ class Domain:
 
     def region(self, frame: Frame) -> Region:
         """Return the instances as a region of ``frame``."""
-        return frame.all_of(self.conditions)
+        found = frame.everywhere
+        for span in self.spans:
+            for op, end in span.ends:
+                found = found & frame.compare(op, span.var, end)
+        return found & frame.all_of(self.others)
 
 
 def declared_domain(block: Block) -> Domain | None:

@@ -52,11 +52,6 @@ def other_statement(declared: Scop, proposed: Scop) -> str | None:
     return None
 
 
-def is_moved(statement: Statement) -> bool:
-    """Whether ``statement`` writes a part of what it was declared to write."""
-    return any(isinstance(store.buffer, Part) for store in statement.block.stores)
-
-
 def _starts_in_home(part: Part, statement: Statement) -> bool:
     loops: set[Var] = {loop.var for loop in statement.loops}
     home = {loop.var for loop in statement.homes.get(part.whole, ())}
@@ -134,7 +129,7 @@ def lost_instances(
     known: Mapping[str, Statement] = {one.label: one for one in proposed.statements}
     for statement in declared.statements:
         runs = known.get(statement.label)
-        key = (statement.label,) if runs is None else (runs.key, is_moved(runs))
+        key = (statement.label,) if runs is None else runs.key
         if key not in counted:
             answer = declared.analysis.ask(partial(_fault, statement, runs))
             if isinstance(answer, Unknown):
@@ -150,7 +145,7 @@ def _fault(declared: Statement, proposed: Statement | None) -> str | None:
     instances = declared.iterations(()).over.domain()
     if proposed is None:
         return None if instances.is_empty() else "no loop runs it"
-    moved = is_moved(proposed)
+    moved = proposed.is_moved
     missing = declared.region.missing or proposed.region.missing
     if missing is not None:
         return f"what its loops run is not known, as {missing}" if moved else None

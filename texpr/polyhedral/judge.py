@@ -35,11 +35,14 @@ from texpr.polyhedral.context import IN, OUT, SET, Analysis, Unknown
 from texpr.polyhedral.counterexample import smallest_point
 from texpr.polyhedral.dependences import Dependence, Dependences
 from texpr.polyhedral.digits import COLUMNS, compare_alike
-from texpr.polyhedral.instances import is_moved, lost_instances, other_statement
+from texpr.polyhedral.instances import lost_instances, other_statement
 from texpr.polyhedral.scop import Scop, Statement, textual_order
 
 Fault: TypeAlias = Literal["order", "parallel", "vectorized", "storage", "stale", "instances"]
 
+
+# The loops whose iterations have not each a time of their own.
+_TOGETHER = (LoopKind.VECTORIZED, LoopKind.PARALLEL)
 
 # Each size tried costs a verdict. Where a number's digits allow a pair that is none, the next
 # size or the one after it shows a real one, or there is none.
@@ -158,7 +161,7 @@ class Judge:
             sink = statements.get(dependence.sink.statement.label)
             if source is not None and sink is not None:  # else it never runs
                 # A primitive changes few statements; of the others the answers are known.
-                key = (dependence, source.key, sink.key)
+                key = (dependence, source.key, sink.key, _order_key(source, sink))
                 found = self._asked.get(key)
                 if found is None:
                     found = self._asked[key] = tuple(self._kept(dependence, source, sink))
@@ -183,6 +186,10 @@ class Judge:
         is_first = textual_order(source.columns, sink.columns) == "always"
         if is_first and home is not None and not home:
             return
+        within = _within(home, source)
+        questions = [*_questions(dependence, source, sink, within)]
+        if not questions and not home and home is not None:
+            return
         ask = self.scop.analysis.ask
         moved = ask(lambda: _Moved(dependence, source, sink))
         if isinstance(moved, Unknown):
@@ -199,7 +206,7 @@ class Judge:
                     yield Finding("storage", dependence, lost, None, moved.missing, by_digits)
             if home is None or is_first:
                 return
-        for fault, loop, wrong in _questions(dependence, source, sink, moved.within):
+        for fault, loop, wrong in questions:
             answer = ask(partial(moved.pairs_at, wrong))
             if isinstance(answer, Unknown):
                 yield Finding(fault, dependence, None, loop, str(answer))
@@ -227,7 +234,7 @@ class _Moved:
         self.dependence, self.source, self.sink = dependence, source, sink
         self.home = _home(dependence, source, sink)
         home = self.home or ()
-        self.within = max((k + 1 for k, c in enumerate(source.columns) if c in home), default=0)
+        self.within = _within(self.home, source)
         lanes = [loop for loop in home if loop.kind is LoopKind.VECTORIZED]
         keys = [key for key in source.digits if key in sink.digits]
         self.first = source.time_and(keys, lanes) if keys or lanes else source.time
@@ -236,7 +243,7 @@ class _Moved:
         self.keys = keys
         runs = self.first.missing or self.second.missing
         self.runs_missing = None if runs is None else str(runs)
-        if is_moved(source) and len(keys) < len(source.digits):
+        if source.is_moved and len(keys) < len(source.digits):
             self.runs_missing = "the sizes are the base of a loop's number"
         missing = dependence.missing
         self.missing = self.runs_missing if missing is None else str(missing)
@@ -269,7 +276,7 @@ class _Moved:
         pairs = self.dependence.pairs
         if self.home is None:
             return pairs
-        if is_moved(self.source) and self.runs_missing is not None:
+        if self.source.is_moved and self.runs_missing is not None:
             return pairs  # what runs may be less than it seems
         here, there = (s.iterations(self.home, self.keys).over for s in (self.source, self.sink))
         missed = pairs.apply_range(there).subtract(here)
@@ -311,6 +318,32 @@ def _home(dependence: Dependence, source: Statement, sink: Statement) -> tuple[L
     """
     first, second = (s.homes.get(dependence.buffer, ()) for s in (source, sink))
     return first if first == second else None
+
+
+def _within(home: tuple[Loop, ...] | None, source: Statement) -> int:
+    """Return how many columns of time there are up to the innermost loop of ``home``."""
+    loops = home or ()
+    return max((k + 1 for k, column in enumerate(source.columns) if column in loops), default=0)
+
+
+def _order_key(source: Statement, sink: Statement) -> tuple[object, ...]:
+    """Return what the order of two statements hangs on, besides their instances.
+
+    That is how the loops run that they share, and which is the first inside of these; what comes
+    after the place where they part decides nothing.
+    """
+    shared = _shared_columns(source, sink)
+    here = source.columns[shared : shared + 1], sink.columns[shared : shared + 1]
+    (first, second) = ([c if isinstance(c, int) else None for c in one] for one in here)
+    loops = (c for c in source.columns[:shared] if isinstance(c, Loop))
+    kinds = (c.kind if c.kind in _TOGETHER else LoopKind.SERIAL for c in loops)
+    if source is sink:
+        return (*kinds,)
+    if first and second and None not in (first[0], second[0]):
+        return (*kinds, first < second)
+    # No position tells them apart, so that every column counts.
+    every = (*source.columns, *sink.columns)
+    return (*kinds, *(c if isinstance(c, int) else c.kind for c in every))
 
 
 def _equal_before(space: isl.Space, count: int) -> isl.Map:

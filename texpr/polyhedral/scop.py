@@ -14,14 +14,21 @@ from typing import Literal, TypeAlias
 
 import islpy as isl
 
-from texpr.ir.buffer import Buffer
+from texpr.ir.buffer import Buffer, Part
 from texpr.ir.expr import Binary, Expr, Unary, Var
 from texpr.ir.program import Alloc, Block, If, Let, Loop, LoopKind, Program, Seq, Stmt
 from texpr.polyhedral.accesses import Access, accesses
 from texpr.polyhedral.affine import Frame
 from texpr.polyhedral.context import IN, OUT, Analysis
 from texpr.polyhedral.digits import DigitFinder, Digits
-from texpr.polyhedral.domain import Around, Domain, facts_of, parameters, placed_domain
+from texpr.polyhedral.domain import (
+    Around,
+    Domain,
+    facts_of,
+    parameters,
+    place_key,
+    placed_domain,
+)
 from texpr.polyhedral.region import NotAffine, Region, Value
 
 Column: TypeAlias = int | Loop
@@ -85,24 +92,26 @@ class Statement:
 
     @cached_property
     def key(self) -> tuple[object, ...]:
-        """What its instances, times and homes hang on: statements that agree in it run alike."""
-        columns = tuple(
-            (c.var, c.lower, c.upper, c.step, c.kind) if isinstance(c, Loop) else c
-            for c in self.columns
-        )
-        around = tuple(
-            part if isinstance(part, Expr) else (part.var, part.value)
-            for part in self.place
-            if not isinstance(part, Loop)
-        )
-        homes = tuple(
-            (buffer, *(loop.var for loop in self.homes.get(buffer.whole, ())))
+        """What its instances hang on: statements that agree in it run the same, in whatever order.
+
+        How its loops run, and what else they are around, is no part of it.
+        """
+        return (
+            self.label, self.block.bindings, self.block.predicate, place_key(self.place),
+            self.is_moved, self._home_key, self.scop.params, self.scop.facts,
+        )  # fmt: skip
+
+    @property
+    def is_moved(self) -> bool:
+        """Whether it writes a part of what it was declared to write."""
+        return any(isinstance(store.buffer, Part) for store in self.block.stores)
+
+    @property
+    def _home_key(self) -> tuple[object, ...]:
+        return tuple(
+            (buffer, *(loop.var for loop in self.homes.get(buffer, ())))
             for buffer in (b.whole for b in self.block.buffers)
         )
-        return (
-            self.label, self.block.bindings, self.block.predicate, columns, around, homes,
-            self.scop.params, self.scop.facts,
-        )  # fmt: skip
 
     @cached_property
     def _placed(self) -> tuple[Frame, Region]:
@@ -161,7 +170,7 @@ class Statement:
         What is not affine stands for any value.
         """
         frame, missing = self.frame, where.missing
-        columns = isl.PwAffList.alloc(frame.analysis.context, len(expressions))
+        columns: list[isl.Aff | isl.PwAff] = []
         unknown: list[int] = []
         for position, expression in enumerate(expressions):
             if isinstance(expression, int):
@@ -172,9 +181,9 @@ class Statement:
                 missing = missing or value
                 unknown.append(position)
                 value = frame.constant(0)
-            columns = columns.add(value.pw_aff)
+            columns.append(value.aff)
         space = frame.space.from_domain().add_dims(OUT, len(expressions))
-        image = isl.Map.from_multi_pw_aff(isl.MultiPwAff.from_pw_aff_list(space, columns))
+        image = map_of(space, columns)
         image = image.intersect_domain(where.over)
         for position in unknown:
             image = image.project_out(OUT, position, 1).insert_dims(OUT, position, 1)
@@ -323,6 +332,21 @@ def textual_order(
         else:
             return "sometimes"
     return "sometimes"
+
+
+def map_of(space: isl.Space, columns: Sequence[isl.Aff | isl.PwAff]) -> isl.Map:
+    """Return the map of ``space`` whose columns are given: of one piece where all of them are."""
+    context = space.get_ctx()
+    if all(isinstance(column, isl.Aff) for column in columns):
+        affs = isl.AffList.alloc(context, len(columns))
+        for column in columns:
+            affs = affs.add(column)
+        return isl.Map.from_multi_aff(isl.MultiAff.from_aff_list(space, affs))
+    pieces = isl.PwAffList.alloc(context, len(columns))
+    for column in columns:
+        is_one = isinstance(column, isl.Aff)
+        pieces = pieces.add(isl.PwAff.from_aff(column) if is_one else column)
+    return isl.Map.from_multi_pw_aff(isl.MultiPwAff.from_pw_aff_list(space, pieces))
 
 
 def _places(access: Access) -> tuple[Expr, ...]:

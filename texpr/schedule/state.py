@@ -23,8 +23,14 @@ from texpr.ir.program import ONE, ZERO, Alloc, Block, Loop, LoopKind, Program, S
 from texpr.ir.simplify import simplify
 from texpr.polyhedral.footprint import Window
 from texpr.polyhedral.judge import Judge
+from texpr.polyhedral.kept import Kept
 from texpr.polyhedral.rewrites import Witness
 from texpr.schedule.trace import Step
+
+
+MAX_FOOTPRINTS = 2_000
+"""How many answers about footprints a declaration keeps, some kilobytes each: those of some hundred
+states, and a search changes a state a little at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,7 +185,7 @@ class Declared:
     """The declaration that this one was made of by a rewrite of values."""
     witness: Witness | None = None
     """What stands for what in this declaration and the one before."""
-    footprints: dict[tuple[object, ...], Window] = field(default_factory=dict)
+    footprints: Kept[tuple[Window, ...]] = field(default_factory=lambda: Kept(MAX_FOOTPRINTS))
     """What was asked of :func:`texpr.polyhedral.footprint.footprint` before."""
     init_vars: dict[IterVar, Var] = field(default_factory=dict)
     """The variables of the loops around initialisations, by axis."""
