@@ -90,6 +90,13 @@ class Domain:
         """Everything that holds, as bool expressions."""
         return (*(c for span in self.spans for c in span.conditions), *self.others)
 
+    @property
+    def terms(self) -> Iterator[Expr]:
+        """The expressions in all that holds, other than the dimensions."""
+        for span in self.spans:
+            yield from (end for _, end in span.ends)
+        yield from self.others
+
     def frame(self, analysis: Analysis, params: Sequence[Var]) -> Frame:
         """Return a frame over the dimensions with their ranges known."""
         frame = Frame(analysis, self.dims, params)

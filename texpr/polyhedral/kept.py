@@ -24,7 +24,17 @@ class Kept(dict[tuple[object, ...], V]):
         super().__init__()
         self.limit = limit
 
+    def make_room(self, count: int) -> None:
+        """Keep at least ``count`` answers from now on, as many as one program asks for."""
+        self.limit = max(self.limit, count)
+
     def __setitem__(self, key: tuple[object, ...], value: V) -> None:
         super().__setitem__(key, value)
         if len(self) > self.limit:
             del self[next(iter(self))]
+
+    def setdefault(self, key: tuple[object, ...], default: V) -> V:
+        """Return the answer of ``key``, ``default`` where there was none so far."""
+        if key not in self:
+            self[key] = default
+        return self[key]

@@ -20,15 +20,8 @@ from texpr.ir.program import Alloc, Block, If, Let, Loop, LoopKind, Program, Seq
 from texpr.polyhedral.accesses import Access, accesses
 from texpr.polyhedral.affine import Frame
 from texpr.polyhedral.context import IN, OUT, Analysis
-from texpr.polyhedral.digits import DigitFinder, Digits
-from texpr.polyhedral.domain import (
-    Around,
-    Domain,
-    facts_of,
-    parameters,
-    place_key,
-    placed_domain,
-)
+from texpr.polyhedral.digits import DigitFinder, Digits, has_symbolic_base
+from texpr.polyhedral.domain import Around, Domain, facts_of, parameters, place_key, placed_domain
 from texpr.polyhedral.region import NotAffine, Region, Value
 
 Column: TypeAlias = int | Loop
@@ -114,55 +107,31 @@ class Statement:
         )
 
     @cached_property
-    def _placed(self) -> tuple[Frame, Region]:
-        domain, digits = self._domain
-        frame = domain.frame(self.scop.analysis, self.scop.params)
-        if digits:
-            domain = _affine_part(domain, frame)
-        region = domain.region(frame) & frame.all_of(self.scop.facts)
-        # What is given makes its digits, and may show that other sums have some.
-        for one in digits.values():
-            if one.is_given:
-                region = region & frame.region(one.is_digit)
-        for one in digits.values():
-            is_digit = frame.region(one.is_digit)
-            if not (one.is_given or _is_sure(region, is_digit)):
-                problem = NotAffine(one.high * one.base, "a product of sizes or loops")
-                region = Region(region.over, region.under, region.missing or problem)
-        return frame, region
-
-    @cached_property
-    def _domain(self) -> tuple[Domain, dict[tuple[int, ...], Digits]]:
-        """What holds of its instances, with numbers in symbolic bases taken apart."""
-        domain, finder = placed_domain(self.block, self.place), DigitFinder(self.scop.digits)
-
-        def plain(expr: Expr | None) -> Expr | None:
-            return None if expr is None else finder.rewrite_expr(expr)
-
-        spans = tuple(
-            replace(span, lower=plain(span.lower), upper=plain(span.upper), value=plain(span.value))
-            for span in domain.spans
-        )
-        others = tuple(finder.rewrite_expr(other) for other in domain.others)
-        if not finder.found:
-            return domain, {}
-        fresh = tuple(var for digits in finder.found.values() for var in digits.fresh)
-        return Domain((*domain.dims, *fresh), spans, others), finder.found
+    def _geometry(self) -> _Geometry:
+        """Its instances in isl's sets; statements that have the same share them."""
+        kept = self.scop.analysis.geometries
+        key = (*self.key, self.block.iters)
+        found = kept.get(key)
+        if found is None:
+            found = _Geometry(self)
+            if not found.digits:  # whose variables are those of one program
+                kept[key] = found
+        return found
 
     @property
     def digits(self) -> dict[tuple[int, ...], Digits]:
         """The numbers in symbolic bases among its bindings."""
-        return self._domain[1]
+        return self._geometry.digits
 
     @property
     def frame(self) -> Frame:
         """The space of its iteration variables and the loops around it."""
-        return self._placed[0]
+        return self._geometry.frame
 
     @property
     def region(self) -> Region:
         """The instances that its place runs; its predicate is a guard of each access."""
-        return self._placed[1]
+        return self._geometry.region
 
     def image(self, expressions: Sequence[Expr | int], where: Region) -> Relation:
         """Return the map from instances in ``where`` to the values of ``expressions``.
@@ -197,10 +166,6 @@ class Statement:
 
         The lanes of a vectorized loop share their time: where they are is no part of it.
         """
-        return self.time_and(())
-
-    def time_and(self, keys: Sequence[tuple[int, ...]], lanes: Sequence[Loop] = ()) -> Relation:
-        """Return the map from instances to their times, the digits of ``keys``, and ``lanes``."""
         columns: list[Expr | int] = []
         for column in self.columns:
             if isinstance(column, int):
@@ -210,18 +175,26 @@ class Statement:
             else:
                 columns.append(0)
         columns += [0] * (self.scop.depth - len(columns))
-        columns += [part for key in keys for part in self.digits[key].columns]
-        columns += [loop.var for loop in lanes]
         return self.image(columns, self.region)
 
-    def iterations(self, loops: Sequence[Loop], keys: Sequence[tuple[int, ...]] = ()) -> Relation:
+    def iterations(
+        self,
+        loops: Sequence[Loop],
+        keys: Sequence[tuple[int, ...]] = (),
+        lanes: Sequence[Loop] = (),
+    ) -> Relation:
         """Return the map from instances to the iterations of ``loops`` that they run in.
 
-        The digits of ``keys`` follow.
+        The digits of ``keys`` follow, and the iterations of ``lanes``.
         """
-        columns: list[Expr | int] = [loop.var for loop in loops]
-        columns += [part for key in keys for part in self.digits[key].columns]
-        return self.image(columns, self.region)
+        key = (tuple(loops), tuple(keys), tuple(lanes))
+        found = self._geometry.iterations.get(key)
+        if found is None:
+            columns: list[Expr | int] = [loop.var for loop in loops]
+            columns += [part for one in keys for part in self.digits[one].columns]
+            columns += [loop.var for loop in lanes]
+            found = self._geometry.iterations[key] = self.image(columns, self.region)
+        return found
 
     @cached_property
     def touches(self) -> tuple[Touch, ...]:
@@ -248,6 +221,52 @@ class Statement:
     def home(self, buffer: Buffer) -> tuple[Expr, ...]:
         """Return the variables of the loops that give ``buffer`` new cells in each iteration."""
         return tuple(loop.var for loop in self.homes.get(buffer.whole, ()))
+
+
+class _Geometry:
+    """The instances of a statement, and its loops' iterations, in isl's sets."""
+
+    def __init__(self, statement: Statement) -> None:
+        scop = statement.scop
+        domain, digits = _in_digits(placed_domain(statement.block, statement.place), scop.digits)
+        self.digits = digits
+        self.frame = frame = domain.frame(scop.analysis, scop.params)
+        if digits:
+            domain = _affine_part(domain, frame)
+        region = domain.region(frame) & frame.all_of(scop.facts)
+        # What is given makes its digits, and may show that other sums have some.
+        for one in digits.values():
+            if one.is_given:
+                region = region & frame.region(one.is_digit)
+        for one in digits.values():
+            is_digit = frame.region(one.is_digit)
+            if not (one.is_given or _is_sure(region, is_digit)):
+                problem = NotAffine(one.high * one.base, "a product of sizes or loops")
+                region = Region(region.over, region.under, region.missing or problem)
+        self.region = region
+        self.iterations: dict[tuple[object, ...], Relation] = {}
+
+
+def _in_digits(
+    domain: Domain, known: dict[tuple[int, ...], Digits]
+) -> tuple[Domain, dict[tuple[int, ...], Digits]]:
+    """Return what holds of instances, with numbers in symbolic bases taken apart, and these."""
+    if not any(has_symbolic_base(condition) for condition in domain.terms):
+        return domain, {}
+    finder = DigitFinder(known)
+
+    def plain(expr: Expr | None) -> Expr | None:
+        return None if expr is None else finder.rewrite_expr(expr)
+
+    spans = tuple(
+        replace(span, lower=plain(span.lower), upper=plain(span.upper), value=plain(span.value))
+        for span in domain.spans
+    )
+    others = tuple(finder.rewrite_expr(other) for other in domain.others)
+    if not finder.found:
+        return domain, {}
+    fresh = tuple(var for digits in finder.found.values() for var in digits.fresh)
+    return Domain((*domain.dims, *fresh), spans, others), finder.found
 
 
 class Scop:
@@ -283,16 +302,19 @@ class Scop:
         known = facts_of(program)
         params: dict[Var, None] = {}
         facts: dict[Expr, None] = {}
+        kept = self.analysis.parameters
+        for table in (kept, self.analysis.geometries):
+            table.make_room(2 * len(found))  # for what is declared and what is proposed
         for statement in self.statements:
-            domain = placed_domain(statement.block, statement.place)
-            used = [
-                part
-                for access in accesses(statement.block)
-                for part in (*_places(access), access.guard)
-            ]
-            mine, true = parameters(domain, used, known)
-            params.update(dict.fromkeys(mine))
-            facts.update(dict.fromkeys(true))
+            block = statement.block
+            key = (
+                block.iters, block.bindings, block.contents, place_key(statement.place), known,
+            )  # fmt: skip
+            answer = kept.get(key)
+            if answer is None:
+                answer = kept[key] = _parameters(statement, known)
+            params.update(dict.fromkeys(answer[0]))
+            facts.update(dict.fromkeys(answer[1]))
         self.params, self.facts = tuple(params), tuple(facts)
 
     @staticmethod
@@ -319,6 +341,16 @@ class Scop:
                 cells = touch.cells.over.gist_params(known)
                 lines.append(f"    {verb} {touch.access.buffer.name}  {cells}{may}")
         return "\n".join(lines)
+
+
+def _parameters(
+    statement: Statement, known: Sequence[Expr]
+) -> tuple[tuple[Var, ...], tuple[Expr, ...]]:
+    """Return the sizes that a statement hangs on, and what of all that is ``known`` is of them."""
+    used = [
+        part for access in accesses(statement.block) for part in (*_places(access), access.guard)
+    ]
+    return parameters(placed_domain(statement.block, statement.place), used, known)
 
 
 def textual_order(

@@ -32,12 +32,21 @@ from texpr.ir.program import (
 )
 from texpr.ir.simplify import prove, simplify
 from texpr.ir.visitor import Rewriter, Visit, substitute
-from texpr.polyhedral.domain import Place, facts_of
+from texpr.polyhedral.domain import Place, facts_of, place_key
 from texpr.polyhedral.footprint import footprint
 from texpr.schedule.attach import check_places, declared_loops
 from texpr.schedule.inline import inlined_stages
 from texpr.schedule.monotone import direction
-from texpr.schedule.state import Fuse, LoopNode, Split, StageNode, State, Tree
+from texpr.schedule.state import (
+    Fuse,
+    LoopNode,
+    Split,
+    StageNode,
+    State,
+    Tree,
+    axes_inside,
+    stages_inside,
+)
 
 
 def realise(state: State) -> Program:
@@ -53,7 +62,7 @@ def realise(state: State) -> Program:
     nest = _Nest(state)
     scope = _Scope({}, {})
     roots = (node for node in state.tree if not nest.is_attached(node))
-    body: Stmt = seq(*(part for node in roots for part in nest.build(node, scope)))
+    body: Stmt = seq(*(part for node in roots for part in nest.of(node, scope)))
     return state.declared.program.with_body(nest.housed(body, None, scope))
 
 
@@ -147,6 +156,42 @@ class _Nest:
             return False
         return node is self.state.nest_of(stage)
 
+    def of(self, node: Tree, scope: _Scope) -> tuple[Stmt, ...]:
+        """Return the statements of a whole nest, which are kept for the states to come.
+
+        A primitive changes one nest of many. And nests that stay the same objects are known again
+        by all that keeps what it found out of one.
+        """
+        key = self.key(node, scope)
+        nests = self.state.declared.nests
+        found = nests.get(key)
+        if found is None:
+            found = nests[key] = tuple(self.build(node, scope))
+        return found
+
+    def key(self, node: Tree, scope: _Scope) -> tuple[object, ...]:
+        """Return all that the statements of a nest hang on."""
+        here: list[object] = []
+        known = {*scope.var_of}
+        nodes = [node]
+        while nodes:
+            part = nodes.pop()
+            here.append(part)
+            for stage in stages_inside(part):
+                here.append(self.state.anchor(stage))
+            for axis in axes_inside(part):
+                known.add(axis)
+                for name in self.attached_to.get(axis, ()):
+                    here.append((axis, name))
+                    nodes.append(self.state.nest_of(name))
+        for relation in reversed(self.state.relations):
+            if not known.isdisjoint(relation.made):
+                known.update(relation.parents)
+                here.append(relation)
+        windows = ((axis, w) for axis, w in self.state.windows.items() if axis in known)
+        around = (*scope.var_of.items(), place_key(scope.place))
+        return (*here, None, *windows, None, *around, self.state.inlined)
+
     def build(self, node: Tree, scope: _Scope) -> list[Stmt]:
         """Return the statements of ``node``: none where all its stages are inlined."""
         if isinstance(node, StageNode):
@@ -189,12 +234,17 @@ class _Nest:
         )
         known = {**self.state.windows, **dict(zip(roots, windows, strict=True))}
         self.state = replace(self.state, windows=known)
-        whole = seq(*self.build(self.state.nest_of(name), scope), body)
+        whole = seq(*self.of(self.state.nest_of(name), scope), body)
         parts: dict[int, Part] = {}
         for buffer in (store.buffer for store in stores):
-            shape = tuple(window.extent for window in windows)
-            origin = tuple(window.lower for window in windows)
-            part = Part(buffer.name, shape, buffer.dtype, of=buffer, origin=origin)
+            # The same one at every primitive, so that what was found out of it holds still.
+            key = (buffer, *windows)
+            part = self.state.declared.parts.get(key)
+            if part is None:
+                shape = tuple(window.extent for window in windows)
+                origin = tuple(window.lower for window in windows)
+                part = Part(buffer.name, shape, buffer.dtype, of=buffer, origin=origin)
+                self.state.declared.parts[key] = part
             parts[id(buffer)] = part
         whole = _Parts(parts).rewrite_stmt(whole)
         for part in reversed(parts.values()):
@@ -374,7 +424,7 @@ class _Nest:
                 return self.place(init, scope)
             axis, *rest = axes
             # The same one at every primitive, so that what was found out of the nest holds still.
-            var = self.state.declared.init_vars.setdefault(axis, Var(axis.name))
+            var = self.state.declared.init_vars.setdefault((axis,), Var(axis.name))
             lower, upper = self.bounds(axis, scope)
             inner = scope.inside(axis, var, lower, upper)
             body = nest(rest, inner)
