@@ -98,9 +98,9 @@ def _in_words(reason: str, witness: Unfolded) -> str:
             return f"{witness.init} sets elements that {witness.stage} does not update"
         if "not declared" in reason:
             return f"{witness.init} does not set every element that {witness.stage} updates"
-    if isinstance(witness, Absorbed) and reason.startswith(f"{witness.consumer}:"):
-        if "every instance" in reason:
-            return f"{witness.consumer} has elements for which {witness.stage} computes none"
+    is_consumer = isinstance(witness, Absorbed) and reason.startswith(f"{witness.consumer}:")
+    if isinstance(witness, Absorbed) and is_consumer and "every instance" in reason:
+        return f"{witness.consumer} has elements for which {witness.stage} computes none"
     return reason
 
 
@@ -392,9 +392,7 @@ def _other_total(
     return None if is_whole else f"{witness.total} does not combine all parts"
 
 
-def _not_neutral(
-    start: Statement, parts: Statement, fold: str, witness: Privatised
-) -> str | None:
+def _not_neutral(start: Statement, parts: Statement, fold: str, witness: Privatised) -> str | None:
     (first,), (part,) = start.block.stores, parts.block.stores
     bound = [_bound(one.block) for one in (start, parts)]
     numbers = [s.indices[witness.dimension] for s in (first, part)]
@@ -415,9 +413,7 @@ def _not_neutral(
     return None if is_neutral_start else f"{witness.stage} does not start with what is neutral"
 
 
-def _interfering(
-    after: Scop, start: Statement, parts: Statement, total: Statement
-) -> str | None:
+def _interfering(after: Scop, start: Statement, parts: Statement, total: Statement) -> str | None:
     """Return what comes between the start of the parts and their combination, or too early."""
     first, last = _fork(start, parts), _fork(parts, total)
     if first is None or last is None or first[1] > 0 or last[1] > 0 or first[0] <= last[0]:

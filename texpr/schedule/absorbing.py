@@ -69,7 +69,7 @@ def _inverse(made: Block, own: Block, read: Load) -> tuple[dict[Var, Expr], list
         (first, *more), terms = moving, sum_of(index).terms
         factor = terms.get(first, 0)
         rest = simplify(substitute(index, {first: Const(0, first.dtype)}))
-        if more or factor not in (1, -1) or first in free_vars(rest) or first in values:
+        if more or factor not in (1, -1) or first in set(free_vars(rest)) or first in values:
             raise ScheduleError(
                 f"reverse_compute_inline: {own.name!r} reads {read}, and the subscript {index} "
                 f"does not tell which element of {own.name!r} that is for; subscripts may be axes, "

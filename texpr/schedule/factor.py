@@ -163,7 +163,9 @@ def declared_values(
     are in their ranges; ``others`` are further axes, whose ranges help to prove that.
     """
     guards: list[Expr] = []
-    ranges = {new.var: (_number(new.lower), _number(new.upper - 1)) for new in (*made.values(), *others)}
+    ranges = {
+        new.var: (_number(new.lower), _number(new.upper - 1)) for new in (*made.values(), *others)
+    }
 
     def value(a: IterVar) -> Expr:
         if a is factored:

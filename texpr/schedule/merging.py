@@ -66,9 +66,7 @@ def merge(state: State, init: str, stage: str, update: Update) -> State:
         location=start.location,
     )
     body = Without(init).rewrite_stmt(state.declared.program.body)
-    body = Replaced(
-        stage, partial(_reduction, first, reducing, set(loop_vars))
-    ).rewrite_stmt(body)
+    body = Replaced(stage, partial(_reduction, first, reducing, set(loop_vars))).rewrite_stmt(body)
     witness = Merged(init, stage, values, {new.var: old.var for old, new in fresh.items()})
     gone = own_roots(state, init)
     made = rewritten(
@@ -154,4 +152,3 @@ def _check_loops(state: State, stage: str, reducing: list[IterVar]) -> None:
                 f"that reduces, and there is no such loop around an initialisation; leave the two "
                 f"as they are"
             )
-

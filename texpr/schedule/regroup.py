@@ -95,9 +95,7 @@ def exchanged(nodes: Sequence[Tree], old: Tree, new: Sequence[Tree]) -> tuple[Tr
 
 def own_roots(state: State, stage: str) -> list[IterVar]:
     """Return the declared loops that are around ``stage`` alone, outermost first."""
-    shared = {
-        root for node in state.shared_loops(stage) for root in state.ancestors(node.axis)
-    }
+    shared = {root for node in state.shared_loops(stage) for root in state.ancestors(node.axis)}
     return [axis for axis in state.declared.stages[stage].axes if axis not in shared]
 
 

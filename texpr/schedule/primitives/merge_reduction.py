@@ -16,9 +16,7 @@ from texpr.schedule.regroup import own_roots
 from texpr.schedule.state import State, unknown_stage
 
 
-def apply(
-    state: State, stage: str, init: str | None = None
-) -> tuple[State, tuple[IterVar, ...]]:
+def apply(state: State, stage: str, init: str | None = None) -> tuple[State, tuple[IterVar, ...]]:
     """Merge two statements; see :meth:`texpr.schedule.stage.Stage.merge_reduction`."""
     declared = state.declared.stages[stage]
     if init is None or init == stage:
