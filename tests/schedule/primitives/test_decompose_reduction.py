@@ -130,11 +130,11 @@ def test_a_producer_that_the_initialisation_reads():
 
 
 def test_loops_that_cannot_be_named():
-    A, B, C = matmul()
+    A, _, C = matmul()
     D = te.compute(C.shape, lambda i, j: C[i, j] + A[i, 0], name="D")
     s = te.create_schedule(D.op)
     s[C].reorder("i", "k", "j")
-    with pytest.raises(ScheduleError, match="'j' of 'C' is inside a loop that reduces, .* i, k$"):
+    with pytest.raises(ScheduleError, match=r"'j' of 'C' is inside a loop that reduces, .* i, k$"):
         s[C].decompose_reduction("j")
     with pytest.raises(ScheduleError, match="'D' is no reduction and has no initialisation"):
         s[D].decompose_reduction("i")
@@ -156,7 +156,7 @@ def test_a_loop_around_other_stages():
 
 
 def test_a_start_that_is_read_before_it_is_written():
-    """The initialisation of what a step computes in place would overwrite what earlier ones read."""
+    """What a step starts with overwrites nothing that earlier steps read."""
     S = te.placeholder((5,), "int32", name="S")
     X = te.placeholder((5, 3), "int32", name="X")
     k = te.reduce_axis((0, 3), name="k")

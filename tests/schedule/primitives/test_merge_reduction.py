@@ -82,7 +82,7 @@ def test_before_or_after_its_loops_are_scheduled():
     first, second = (texpr.create_schedule(matmul) for _ in range(2))
     first.merge_reduction("S0", "S1")
     for s in (first, second):
-        i_o, i_i = s["S1"].split("i", 4)
+        i_o, _ = s["S1"].split("i", 4)
         k_o, k_i = s["S1"].split("k", 4)
         s["S1"].unroll(k_i)
         s["S1"].parallel(i_o)
@@ -97,7 +97,7 @@ def test_before_or_after_its_loops_are_scheduled():
     ("word", "start"),
     [("max", -np.inf), ("min", np.inf), ("mul", 1.0), ("add", -0.0)],
 )
-def test_other_operators(word, start):
+def test_other_operators(word, start):  # noqa: C901 - loops of four kernels
     @texpr.kernel
     def by_max(A: texpr.f64[N, M], R: texpr.f64[N + 1]):
         for i in range(N):
@@ -172,7 +172,7 @@ def test_what_reads_the_array_in_between():
     assert "the proposed order runs S1(i=0) first" in str(error.value)
 
 
-def test_elements_that_are_not_the_same():
+def test_elements_that_are_not_the_same():  # noqa: C901 - loops of kernels
     @texpr.kernel
     def fewer(A: texpr.f64[N, M], C: texpr.f64[N]):
         for i in range(N):
@@ -250,7 +250,7 @@ def test_no_update_and_no_loop_that_reduces():
         s.merge_reduction("S7", "S1")
 
 
-def test_loops_that_do_not_suit():
+def test_loops_that_do_not_suit():  # noqa: C901 - loops of kernels
     @texpr.kernel
     def around(A: texpr.f64[N, M], C: texpr.f64[N], D: texpr.f64[M]):
         for i in range(N):
@@ -262,7 +262,7 @@ def test_loops_that_do_not_suit():
 
     @texpr.kernel
     def again(A: texpr.f64[N, M], C: texpr.f64[N]):
-        for t in range(2):
+        for _t in range(2):
             for i in range(N):
                 C[i] = 0.0
         for i in range(N):
@@ -279,7 +279,7 @@ def test_loops_that_do_not_suit():
 
     with pytest.raises(ScheduleError, match="loop 'k', over which 'S2' reduces, is around other"):
         texpr.create_schedule(around).merge_reduction("S0", "S2")
-    with pytest.raises(ScheduleError, match="in each iteration of 't' again"):
+    with pytest.raises(ScheduleError, match="in each iteration of '_t' again"):
         texpr.create_schedule(again).merge_reduction("S0", "S1")
     with pytest.raises(
         ScheduleError, match="the range of loop 'i' of 'S1' depends on one that red"

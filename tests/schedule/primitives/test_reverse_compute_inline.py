@@ -162,7 +162,7 @@ def test_undo_traces_and_pickles():
 
 
 def test_a_reduction_names_the_way_out():
-    _, _, _, C, D, E = layer(4)
+    *_, D, E = layer(4)
     s = te.create_schedule(E.op)
     with pytest.raises(
         ScheduleError, match=r"'C' is a reduction .* s.cache_write\(C, 'local'\) first"

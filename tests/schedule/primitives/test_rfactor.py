@@ -155,7 +155,7 @@ def test_a_loop_over_data_and_no_reduction():
     s = te.create_schedule(B.op)
     with pytest.raises(ScheduleError, match="rfactor: loop 'i' of 'S' runs over data; name a loop"):
         s.rfactor(S, S.op.axis[0])
-    with pytest.raises(ScheduleError, match="'B' is no declared reduction, .* nor an update x = x"):
+    with pytest.raises(ScheduleError, match=r"'B' is no declared reduction, .* nor an update"):
         s.rfactor(B, B.op.axis[0])
 
 
@@ -335,7 +335,7 @@ def test_the_refusal_of_parallel_names_it():
     s = texpr.create_schedule(total)  # where the order is kept it would not be legal
     with pytest.raises(IllegalScheduleError) as error:
         s["S0"].parallel("k")
-    assert "rfactor" not in str(error.value)
+    assert "legal here" not in str(error.value)
 
 
 def test_updates_that_have_no_parts():
@@ -359,15 +359,13 @@ def test_updates_that_have_no_parts():
         ):
             s.rfactor(stage, "i")
     with pytest.raises(
-        ScheduleError, match="'S2' is no declared reduction, .* nor an update x = x"
+        ScheduleError, match=r"'S2' is no declared reduction, .* nor an update x = x"
     ):
         s.rfactor("S2", "i")
     with pytest.raises(ScheduleError, match="'S3' is no declared reduction"):
         s.rfactor("S3", "i")
     s = texpr.create_schedule(total)
-    with pytest.raises(
-        ScheduleError, match="as its floats are declared exact; create_schedule.…, fp"
-    ):
+    with pytest.raises(ScheduleError, match="as its floats are declared exact; create_schedule"):
         s.rfactor("S0", "k")
 
 
@@ -393,7 +391,7 @@ def test_what_is_written_between_the_terms_is_kept():
 
     @texpr.kernel
     def chain(A: texpr.i32[N, M], S: texpr.i32[1]):
-        for t in range(3):
+        for _t in range(3):
             for i in range(N):
                 for j in range(M):
                     S[0] += A[i, j]
