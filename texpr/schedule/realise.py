@@ -134,6 +134,12 @@ class _Nest:
             if any(var in state.declared.axis_of for var in free_vars(loop.lower, loop.upper))
         }
         """The declared loops whose bounds depend on others."""
+        self.inits: dict[IterVar, list[str]] = {}
+        """The stages that are initialised right before a loop."""
+        for name, stage in self.stages.items():
+            place = None if stage.init is None else state.init_place(name)
+            if place is not None:
+                self.inits.setdefault(place.axis, []).append(name)
         self.attached_to: dict[IterVar, list[str]] = {}
         for name in state.declared.stages:
             anchor = state.anchor(name)
@@ -167,7 +173,7 @@ class _Nest:
         body = self.housed(body, scope, inner)
         for guard in guards:
             body = If(guard, body)
-        inits = [self.init_nest(stage, node, scope) for stage in self.initialised_by(node)]
+        inits = [self.init_nest(stage, node, scope) for stage in self.inits.get(node.axis, ())]
         return [*inits, Loop(var, lower, upper, body, node.kind, chunks=node.chunks)]
 
     def attach(self, name: str, body: Stmt, scope: _Scope) -> Stmt:
@@ -347,14 +353,6 @@ class _Nest:
         return replace(block, bindings=tuple(bindings))
 
     # ------------------------------------------------------------ initialisation of reductions
-
-    def initialised_by(self, node: LoopNode) -> list[str]:
-        """Return the stages that are initialised right before the loop ``node``."""
-        return [
-            name
-            for name, stage in self.stages.items()
-            if stage.init is not None and self.state.init_place(name) is node
-        ]
 
     def init_nest(self, name: str, node: LoopNode, scope: _Scope) -> Stmt:
         """Return the initialisation of ``name``: its data loops from ``node`` inwards."""
