@@ -26,6 +26,9 @@ from texpr.schedule.state import State, initial_state
 # Who runs an iteration of a parallel loop says nothing of the order, nor do notes.
 ORDERING = sorted(set(PRIMITIVES) - {"pragma", "annotate", "unannotate"})
 
+# They move stages, or make another declaration: not an order of what was declared.
+REWRITES = ("compute", "cache", "rfactor", "merge", "reverse")
+
 
 def proposed(program: Program, seed: int, count: int) -> tuple[State, Program]:
     """Apply random primitives without asking any judge; mark some loops parallel or vectorized."""
@@ -35,7 +38,7 @@ def proposed(program: Program, seed: int, count: int) -> tuple[State, Program]:
         stage = source.choice(sorted(state.declared.stages))
         name = source.choice(ORDERING)
         proposal = PRIMITIVES[name].sample(state, stage, source)
-        if proposal is None or name.startswith(("compute", "cache", "rfactor")):
+        if proposal is None or name.startswith(REWRITES):
             continue
         try:
             changed, _ = PRIMITIVES[name].apply(state, stage, *proposal[0], **proposal[1])

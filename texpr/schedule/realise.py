@@ -209,6 +209,12 @@ class _Nest:
         self.stages, self.inline = inlined_stages(state)
         self.dependent = dict(self.dependent_ends())
         """What axes must keep to where that depends on others."""
+        self.inits: dict[IterVar, list[str]] = {}
+        """The stages that are initialised right before a loop."""
+        for name, stage in self.stages.items():
+            place = None if stage.init is None else state.init_place(name)
+            if place is not None:
+                self.inits.setdefault(place.axis, []).append(name)
         self.attached_to: dict[IterVar, list[str]] = {}
         for name in state.declared.stages:
             anchor = state.anchor(name)
@@ -542,10 +548,9 @@ class _Nest:
         self, node: LoopNode, scope: _Scope, waiting: Sequence[_Guard]
     ) -> Iterator[Stmt]:
         """Yield the initialisations of the stages that come right before the loop ``node``."""
-        for name, stage in self.stages.items():
-            if stage.init is not None and self.state.init_place(name) is node:
-                own = [guard.condition for guard in waiting if name in guard.stages]
-                yield guarded(self.init_nest(name, node, scope), own)
+        for name in self.inits.get(node.axis, ()):
+            own = [guard.condition for guard in waiting if name in guard.stages]
+            yield guarded(self.init_nest(name, node, scope), own)
 
     def init_nest(self, name: str, node: LoopNode, scope: _Scope) -> Stmt:
         """Return the initialisation of ``name``: its data loops from ``node`` inwards."""

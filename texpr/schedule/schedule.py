@@ -22,6 +22,7 @@ from texpr.schedule.primitives import PRIMITIVES
 from texpr.schedule.primitives.compute_at import check_settled, settled
 from texpr.schedule.realise import check_loops, realise
 from texpr.schedule.report import Report, report_on
+from texpr.schedule.select import called, touching
 from texpr.schedule.stage import Stage, step_of
 from texpr.schedule.state import Declared, State, initial_state, unknown_stage
 from texpr.schedule.trace import Trace, trace_of
@@ -118,6 +119,11 @@ class Schedule:
             There is no such stage.
         """
         if isinstance(key, Stage):
+            if key.declared is not self.declared:
+                raise ScheduleError(
+                    f"schedule: stage {key.name!r} is one of another schedule, whose stages are "
+                    f"no stages of this one; ask this one, s[{key.name!r}]"
+                )
             key = key.name
         if isinstance(key, Buffer):  # of a schedule that was pickled, say
             for name, stage in self.state.declared.stages.items():
@@ -129,6 +135,50 @@ class Schedule:
 
     def __getitem__(self, key: Any) -> Any:
         return self.stage(self.stage_name(key))
+
+    def stages_called(self, *patterns: str) -> tuple[Any, ...]:
+        """Return the stages whose name fits one of the patterns, producers first.
+
+        ``*`` stands for any text, ``?`` for a character, ``[abc]`` for one of these.
+
+        >>> from texpr import te
+        >>> A = te.placeholder((4,), name="A")
+        >>> B = te.compute((4,), lambda i: A[i] + 1, name="conv1")
+        >>> C = te.compute((4,), lambda i: B[i] + 1, name="conv2")
+        >>> te.create_schedule(C.op).stages_called("conv*")
+        (<stage conv1 (i)>, <stage conv2 (i)>)
+        """
+        return tuple(map(self.stage, called(self.state, patterns)))
+
+    def stages_reading(self, *arrays: Any) -> tuple[Any, ...]:
+        """Return the stages that read one of the arrays and do not write it, producers first.
+
+        Parameters
+        ----------
+        arrays : Tensor, Buffer or str
+
+        Raises
+        ------
+        ScheduleError
+            An array that no stage touches.
+        """
+        found = touching(self.state, "stages_reading", arrays, is_write=False)
+        return tuple(map(self.stage, found))
+
+    def stages_writing(self, *arrays: Any) -> tuple[Any, ...]:
+        """Return the stages that write one of the arrays, producers first.
+
+        Parameters
+        ----------
+        arrays : Tensor, Buffer or str
+
+        Raises
+        ------
+        ScheduleError
+            An array that no stage touches.
+        """
+        found = touching(self.state, "stages_writing", arrays, is_write=True)
+        return tuple(map(self.stage, found))
 
     def loop(self, name: str) -> IterVar:
         """Return the loop called ``name``, wherever it is.
@@ -159,6 +209,12 @@ class Schedule:
         if isinstance(axis, IterVar):
             axis = self.state.current(axis)
         stage = self.state.stage_around(axis)
+        now = self.state.remains(axis) if stage is None and isinstance(axis, IterVar) else ()
+        if len(now) > 1 or any(one is not axis for one in now):
+            raise ScheduleError(
+                f"{what}: loop {axis.name!r} became {' and '.join(one.name for one in now)}; use "
+                f"{'these' if len(now) > 1 else 'that'}"
+            )
         if stage is None:
             raise ScheduleError(
                 f"{what}: {str(axis)!r} is no loop of this schedule, or no longer; ask s.loop(name)"
@@ -299,6 +355,8 @@ class Schedule:
         values: dict[str, Any],
     ) -> tuple[IterVar, ...]:
         """Apply a primitive, record it, and return the loops that it made."""
+        if stage not in self.state.declared.stages:
+            raise unknown_stage(stage, self.state)
         state, made = PRIMITIVES[primitive].apply(self.state, stage, *loops, **values)
         state = settled(state)
         new = [name for name in state.declared.stages if name not in self.state.declared.stages]

@@ -10,8 +10,9 @@ import numpy as np
 from texpr.errors import ScheduleError, did_you_mean
 from texpr.ir.expr import int_value
 from texpr.ir.itervar import IterVar
-from texpr.ir.program import Annotation
+from texpr.ir.program import Annotation, Program
 from texpr.polyhedral.verdict import Verdict
+from texpr.schedule.select import along, consumers, marked, producers
 from texpr.schedule.trace import LoopName, Step
 
 if TYPE_CHECKING:
@@ -30,6 +31,11 @@ class Stage:
         self.name = name
 
     @property
+    def declared(self) -> Program:
+        """The program that the schedule was opened on."""
+        return self._schedule.declared
+
+    @property
     def leaf_iter_vars(self) -> tuple[IterVar, ...]:
         """The loops around the stage, outermost first."""
         return self._schedule.state.leaves(self.name)
@@ -44,15 +50,96 @@ class Stage:
         """Whether the stage is computed where it is read."""
         return self.name in self._schedule.state.inlined
 
-    def loop(self, name: str) -> IterVar:
-        """Return the loop called ``name``.
+    # ------------------------------------------------------------ finding loops and neighbours
+
+    def loop(self, name: str | int) -> IterVar:
+        """Return the loop called ``name``, or the one at that place, 0 outermost, -1 innermost.
 
         Raises
         ------
         ScheduleError
-            There is none.
+            There is none; the loops are listed.
         """
+        if isinstance(name, int) and not isinstance(name, bool):
+            loops = self.loops
+            if -len(loops) <= name < len(loops):
+                return loops[name]
+            raise ScheduleError(
+                f"loop: stage {self.name!r} has no loop at {name}; its loops are "
+                f"{', '.join(loop.name for loop in loops) or 'none'}, outermost first"
+            )
         return self._loop("loop", name)
+
+    @property
+    def reduce_loops(self) -> tuple[IterVar, ...]:
+        """The loops that reduce, or reduce and run over data together, outermost first."""
+        return tuple(loop for loop in self.loops if loop.is_reduce)
+
+    @property
+    def data_loops(self) -> tuple[IterVar, ...]:
+        """The loops that only run over data, outermost first."""
+        return tuple(loop for loop in self.loops if not loop.is_reduce)
+
+    @property
+    def shared_loops(self) -> tuple[IterVar, ...]:
+        """The loops that were declared around other stages, too, outermost first."""
+        return tuple(node.axis for node in self._schedule.state.shared_loops(self.name))
+
+    def loops_marked(self, kind: str) -> tuple[IterVar, ...]:
+        """The loops that are ``"serial"``, ``"parallel"``, ``"vectorized"`` or ``"unrolled"``.
+
+        Raises
+        ------
+        ScheduleError
+            Another word.
+        """
+        return tuple(marked(self._schedule.state, self.name, kind))
+
+    def loops_along(
+        self, array: Any, dimension: int = -1, *, step: int | None = None
+    ) -> tuple[IterVar, ...]:
+        """The loops that move along a dimension of an array, outermost first.
+
+        Those are the ones on whose value the subscript depends, in any access of the stage. With
+        ``step=1`` they are those that go from one element to the next in every access: along the
+        last dimension the ones to vectorize.
+
+        Parameters
+        ----------
+        array : Tensor, Buffer or str
+            An array that the stage reads or writes.
+        dimension : int
+            Negative from the end.
+        step : int, optional
+            By how much one iteration more moves the subscript.
+
+        Raises
+        ------
+        ScheduleError
+            No such array or dimension.
+
+        >>> from texpr import te
+        >>> A = te.placeholder((64, 64), name="A")
+        >>> B = te.compute((64, 64), lambda i, j: A[j, i], name="B")
+        >>> s = te.create_schedule(B.op)
+        >>> s[B].split("j", 8)
+        (<axis j_o>, <axis j_i>)
+        >>> s[B].loops_along(B), s[B].loops_along("A")
+        ((<axis j_o>, <axis j_i>), (<axis i in [0, 64)>,))
+        >>> s[B].loops_along(B, step=1)
+        (<axis j_i>,)
+        """
+        return tuple(along(self._schedule.state, self.name, array, dimension, step))
+
+    @property
+    def producers(self) -> tuple[Any, ...]:
+        """The other stages that write what this one reads, producers first."""
+        return tuple(map(self._schedule.stage, producers(self._schedule.state, self.name)))
+
+    @property
+    def consumers(self) -> tuple[Any, ...]:
+        """The other stages that read what this one writes, producers first."""
+        return tuple(map(self._schedule.stage, consumers(self._schedule.state, self.name)))
 
     # ------------------------------------------------------------ primitives
 

@@ -9,7 +9,7 @@ from texpr.errors import ScheduleError
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import FLOAT_ORDERS, FloatPolicy
 from texpr.schedule import Schedule, Stage
-from texpr.schedule.state import StageDecl
+from texpr.schedule.state import StageDecl, unknown_stage
 from texpr.te.declare import checked_name
 from texpr.te.program import as_operations, declaration
 from texpr.te.scan import ScanOp
@@ -117,6 +117,8 @@ class TeSchedule(Schedule):
             return super().stage_name(key)
         name = op.name if isinstance(op, MadeOp) else self._names.get(op)
         is_gone = isinstance(op, ComputeOp) and name not in self.state.declared.stages
+        if is_gone and name in self._history[0].declared.stages:
+            raise unknown_stage(name, self.state)
         if name is None or is_gone or (isinstance(op, MadeOp) and self.stage(name).op is not op):
             raise ScheduleError(
                 f"schedule: {op.name!r} does not belong to this schedule, whose stages are "
