@@ -26,6 +26,9 @@ from texpr.schedule.state import State, initial_state
 # Who runs an iteration of a parallel loop says nothing of the order.
 ORDERING = sorted(set(PRIMITIVES) - {"pragma"})
 
+# They make another program, which is compared with the one before, and no other order.
+OTHER_DECLARATIONS = ("cache", "rfactor", "transform_layout")
+
 
 def proposed(program: Program, seed: int, count: int) -> tuple[State, Program]:
     """Apply random primitives without asking any judge; mark some loops parallel or vectorized."""
@@ -35,7 +38,7 @@ def proposed(program: Program, seed: int, count: int) -> tuple[State, Program]:
         stage = source.choice(sorted(state.declared.stages))
         name = source.choice(ORDERING)
         proposal = PRIMITIVES[name].sample(state, stage, source)
-        if proposal is None or name.startswith(("compute", "cache", "rfactor")):
+        if proposal is None or name.startswith(("compute", *OTHER_DECLARATIONS)):
             continue
         try:
             changed, _ = PRIMITIVES[name].apply(state, stage, *proposal[0], **proposal[1])

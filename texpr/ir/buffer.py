@@ -25,6 +25,10 @@ class Buffer:
     shape: tuple[Expr, ...]
     dtype: DType
     strides: tuple[Expr, ...] | None = None
+    scope: str = "global"
+    """The memory that scratch is in; on a CPU they are all the same."""
+    has_gaps: bool = False
+    """Whether some cells stand for nothing, and are neither written nor read."""
 
     @property
     def ndim(self) -> int:
@@ -60,12 +64,20 @@ class Buffer:
         return self
 
 
+@dataclass(frozen=True, eq=False)
 class ComputedBuffer(Buffer):
     """A buffer that is computed whole before anything reads it: a cache, or a pickled tensor."""
 
     @property
     def is_computed(self) -> bool:
         return True
+
+
+def twin(buffer: Buffer, **changed: Any) -> Buffer:
+    """Return another buffer for what ``buffer`` holds, with some fields changed."""
+    kind = ComputedBuffer if buffer.is_computed else Buffer
+    fields = ("name", "shape", "dtype", "strides", "scope", "has_gaps")
+    return kind(**{**{field: getattr(buffer, field) for field in fields}, **changed})
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, cast
 
 from texpr.ir.buffer import Buffer
 from texpr.ir.chunks import STATIC
-from texpr.ir.expr import Binary, Const, Expr, Load, Var, expr_text, free_vars
+from texpr.ir.expr import Binary, Const, Expr, Load, Var, expr_text, free_vars, int_value
 from texpr.ir.names import unique_name
 from texpr.ir.operators import BINARY
 from texpr.ir.program import (
@@ -85,6 +85,8 @@ class _Printer(Visitor[None], over=STMT_NODES):
         self.style = style
         self.lines: list[str] = []
         self.depth = 0
+        self.ranges: dict[Var, tuple[int | None, int | None]] = {}
+        """What the loops around say of their variables."""
 
     def line(self, text: str) -> None:
         self.lines.append(INDENT * self.depth + text)
@@ -119,6 +121,8 @@ class _Printer(Visitor[None], over=STMT_NODES):
             kind = self.style(node.kind.name.lower(), node.kind.value)
             head = f"{self.keyword('for')} {self.style('name', name)} {self.keyword('in')}"
             self.line(f"{head} {kind}({', '.join(bounds)}):")
+            low, end = int_value(node.lower), int_value(node.upper)
+            self.ranges[node.var] = (low, None if end is None else end - 1)
             yield from self.body(node.body)
 
     def visit_If(self, node: If) -> Visit[None]:
@@ -146,8 +150,8 @@ class _Printer(Visitor[None], over=STMT_NODES):
         at_loops = {
             iter_.var: value for iter_, value in zip(node.iters, node.bindings, strict=True)
         }
-        predicate = simplify(substitute(node.predicate, at_loops))
-        body = [simplify(substitute(part, at_loops)) for part in node.body]
+        predicate = simplify(substitute(node.predicate, at_loops), self.ranges)
+        body = [simplify(substitute(part, at_loops), self.ranges) for part in node.body]
         if predicate is not TRUE:
             self.line(f"{self.keyword('if')} {self.text(predicate)}:")
             self.depth += 1

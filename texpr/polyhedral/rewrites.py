@@ -23,6 +23,7 @@ from texpr.polyhedral.context import Unknown
 from texpr.polyhedral.dependences import chain_operator
 from texpr.polyhedral.instances import is_once, runs_over, runs_short
 from texpr.polyhedral.judge import Finding, Judge
+from texpr.polyhedral.layouts import LaidOut
 from texpr.polyhedral.scop import Scop, Statement, Touch, textual_order
 
 
@@ -56,10 +57,10 @@ class Factored:
     dimension: int
 
 
-Witness: TypeAlias = Cached | Factored
+Witness: TypeAlias = Cached | Factored | LaidOut
 
 
-def other_value(before: Judge, after: Judge, witness: Witness) -> Finding | None:
+def other_value(before: Judge, after: Judge, witness: Cached | Factored) -> Finding | None:
     """Return why ``after`` may compute other values than ``before``, None where it does not."""
     ask = after.scop.analysis.ask
     for statement in after.scop.statements:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from texpr.polyhedral.judge import Finding, Judge
+from texpr.polyhedral.layouts import LaidOut, layout_fault
 from texpr.polyhedral.rewrites import Cached, other_value
 from texpr.schedule.realise import realise
 from texpr.schedule.state import State
@@ -32,6 +33,11 @@ def rewrite_fault(state: State) -> tuple[Judge, Finding] | None:
     declared, witness = state.declared, state.declared.witness
     if declared.before is None or witness is None:
         return None
+    if isinstance(witness, LaidOut):  # the declarations are one tree, inlined or not
+        before = judge_of(replace(state, declared=declared.before))
+        analysis = before.scop.analysis
+        fault = layout_fault(declared.before.program, declared.program, witness, analysis)
+        return None if fault is None else (before, Finding("instances", None, missing=fault))
     if isinstance(witness, Cached):
         arrays = set(witness.arrays.values())
         computing = {

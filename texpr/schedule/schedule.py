@@ -224,6 +224,42 @@ class Schedule:
         """Reduce in parts; as :meth:`texpr.schedule.stage.Stage.rfactor`."""
         return self.stage(self.stage_name(stage)).rfactor(axis, factor_axis)
 
+    def transform_layout(
+        self, array: Any, index_map: Any, pad_value: Any = None
+    ) -> tuple[IterVar, ...]:
+        """Lay out an array; as :meth:`texpr.schedule.stage.Stage.transform_layout`.
+
+        The loops that run over the new layout are those of the first stage that writes the array.
+        """
+        stage = self.stage(self._writer("transform_layout", array))
+        made: tuple[IterVar, ...] = stage.transform_layout(index_map, pad_value)
+        return made
+
+    def _writer(self, what: str, array: Any) -> str:
+        """Return the name of the first stage that writes ``array``, which may be its name.
+
+        Raises
+        ------
+        ScheduleError
+            There is no such array, or no stage writes it.
+        """
+        if not isinstance(array, str):
+            return self.stage_name(array)
+        called = arrays_called(self.state, array)
+        for name, stage in self.state.declared.stages.items():
+            if not called.isdisjoint(stage.block.written_buffers):
+                return name
+        if called:
+            raise ScheduleError(
+                f"{what}: {array!r} is an argument that no stage writes; cache_read it first, and "
+                f"lay out the cache"
+            )
+        known = sorted({buffer.name for buffer in self.state.declared.homes})
+        raise ScheduleError(
+            f"{what}: no array {array!r}{did_you_mean(array, known)}; "
+            f"those that are no arguments are {', '.join(known) or 'none'}"
+        )
+
     def apply_primitive(
         self,
         primitive: str,

@@ -11,6 +11,7 @@ from texpr.errors import ScheduleError, did_you_mean
 from texpr.ir.expr import int_value
 from texpr.ir.itervar import IterVar
 from texpr.polyhedral.verdict import Verdict
+from texpr.schedule.primitives import transform_layout
 from texpr.schedule.trace import LoopName, Step
 
 if TYPE_CHECKING:
@@ -470,6 +471,65 @@ class Stage:
         Same as TVM's and Halide's ``rfactor``.
         """
         return self._new_stage("rfactor", (axis,), {"factor_axis": factor_axis})
+
+    # ------------------------------------------------------------ memory
+
+    def transform_layout(self, index_map: Any, pad_value: Any = None) -> tuple[IterVar, ...]:
+        """Lay out what the stage writes anew, by a map from its indices to those of another array.
+
+        ::
+
+            T = empty((10,), float32)          T = empty((3, 4), float32)
+            for i in range(10):                for i_o in range(3):
+                T[i] = A[i]               →        for i_i in range(4):
+            for j in range(10):                        if i_o*4 + i_i < 10:
+                B[j] = T[j]                                T[i_o, i_i] = A[i_o*4 + i_i]
+                                               for j in range(10):
+                                                   B[j] = T[j//4, j%4]
+
+        with ``lambda i: [i//4, i%4]``. Everything that touches the array does so through the map,
+        and the loops of this stage run over the new array, one for each of its dimensions. That is
+        so where the stage gives every element its one value, and the map can be undone: where it
+        permutes dimensions, splits them by ``//`` and ``%``, fuses them as ``i*16 + j``, or
+        several of these. Else the loops stay as they are. Where a split leaves over some cells,
+        these are neither written nor read; with ``pad_value`` they are written with that.
+
+        Parameters
+        ----------
+        index_map : function or str
+            Takes an index for each dimension and returns a list of new ones, made of
+            ``+ - * // %``, ``min`` and ``max`` with numbers and sizes. It is called once; a text,
+            ``"lambda i: [i//4, i%4]"``, is read. A remainder by 4 makes a dimension of 4.
+        pad_value : number, optional
+            What stands in cells that stand for no element.
+
+        Returns
+        -------
+        The new axes, none where the loops stay; ``i_o`` and ``i_i`` for a split ``i``
+
+        Raises
+        ------
+        ScheduleError
+            An argument of the program (cache it, and lay out the cache), a map that gives two
+            cells one place, loops that were scheduled before.
+
+        Same as TVM's ``transform_layout``; Halide's ``reorder_storage`` and Exo's ``rearrange_dim``
+        permute, Exo's ``divide_dim`` splits, ``mult_dim`` fuses.
+
+        >>> from texpr import te
+        >>> A = te.placeholder((10,), name="A")
+        >>> B = te.compute((10,), lambda i: A[i] * 2, name="B")
+        >>> s = te.create_schedule(B.op)
+        >>> AA = s.cache_read(A, "local", [B])
+        >>> s[AA].transform_layout(lambda i: [i//4, i%4], pad_value=0)
+        (<axis i0_o in [0, 3)>, <axis i0_i in [0, 4)>)
+        >>> s[AA].op.output(0).shape
+        (<int64 3>, <int64 4>)
+        """
+        state = self._schedule.state
+        index_map = str(transform_layout.mapped(state, self.name, index_map))
+        values = {"index_map": index_map, "pad_value": pad_value}
+        return self._apply("transform_layout", (), values)
 
     # ------------------------------------------------------------ applying
 

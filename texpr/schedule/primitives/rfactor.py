@@ -7,6 +7,7 @@ from typing import Any
 
 from texpr.errors import ScheduleError
 from texpr.ir.itervar import IterVar
+from texpr.ir.program import TRUE
 from texpr.polyhedral.dependences import chain_operator
 from texpr.schedule.attach import declared_loops, tangled_loops
 from texpr.schedule.caches import fresh_name
@@ -46,6 +47,8 @@ def obstacle(state: State, stage: str) -> str | None:
     block = declared.block
     if block.fold is None or declared.init is None:
         return f"{stage!r} is no declared reduction, whose parts could be combined"
+    if declared.init.predicate is not TRUE:
+        return f"{stage!r} writes only some of its elements; factor it before it is laid out"
     if declared.cell_axes is None or declared_loops(state, stage) is None:
         return f"{stage!r} does not give every element of its arrays one value"
     if state.shared_loops(stage) or declared.home:
