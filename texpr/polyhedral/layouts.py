@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from texpr.ir.buffer import Buffer
+from texpr.ir.buffer import Buffer, aligned_strides
 from texpr.ir.expr import Binary, Const, Expr, Load, Unary, Var, free_vars
 from texpr.ir.functions import all_of, any_of, if_then_else
 from texpr.ir.itervar import IterVar
@@ -79,7 +79,11 @@ def layout_fault(
 
 
 def _has_room(buffer: Buffer) -> bool:
-    return buffer.strides is None
+    """Whether the strides are none, or those that are known to keep cells apart."""
+    known = aligned_strides(buffer.shape, buffer.aligned)
+    if buffer.strides is None or known is None:
+        return buffer.strides is known
+    return _are_same(buffer.strides, known)
 
 
 # ---------------------------------------------------------------- cells

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from texpr.errors import ScheduleError
 from texpr.ir.buffer import Buffer, twin
@@ -32,6 +33,8 @@ from texpr.schedule.state import StageNode, State, Tree
 def arrays_of(what: str, state: State, stage: str) -> tuple[Buffer, ...]:
     """Return the arrays that ``stage`` writes, which the program keeps to itself.
 
+    ``what`` is the primitive that is to change them.
+
     Raises
     ------
     ScheduleError
@@ -46,8 +49,8 @@ def arrays_of(what: str, state: State, stage: str) -> tuple[Buffer, ...]:
     for array in found:
         if array not in state.declared.homes:
             raise ScheduleError(
-                f"{what}: {array.name!r} is an argument and keeps the shape that callers pass; "
-                f"cache_write it first and lay out the cache"
+                f"{what}: {array.name!r} is an argument and stays as callers pass it; "
+                f"cache_write it first, and change the cache"
             )
         for name, other in state.declared.stages.items():
             call = other.block.extern
@@ -94,6 +97,12 @@ def relaid(state: State, layout: LaidOut, nests: Mapping[Var, Stmt] | None = Non
     new = rewritten(state, program.with_body(body), layout)
     assumed = frozenset(layout.arrays.get(array, array) for array in state.assumed)
     return replace(new, tree=state.tree, assumed=assumed)
+
+
+def changed(state: State, arrays: Sequence[Buffer], **fields: Any) -> State:
+    """Return the state in which arrays have other fields, and their cells where they were."""
+    index = tuple(Var(f"i{k}") for k in range(arrays[0].ndim))
+    return relaid(state, LaidOut({b: twin(b, **fields) for b in arrays}, index, index))
 
 
 def transformed(

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from texpr.errors import ScheduleError
-from texpr.ir.buffer import Part
+from texpr.ir.buffer import Part, aligned_strides
 from texpr.ir.expr import Binary, Expr, Load, Var, free_vars, int_value
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import (
@@ -194,7 +194,16 @@ class _Nest:
         for buffer in (store.buffer for store in stores):
             shape = tuple(window.extent for window in windows)
             origin = tuple(window.lower for window in windows)
-            part = Part(buffer.name, shape, buffer.dtype, of=buffer, origin=origin)
+            part = Part(
+                buffer.name,
+                shape,
+                buffer.dtype,
+                aligned_strides(shape, buffer.aligned),
+                buffer.scope,
+                aligned=buffer.aligned,
+                of=buffer,
+                origin=origin,
+            )
             parts[id(buffer)] = part
         whole = _Parts(parts).rewrite_stmt(whole)
         for part in reversed(parts.values()):

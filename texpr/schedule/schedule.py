@@ -235,6 +235,14 @@ class Schedule:
         made: tuple[IterVar, ...] = stage.transform_layout(index_map, pad_value)
         return made
 
+    def storage_align(self, array: Any, axis: Any, factor: int, offset: int = 0) -> None:
+        """Align a stride; as :meth:`texpr.schedule.stage.Stage.storage_align`."""
+        self.stage(self._writer("storage_align", array)).storage_align(axis, factor, offset)
+
+    def set_scope(self, array: Any, scope: str) -> None:
+        """Name the memory of an array; as :meth:`texpr.schedule.stage.Stage.set_scope`."""
+        self.stage(self._writer("set_scope", array)).set_scope(scope)
+
     def _writer(self, what: str, array: Any) -> str:
         """Return the name of the first stage that writes ``array``, which may be its name.
 
@@ -252,7 +260,7 @@ class Schedule:
         if called:
             raise ScheduleError(
                 f"{what}: {array!r} is an argument that no stage writes; cache_read it first, and "
-                f"lay out the cache"
+                f"change the cache"
             )
         known = sorted({buffer.name for buffer in self.state.declared.homes})
         raise ScheduleError(

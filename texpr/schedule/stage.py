@@ -531,6 +531,70 @@ class Stage:
         values = {"index_map": index_map, "pad_value": pad_value}
         return self._apply("transform_layout", (), values)
 
+    def storage_align(self, axis: IterVar | str | int, factor: int, offset: int = 0) -> None:
+        """Keep rows of what the stage writes apart, so that the stride of a dimension is aligned.
+
+        ::
+
+            T = empty((5, 30), float32)   →   T = empty((5, 30), float32, strides=(32, 1))
+
+        with ``storage_align(T.op.axis[0], 16)``. The stride of the dimension becomes the least
+        number of elements that leaves ``offset`` when divided by ``factor``; what lies between is
+        never touched. A window of the array (:meth:`compute_at`) is aligned likewise.
+
+        Parameters
+        ----------
+        axis : IterVar, str or int
+            An axis of the stage, or the number of a dimension.
+        factor : int
+            At least 1.
+        offset : int
+            Below ``factor``.
+
+        Raises
+        ------
+        ScheduleError
+            An argument of the program, an axis that is no dimension, numbers that are none.
+
+        Same as TVM's ``storage_align``, Halide's ``align_storage``.
+        """
+        decl = self._schedule.state.declared.stages[self.name]
+        axes = decl.cell_axes or ()
+        known = [own.name for own in axes]
+        given = self._schedule.own_axis(self.name, axis) if isinstance(axis, IterVar) else axis
+        place = plain(given)
+        if isinstance(given, IterVar):
+            place = next((k for k, own in enumerate(axes) if own is given), given)
+        elif isinstance(given, str):
+            place = known.index(given) if given in known else given
+        values = {"axis": place, "factor": factor, "offset": offset}
+        self._apply("storage_align", (), values)
+
+    def set_scope(self, scope: str) -> None:
+        """Name the memory that what the stage writes is in.
+
+        ::
+
+            T = empty((8,), float32)   →   T = empty((8,), float32, scope="local")
+
+        The name is shown where the array is made. On a CPU all memory is alike, and the scope
+        changes nothing else: small arrays of constant size are on the stack, others on the heap,
+        and LLVM keeps in registers what it can.
+
+        Parameters
+        ----------
+        scope : str
+            ``"global"``, ``"local"``, ``"shared"`` or ``"warp"``.
+
+        Raises
+        ------
+        ScheduleError
+            An argument of the program, or another scope.
+
+        Same as TVM's ``set_scope``, Halide's ``store_in``, Exo's ``set_memory``.
+        """
+        self._apply("set_scope", (), {"scope": scope})
+
     # ------------------------------------------------------------ applying
 
     def _new_stage(self, primitive: str, loops: tuple[Any, ...], values: dict[str, Any]) -> Stage:

@@ -269,7 +269,7 @@ def test_arguments():
     A, B, C = doubled(8)
     s = te.create_schedule(C.op)
     with pytest.raises(
-        ScheduleError, match=r"'C' is an argument and keeps .* cache_write it first"
+        ScheduleError, match=r"'C' is an argument and stays as .* cache_write it first"
     ):
         s[C].transform_layout(lambda i: [i // 4, i % 4])
     with pytest.raises(ScheduleError, match=r"'A' is an argument that no stage .* cache_read it"):

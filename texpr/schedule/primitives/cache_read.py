@@ -38,7 +38,7 @@ def apply(
             f"the cache"
         )
     name = fresh_name(state, f"{array}_{scope}")
-    return read_through(state, buffer, name, stages), ()
+    return read_through(state, buffer, name, scope, stages), ()
 
 
 def _array(state: State, stages: Sequence[str], array: str) -> Buffer:

@@ -20,7 +20,7 @@ def apply(state: State, stage: str, scope: str) -> tuple[State, tuple[IterVar, .
     why = obstacle(state, stage)
     if why is not None:
         raise ScheduleError(f"cache_write: {why}")
-    return write_through(state, stage, fresh_name(state, f"{stage}_{scope}")), ()
+    return write_through(state, stage, fresh_name(state, f"{stage}_{scope}"), scope), ()
 
 
 def obstacle(state: State, stage: str) -> str | None:

@@ -28,6 +28,11 @@ def apply(
                 f"transform_layout: the steps of {array.name!r} read those before, along its first "
                 f"dimension; cache_read it and lay out the cache"
             )
+        if array.aligned:
+            raise ScheduleError(
+                f"transform_layout: {array.name!r} has aligned strides, which a layout would lose; "
+                f"lay it out first, then align it"
+            )
         if len(array.shape) != len(arrays[0].shape):
             raise ScheduleError(
                 f"transform_layout: {stage!r} writes arrays of several ranks; leave it as it is"
