@@ -27,7 +27,15 @@ from texpr.schedule.state import State, initial_state
 ORDERING = sorted(set(PRIMITIVES) - {"pragma"})
 
 # They make another program, which is compared with the one before, and no other order.
-OTHER_DECLARATIONS = ("cache", "rfactor", "transform_layout", "storage_align", "set_scope")
+OTHER_DECLARATIONS = (
+    "cache",
+    "rfactor",
+    "transform_layout",
+    "storage_align",
+    "set_scope",
+    "expand",
+    "privatize",
+)
 
 
 def proposed(program: Program, seed: int, count: int) -> tuple[State, Program]:

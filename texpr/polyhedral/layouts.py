@@ -65,7 +65,7 @@ def layout_fault(
     """Return why ``after`` may compute other values than ``before``, None where it does not."""
     facts = facts_of(before)
     for old, new in witness.arrays.items():
-        if old in before.args or new in after.args or old.dtype is not new.dtype:
+        if old in set(before.args) or new in set(after.args) or old.dtype is not new.dtype:
             return f"{old.name} is an argument, or of another type"
         for question in (shared_place, outside):
             found = question(analysis, old.shape, witness, new.shape, facts)

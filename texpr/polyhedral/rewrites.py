@@ -21,6 +21,7 @@ from texpr.ir.program import TRUE, Block, Fold
 from texpr.ir.visitor import Rewriter, Visit, substitute
 from texpr.polyhedral.context import Unknown
 from texpr.polyhedral.dependences import chain_operator
+from texpr.polyhedral.homes import Rehomed
 from texpr.polyhedral.instances import is_once, runs_over, runs_short
 from texpr.polyhedral.judge import Finding, Judge
 from texpr.polyhedral.layouts import LaidOut
@@ -57,7 +58,7 @@ class Factored:
     dimension: int
 
 
-Witness: TypeAlias = Cached | Factored | LaidOut
+Witness: TypeAlias = Cached | Factored | LaidOut | Rehomed
 
 
 def other_value(before: Judge, after: Judge, witness: Cached | Factored) -> Finding | None:

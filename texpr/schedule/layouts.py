@@ -16,7 +16,7 @@ from texpr.ir.expr import Binary, Const, Expr, Load, Var, free_vars, int_value
 from texpr.ir.functions import all_of, if_then_else
 from texpr.ir.itervar import IterVar
 from texpr.ir.names import unique_name
-from texpr.ir.program import TRUE, ZERO, Alloc, Block, Loop, LoopKind, Stmt, Store
+from texpr.ir.program import TRUE, ZERO, Alloc, Block, Loop, LoopKind, Seq, Stmt, Store, buffers_in
 from texpr.ir.simplify import Ranges, simplify
 from texpr.ir.visitor import CellRewriter, Rewriter, Visit, substitute
 from texpr.polyhedral.context import Analysis
@@ -52,14 +52,31 @@ def arrays_of(what: str, state: State, stage: str) -> tuple[Buffer, ...]:
                 f"{what}: {array.name!r} is an argument and stays as callers pass it; "
                 f"cache_write it first, and change the cache"
             )
-        for name, other in state.declared.stages.items():
-            call = other.block.extern
-            if call is not None and array in {*call.inputs, *call.outputs}:
-                raise ScheduleError(
-                    f"{what}: {name!r} passes {array.name!r} to an extern function, which takes "
-                    f"whole arrays; leave it as it is"
-                )
+        check_kept(what, state, array)
     return found
+
+
+def check_kept(what: str, state: State, array: Buffer) -> None:
+    """Refuse to change an array that something else than statements needs as it is.
+
+    Raises
+    ------
+    ScheduleError
+        An extern function takes it, or the range of a loop is read from it.
+    """
+    for name, other in state.declared.stages.items():
+        call = other.block.extern
+        if call is not None and array in {*call.inputs, *call.outputs}:
+            raise ScheduleError(
+                f"{what}: {name!r} passes {array.name!r} to an extern function, which takes "
+                f"whole arrays; leave it as it is"
+            )
+    for axis, loop in state.declared.loop_of.items():
+        if array in set(buffers_in(Loop(loop.var, loop.lower, loop.upper, Seq(())))):
+            raise ScheduleError(
+                f"{what}: the range of loop {axis.name!r} is read from {array.name!r}; "
+                f"leave it as it is"
+            )
 
 
 # ---------------------------------------------------------------- other cells

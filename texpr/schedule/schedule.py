@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from texpr.errors import IllegalScheduleError, ScheduleError, did_you_mean
+from texpr.errors import IllegalScheduleError, ScheduleError, did_you_mean, shown
 from texpr.ir.buffer import Buffer
 from texpr.ir.html import Html, card, code, count, facts, folded, listed, loops, marked
 from texpr.ir.itervar import IterVar
@@ -242,6 +242,32 @@ class Schedule:
     def set_scope(self, array: Any, scope: str) -> None:
         """Name the memory of an array; as :meth:`texpr.schedule.stage.Stage.set_scope`."""
         self.stage(self._writer("set_scope", array)).set_scope(scope)
+
+    def expand(self, array: str, loop: IterVar | str) -> None:
+        """Give scratch a dimension; as :meth:`texpr.schedule.stage.Stage.expand`."""
+        self._toucher("expand", array, loop).expand(array, loop)
+
+    def privatize(self, array: str, loop: IterVar | str) -> None:
+        """Make scratch new; as :meth:`texpr.schedule.stage.Stage.privatize`."""
+        self._toucher("privatize", array, loop).privatize(array, loop)
+
+    def _toucher(self, what: str, array: str, loop: IterVar | str) -> Any:
+        """Return the first stage inside a declared loop that touches an array."""
+        touching = [
+            (name, stage)
+            for name, stage in self.state.declared.stages.items()
+            if any(buffer.name == array for buffer in stage.block.buffers)
+        ]
+        for name, stage in touching:
+            if any(axis is loop or axis.name == loop for axis in stage.axes):
+                return self.stage(name)
+        if touching:
+            return self.stage(touching[0][0])
+        known = sorted({buffer.name for buffer in self.state.declared.homes})
+        raise ScheduleError(
+            f"{what}: no stage touches an array {shown(array)}{did_you_mean(str(array), known)}; "
+            f"the scratch is {', '.join(known) or 'none'}"
+        )
 
     def _writer(self, what: str, array: Any) -> str:
         """Return the name of the first stage that writes ``array``, which may be its name.

@@ -595,6 +595,85 @@ class Stage:
         """
         self._apply("set_scope", (), {"scope": scope})
 
+    def expand(self, array: str, loop: IterVar | str) -> None:
+        """Give scratch cells of their own for every iteration of a loop, in a new first dimension.
+
+        ::
+
+            for i in range(n):                 x = empty((n,), float64)
+                x = empty((), float64)         for i in range(n):
+                x[()] = A[i]*2            →        x[i] = A[i]*2
+                B[i] = x[()] + 1                   B[i] = x[i] + 1
+
+        What one iteration computes no longer overwrites what another one did, so that loops may
+        be taken apart, reordered or run at once; all of it is kept till the loop ends.
+        :meth:`privatize` has no more memory than before.
+
+        Parameters
+        ----------
+        array : str
+            The scratch: a temporary scalar of a loop kernel, or what ``texpr.empty`` made.
+        loop : IterVar or str
+            A declared loop around this stage and all that touches the scratch.
+
+        Raises
+        ------
+        ScheduleError
+            An argument, a loop that is not around all that touches the scratch, or one whose range
+            depends on another.
+        IllegalScheduleError
+            An iteration reads what another one wrote.
+
+        Same as Exo's ``expand_dim`` with ``lift_alloc``; compilers' scalar and array expansion.
+        """
+        self._apply("expand", (), {"array": array, "loop": self._declared_loop("expand", loop)})
+
+    def privatize(self, array: str, loop: IterVar | str) -> None:
+        """Make scratch in a loop, anew in each iteration, where it was made before the loop.
+
+        ::
+
+            T = empty((4,), float64)           for i in range(n):
+            for i in range(n):                     T = empty((4,), float64)
+                for k in range(4):        →        for k in range(4):
+                    T[k] = A[i, k]                     T[k] = A[i, k]
+                B[i] = T[0] + T[3]                 B[i] = T[0] + T[3]
+
+        Iterations no longer share it, so that the loop may run in parallel or in lanes.
+
+        Parameters
+        ----------
+        array : str
+            The scratch: a temporary scalar of a loop kernel, or what ``texpr.empty`` made.
+        loop : IterVar or str
+            A declared loop around this stage and all that touches the scratch.
+
+        Raises
+        ------
+        ScheduleError
+            An argument, a loop that is not around all that touches the scratch, or one in which it
+            is new already.
+        IllegalScheduleError
+            An iteration reads what another one wrote.
+
+        Same as Exo's ``sink_alloc``; OpenMP's ``private``.
+        """
+        values = {"array": array, "loop": self._declared_loop("privatize", loop)}
+        self._apply("privatize", (), values)
+
+    def _declared_loop(self, what: str, given: IterVar | str) -> str:
+        """Return the name of a declared loop around this stage, scheduled or not."""
+        if isinstance(given, str):
+            return given
+        axes = self._schedule.state.declared.stages[self.name].axes
+        axis = self._schedule.own_axis(self.name, given) if isinstance(given, IterVar) else None
+        if not any(axis is own for own in axes):
+            raise ScheduleError(
+                f"{what}: {given!r} is no declared loop of {self.name!r}; its declared loops are "
+                f"{', '.join(own.name for own in axes) or 'none'}"
+            )
+        return str(axis)
+
     # ------------------------------------------------------------ applying
 
     def _new_stage(self, primitive: str, loops: tuple[Any, ...], values: dict[str, Any]) -> Stage:
