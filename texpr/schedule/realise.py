@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 
 from texpr.errors import ScheduleError
-from texpr.ir.buffer import Part
+from texpr.ir.buffer import Part, aligned_strides
 from texpr.ir.expr import Binary, Expr, Load, Var, free_vars, int_value
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import (
@@ -361,7 +361,16 @@ class _Nest:
             if part is None:
                 shape = tuple(window.extent for window in windows)
                 origin = tuple(window.lower for window in windows)
-                part = Part(buffer.name, shape, buffer.dtype, of=buffer, origin=origin)
+                part = Part(
+                    buffer.name,
+                    shape,
+                    buffer.dtype,
+                    aligned_strides(shape, buffer.aligned),
+                    buffer.scope,
+                    aligned=buffer.aligned,
+                    of=buffer,
+                    origin=origin,
+                )
                 self.state.declared.parts[key] = part
             parts[id(buffer)] = part
         whole = _Parts(parts).rewrite_stmt(whole)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import takewhile
 from typing import Any, NoReturn, TypeVar
 
-from texpr.errors import IllegalScheduleError, InternalError, ScheduleError, did_you_mean
+from texpr.errors import IllegalScheduleError, InternalError, ScheduleError, did_you_mean, shown
 from texpr.ir.buffer import Buffer
 from texpr.ir.html import Html, card, code, count, facts, folded, listed, loops, marked
 from texpr.ir.itervar import IterVar
@@ -346,6 +346,76 @@ class Schedule:
     def decompose_reduction(self, stage: Any, loop: IterVar | str) -> None:
         """Initialise further out; as :meth:`texpr.schedule.stage.Stage.decompose_reduction`."""
         self.stage(self.stage_name(stage)).decompose_reduction(loop)
+
+    def transform_layout(
+        self, array: Any, index_map: Any, pad_value: Any = None
+    ) -> tuple[IterVar, ...]:
+        """Lay out an array; as :meth:`texpr.schedule.stage.Stage.transform_layout`.
+
+        The loops that run over the new layout are those of the first stage that writes the array.
+        """
+        stage = self.stage(self._writer("transform_layout", array))
+        made: tuple[IterVar, ...] = stage.transform_layout(index_map, pad_value)
+        return made
+
+    def storage_align(self, array: Any, axis: Any, factor: int, offset: int = 0) -> None:
+        """Align a stride; as :meth:`texpr.schedule.stage.Stage.storage_align`."""
+        self.stage(self._writer("storage_align", array)).storage_align(axis, factor, offset)
+
+    def set_scope(self, array: Any, scope: str) -> None:
+        """Name the memory of an array; as :meth:`texpr.schedule.stage.Stage.set_scope`."""
+        self.stage(self._writer("set_scope", array)).set_scope(scope)
+
+    def expand(self, array: str, loop: IterVar | str) -> None:
+        """Give scratch a dimension; as :meth:`texpr.schedule.stage.Stage.expand`."""
+        self._toucher("expand", array, loop).expand(array, loop)
+
+    def privatize(self, array: str, loop: IterVar | str) -> None:
+        """Make scratch new; as :meth:`texpr.schedule.stage.Stage.privatize`."""
+        self._toucher("privatize", array, loop).privatize(array, loop)
+
+    def _toucher(self, what: str, array: str, loop: IterVar | str) -> Any:
+        """Return the first stage inside a declared loop that touches an array."""
+        touching = [
+            (name, stage)
+            for name, stage in self.state.declared.stages.items()
+            if any(buffer.name == array for buffer in stage.block.buffers)
+        ]
+        for name, stage in touching:
+            if any(axis is loop or axis.name == loop for axis in stage.axes):
+                return self.stage(name)
+        if touching:
+            return self.stage(touching[0][0])
+        known = sorted({buffer.name for buffer in self.state.declared.homes})
+        raise ScheduleError(
+            f"{what}: no stage touches an array {shown(array)}{did_you_mean(str(array), known)}; "
+            f"the scratch is {', '.join(known) or 'none'}"
+        )
+
+    def _writer(self, what: str, array: Any) -> str:
+        """Return the name of the first stage that writes ``array``, which may be its name.
+
+        Raises
+        ------
+        ScheduleError
+            There is no such array, or no stage writes it.
+        """
+        if not isinstance(array, str):
+            return self.stage_name(array)
+        called = arrays_called(self.state, array)
+        for name, stage in self.state.declared.stages.items():
+            if not called.isdisjoint(stage.block.written_buffers):
+                return name
+        if called:
+            raise ScheduleError(
+                f"{what}: {array!r} is an argument that no stage writes; cache_read it first, and "
+                f"change the cache"
+            )
+        known = sorted({buffer.name for buffer in self.state.declared.homes})
+        raise ScheduleError(
+            f"{what}: no array {array!r}{did_you_mean(array, known)}; "
+            f"those that are no arguments are {', '.join(known) or 'none'}"
+        )
 
     def apply_primitive(
         self,

@@ -165,8 +165,8 @@ def _in_loops(state: State, stage: str, block: Block, index: Expr) -> Expr:
     bound = {i.var: b for i, b in zip(block.iters, block.bindings, strict=True)}
     at_loops = substitute(index, bound)
     axis_of = state.declared.axis_of
-    values = {v: here.value(axis_of[v]) for v in free_vars(at_loops) if v in axis_of}
-    return simplify(substitute(at_loops, values))
+    known = ((v, here.value(axis_of[v])) for v in free_vars(at_loops) if v in axis_of)
+    return simplify(substitute(at_loops, {v: value for v, value in known if value is not None}))
 
 
 class _Around:
@@ -175,12 +175,11 @@ class _Around:
     def __init__(self, state: State, stage: str) -> None:
         self.state, self.leaves = state, set(state.leaves(stage))
 
-    def value(self, axis: IterVar) -> Expr:
-        relation = self.state.relation_from(axis)
-        if axis in self.leaves or relation is None:
+    def value(self, axis: IterVar) -> Expr | None:
+        if axis in self.leaves:
             return axis.var
-        found = relation.value(axis, self)
-        return axis.var if found is None else found
+        relation = self.state.relation_from(axis)
+        return None if relation is None else relation.value(axis, self)
 
     def lower(self, axis: IterVar) -> Expr:
         return self.state.lower(axis)
