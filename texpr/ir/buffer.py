@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from texpr.ir.dtypes import DType
-from texpr.ir.expr import Binary, Expr, int_value
+from texpr.ir.dtypes import INT64, DType
+from texpr.ir.expr import Binary, Const, Expr, int_value
 
 if TYPE_CHECKING:
     from texpr.ir.itervar import IterVar
@@ -73,11 +73,13 @@ class Part(Buffer):
     """Room for a part of a buffer: ``part[x]`` is the cell ``of[origin + x]``.
 
     ``origin`` is over the loops around its allocation, so that as long as the part lives its cells
-    and those of the whole are one to one.
+    and those of the whole are one to one. Where ``folds`` has a number for a dimension, cells of
+    the whole that lie a multiple of it apart share one place: ``part[(x - origin) % fold]``.
     """
 
     of: Buffer | None = None
     origin: tuple[Expr, ...] = ()
+    folds: tuple[int | None, ...] = ()
 
     @property
     def whole(self) -> Buffer:
@@ -90,15 +92,21 @@ class Part(Buffer):
 
     def index_here(self, indices: Sequence[Expr]) -> tuple[Expr, ...]:
         """Return where the cell of the whole at ``indices`` is."""
-        return tuple(
-            index if int_value(start) == 0 else Binary("sub", index, start)
-            for index, start in zip(indices, self.origin, strict=True)
-        )
+        found = []
+        for index, start, fold in zip(indices, self.origin, self._folds, strict=True):
+            here = index if int_value(start) == 0 else Binary("sub", index, start)
+            found.append(here if fold is None else Binary("floormod", here, Const(fold, INT64)))
+        return tuple(found)
 
     def index_there(self, indices: Sequence[Expr]) -> tuple[Expr, ...] | None:
         """Return what :meth:`index_here` made ``indices`` of; None where it did not."""
         found = []
-        for index, start in zip(indices, self.origin, strict=True):
+        for index, start, fold in zip(indices, self.origin, self._folds, strict=True):
+            if fold is not None:
+                is_folded = isinstance(index, Binary) and index.op == "floormod"
+                if not is_folded or int_value(index.b) != fold:
+                    return None
+                index = index.a  # noqa: PLW2901 - one layer less
             if int_value(start) == 0:
                 found.append(index)
             elif isinstance(index, Binary) and index.op == "sub" and index.b is start:
@@ -106,3 +114,7 @@ class Part(Buffer):
             else:
                 return None
         return tuple(found)
+
+    @property
+    def _folds(self) -> tuple[int | None, ...]:
+        return self.folds or (None,) * len(self.origin)

@@ -1,8 +1,8 @@
-"""Which part of an array statements read, as a box that moves with the loops around them.
+"""Which part of an array statements touch, as a box that moves with the loops around them.
 
 In every dimension the box starts at an expression of the loops around and the sizes, and is as
 long as an expression of the sizes alone, a number where that is possible. It is exact where the
-cells that are read are such a box, strided or not; elsewhere it is the shortest box of that form
+cells that are touched are such a box, strided or not; elsewhere it is the shortest box of that form
 that was found around them, at worst the whole dimension.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
+from typing import TypeAlias
 
 import islpy as isl
 
@@ -46,6 +47,14 @@ class Window:
     may_start_early: bool = False
     """Whether ``lower`` may be less than the first index of the array."""
     may_end_late: bool = False
+    start: Expr = ZERO
+    """Where in the window that begins which was not computed before."""
+    stop: Expr | None = None
+    """Where in the window that ends which was not computed before; None for at its end."""
+
+
+Touches: TypeAlias = Sequence[tuple[Domain, Access]]
+"""Accesses, each with the instances that it is at."""
 
 
 def footprint(
@@ -55,6 +64,8 @@ def footprint(
     bounds: Sequence[tuple[Expr, Expr]],
     facts: Sequence[Expr],
     known: dict[tuple[object, ...], Window],
+    *,
+    writes: bool = False,
 ) -> tuple[Window, ...]:
     """Return the box of the cells of ``buffers`` that ``body`` reads at one iteration ``around``.
 
@@ -71,12 +82,27 @@ def footprint(
         What holds of the sizes.
     known : dict
         Keeps the answers: a schedule asks the same again after every primitive.
+    writes : bool
+        Whether what it writes is in the box, too.
     """
-    reads = [*_reads(body, around, buffers)]
+    reads = [*touches_in(body, around, buffers)]
+    if writes:
+        reads += touches_in(body, around, buffers, is_write=True)
+    return box(reads, around, bounds, facts, known)
+
+
+def box(
+    touches: Touches,
+    around: Place,
+    bounds: Sequence[tuple[Expr, Expr]],
+    facts: Sequence[Expr],
+    known: dict[tuple[object, ...], Window],
+) -> tuple[Window, ...]:
+    """Return the box of what ``touches`` are of; the others as :func:`footprint`."""
     place = surrounding_domain(around)
     found = []
     for dimension, (first, end) in enumerate(bounds):
-        own = [_Read.of(domain, access, dimension) for domain, access in reads]
+        own = [_Read.of(domain, access, dimension) for domain, access in touches]
         key = (*own, place, first, end, *facts)
         if key not in known:
             question = _Question(own, place, (first, end), facts)
@@ -123,13 +149,17 @@ def _conditions(part: Span | Expr) -> tuple[Expr, ...]:
     return part.conditions if isinstance(part, Span) else (part,)
 
 
-def _reads(body: Stmt, around: Place, buffers: Sequence[Buffer]) -> Iterator[tuple[Domain, Access]]:
-    """Yield every read of one of ``buffers``, with the instances that it is at."""
+def touches_in(
+    body: Stmt, around: Place, buffers: Sequence[Buffer], *, is_write: bool = False
+) -> Iterator[tuple[Domain, Access]]:
+    """Yield every read of one of ``buffers``, or write, with the instances that it is at."""
     for stmt, place in places(body):
         whole = (*around, *place)
         if isinstance(stmt, Block):
             domain = placed_domain(stmt, whole)
-            found = [access for access in accesses(stmt) if not access.is_write]
+            found = [access for access in accesses(stmt) if access.is_write is is_write]
+        elif is_write:
+            continue
         else:
             domain = surrounding_domain(whole)
             own = (child for child in stmt.children if isinstance(child, Expr))

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 from texpr.errors import ScheduleError
 from texpr.ir.buffer import Part
-from texpr.ir.expr import Binary, Expr, Load, Var, free_vars, int_value
+from texpr.ir.dtypes import INT64
+from texpr.ir.expr import Binary, Const, Expr, Load, Var, free_vars, int_value
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import (
     ZERO,
@@ -33,11 +34,14 @@ from texpr.ir.program import (
 from texpr.ir.simplify import prove, simplify
 from texpr.ir.visitor import Rewriter, Visit, substitute
 from texpr.polyhedral.domain import Place, facts_of
-from texpr.polyhedral.footprint import footprint
+from texpr.polyhedral.footprint import Window, footprint
 from texpr.schedule.attach import check_places, declared_loops
+from texpr.schedule.follow import followed
 from texpr.schedule.inline import inlined_stages
 from texpr.schedule.monotone import direction
-from texpr.schedule.state import Fuse, LoopNode, Split, StageNode, State, Tree
+from texpr.schedule.slide import Slide, folds_of, slid
+from texpr.schedule.state import Fuse, LoopNode, Split, StageNode, State, Tree, loops_in
+from texpr.schedule.storage import computed_in, is_moved, room_of
 
 
 def realise(state: State) -> Program:
@@ -54,6 +58,8 @@ def realise(state: State) -> Program:
     scope = _Scope({}, {})
     roots = (node for node in state.tree if not nest.is_attached(node))
     body: Stmt = seq(*(part for node in roots for part in nest.build(node, scope)))
+    for name in reversed(nest.stored_in.get(None, [])):
+        body = nest.store(name, body, scope)
     return state.declared.program.with_body(nest.housed(body, None, scope))
 
 
@@ -135,10 +141,21 @@ class _Nest:
         }
         """The declared loops whose bounds depend on others."""
         self.attached_to: dict[IterVar, list[str]] = {}
-        for name in state.declared.stages:
+        self.following: dict[IterVar, list[str]] = {}
+        self.stored_in: dict[IterVar | None, list[str]] = {}
+        """The stages that have their room somewhere, and are not computed right there."""
+        self.slides: dict[str, Slide] = {}
+        for name in self.stages:
             anchor = state.anchor(name)
-            if anchor is not None and name in self.stages:
-                self.attached_to.setdefault(anchor, []).append(name)
+            if anchor is not None:
+                where = self.attached_to if is_moved(state, name) else self.following
+                where.setdefault(anchor, []).append(name)
+            room = room_of(state, name)
+            if room is not None:
+                axis = room[-1].axis if room else None
+                if axis is not anchor or not is_moved(state, name):
+                    self.stored_in.setdefault(axis, []).append(name)
+        self.kinds = {node.axis: node.kind for node in loops_in(state.tree)}
 
     def is_attached(self, node: Tree) -> bool:
         """Whether ``node`` is the nest of a stage that is computed in a loop of another."""
@@ -162,8 +179,12 @@ class _Nest:
         if not parts:
             return []
         body = seq(*parts)
+        for name in self.following.get(node.axis, []):
+            body = self.follow(name, body, inner)
         for name in reversed(self.attached_to.get(node.axis, [])):
             body = self.attach(name, body, inner)
+        for name in reversed(self.stored_in.get(node.axis, [])):
+            body = self.store(name, body, inner)
         body = self.housed(body, scope, inner)
         for guard in guards:
             body = If(guard, body)
@@ -173,33 +194,67 @@ class _Nest:
     def attach(self, name: str, body: Stmt, scope: _Scope) -> Stmt:
         """Return ``body`` after a computation of what it reads of the stage ``name``.
 
-        What is computed is a window of its arrays, for which there is room inside the loop.
+        What is computed is a window of its arrays. Where the room for them is further out, it is
+        what no iteration before has computed.
         """
-        stores = self.stages[name].block.stores
-        roots = declared_loops(self.state, name)
-        assert roots is not None
-        loops = [self.state.declared.loop_of[root] for root in roots]
-        windows = footprint(
+        roots = self.roots(name)
+        windows = self.footprint(name, body, scope)
+        room = room_of(self.state, name)
+        is_here = room is not None and room[-1:] == computed_in(self.state, name)[-1:]
+        if not is_here:
+            outer = None if not room else scope.var_of[room[-1].axis]
+            self.slides[name], windows = slid(name, windows, scope.place, outer)
+        self.state = self.state.with_windows(roots, windows)
+        whole = seq(*self.build(self.state.nest_of(name), scope), body)
+        return self.roomy(name, whole, windows) if is_here else whole
+
+    def follow(self, name: str, body: Stmt, scope: _Scope) -> Stmt:
+        """Return ``body`` before a computation of those elements of ``name`` that it completes."""
+        windows = followed(self.state, name, self.stages[name], body, scope.place)
+        self.state = self.state.with_windows([*windows], [*windows.values()])
+        return seq(body, *self.build(self.state.nest_of(name), scope))
+
+    def store(self, name: str, body: Stmt, scope: _Scope) -> Stmt:
+        """Return ``body`` with room for what is computed of the stage ``name`` inside it."""
+        return self.roomy(name, body, self.footprint(name, body, scope, writes=True))
+
+    def footprint(
+        self, name: str, body: Stmt, scope: _Scope, *, writes: bool = False
+    ) -> tuple[Window, ...]:
+        """Return the box of what ``body`` reads of the stage ``name``, or writes."""
+        loops = [self.state.declared.loop_of[root] for root in self.roots(name)]
+        return footprint(
             body,
             scope.place,
-            [store.buffer for store in stores],
+            [store.buffer for store in self.stages[name].block.stores],
             [(loop.lower, loop.upper) for loop in loops],
             facts_of(self.state.declared.program),
             self.state.declared.footprints,
+            writes=writes,
         )
-        known = {**self.state.windows, **dict(zip(roots, windows, strict=True))}
-        self.state = replace(self.state, windows=known)
-        whole = seq(*self.build(self.state.nest_of(name), scope), body)
+
+    def roots(self, name: str) -> list[IterVar]:
+        """Return the declared axis of every dimension of what the stage ``name`` writes."""
+        roots = declared_loops(self.state, name)
+        assert roots is not None
+        return roots
+
+    def roomy(self, name: str, body: Stmt, windows: Sequence[Window]) -> Stmt:
+        """Return ``body`` with parts of the arrays of ``name``, ``windows`` long, in their place."""
         parts: dict[int, Part] = {}
-        for buffer in (store.buffer for store in stores):
-            shape = tuple(window.extent for window in windows)
-            origin = tuple(window.lower for window in windows)
-            part = Part(buffer.name, shape, buffer.dtype, of=buffer, origin=origin)
+        folds = folds_of(self.state, name, windows, self.slides.get(name))
+        shape = tuple(
+            window.extent if fold is None else Const(fold, INT64)
+            for window, fold in zip(windows, folds, strict=True)
+        )
+        origin = tuple(window.lower for window in windows)
+        for buffer in (store.buffer for store in self.stages[name].block.stores):
+            part = Part(buffer.name, shape, buffer.dtype, of=buffer, origin=origin, folds=folds)
             parts[id(buffer)] = part
-        whole = _Parts(parts).rewrite_stmt(whole)
+        body = _Parts(parts).rewrite_stmt(body)
         for part in reversed(parts.values()):
-            whole = Alloc(part, whole)
-        return whole
+            body = Alloc(part, body)
+        return body
 
     def housed(self, body: Stmt, outside: _Scope | None, inside: _Scope) -> Stmt:
         """Put the scratch around ``body`` whose home is between two scopes.
@@ -229,9 +284,20 @@ class _Nest:
         loop = self.state.declared.loop_of.get(axis)
         lower: Expr = ZERO
         upper = self.state.extent(axis)
-        if loop is not None and axis not in self.state.windows:
+        if self.is_clipped(axis):
+            window = self.state.windows[axis]
+            lower, upper = window.start, upper if window.stop is None else window.stop
+        elif loop is not None and axis not in self.state.windows:
             lower, upper = loop.lower, loop.upper
         return self.hull(axis, lower, scope, -1), self.hull(axis, upper, scope, 1)
+
+    def is_clipped(self, axis: IterVar) -> bool:
+        """Whether the loop of ``axis`` runs through that part of a window which is new.
+
+        One whose iterations are counted before the program runs is guarded instead.
+        """
+        is_counted = self.kinds.get(axis) in (LoopKind.VECTORIZED, LoopKind.UNROLLED)
+        return axis in self.state.windows and not is_counted
 
     def hull(self, axis: IterVar, bound: Expr, scope: _Scope, side: int) -> Expr:
         """Return the greatest value of ``bound`` at ``scope``, the least where ``side`` is -1."""
@@ -318,6 +384,12 @@ class _Nest:
                     yield self.known_value(axis, inside) < loop.upper
                 if window.may_start_early:
                     yield self.known_value(axis, inside) >= loop.lower
+                if axis in inside.var_of and self.is_clipped(axis):
+                    continue
+                if window.start is not ZERO:
+                    yield self.known_value(axis, inside) >= window.lower + window.start
+                if window.stop is not None:
+                    yield self.known_value(axis, inside) < window.lower + window.stop
         # A declared loop whose bounds depend on others, put outside of them, runs too far.
         for axis, loop in self.dependent.items():
             if isinstance(self.state.relation_from(axis), Split):

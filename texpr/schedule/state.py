@@ -7,10 +7,10 @@ and which stages are inlined; :mod:`texpr.schedule.realise` turns it into a Prog
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from texpr.errors import InternalError, ScheduleError, did_you_mean
 from texpr.ir.buffer import Buffer
@@ -118,6 +118,7 @@ class LoopNode:
 
 
 Tree: TypeAlias = LoopNode | StageNode
+Fact = TypeVar("Fact")
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,6 +188,17 @@ class Declared:
     """By the stages that are inlined: who knows the dependences that are left."""
 
 
+@dataclass(frozen=True)
+class Rolled:
+    """Room that is used again and again along a dimension, ``extent`` long.
+
+    None for the dimension along which the stage slides, and for the extent that just suffices.
+    """
+
+    axis: int | None = None
+    extent: int | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class State:
     """A declared program and what was said about how it runs."""
@@ -208,6 +220,15 @@ class State:
     waiting: frozenset[str] = frozenset()
     """Those of them whose loop is not around all that reads them yet; till then they stay at root.
     """
+    after: frozenset[str] = frozenset()
+    """Those of the attached ones that follow what they read there, in the place of preceding it."""
+    stored: Mapping[str, tuple[str, IterVar] | None] = field(default_factory=dict)
+    """The stages whose room was placed: in which loop of which stage, None for outside of all.
+
+    Whether that is so already, :mod:`texpr.schedule.storage` tells.
+    """
+    rolled: Mapping[str, Rolled] = field(default_factory=dict)
+    """The stages whose room is to be used again and again."""
     windows: Mapping[IterVar, Window] = field(default_factory=dict)
     """What is computed of a declared axis where its stage is attached, while that is realised."""
 
@@ -313,6 +334,14 @@ class State:
         own = path[len(self.shared_loops(stage)) :]
         return (*above[: places[0] + 1], *own) if places else path
 
+    def hosts(self, stage: str) -> list[str]:
+        """The stages in whose loops ``stage`` is, the one whose loop is innermost first."""
+        found = []
+        while self.anchor(stage) is not None:
+            stage = self.attached[stage][0]
+            found.append(stage)
+        return found
+
     def stage_around(self, axis: IterVar) -> str | None:
         """The first stage that the loop of ``axis`` is around, None where it is no loop."""
         for stage, path in self._paths.items():
@@ -384,6 +413,24 @@ class State:
         names = {**self.names, **{other: taken | {unique} for other in neighbours}}
         return replace(self, names=names), IterVar(unique, is_reduce=is_reduce)
 
+    def at_root(self, stage: str) -> State:
+        """Return the state in which ``stage`` is in a nest of its own, and its array whole."""
+        return replace(
+            self,
+            inlined=self.inlined - {stage},
+            attached=_without(self.attached, stage),
+            waiting=self.waiting - {stage},
+            after=self.after - {stage},
+            stored=_without(self.stored, stage),
+            rolled=_without(self.rolled, stage),
+        )
+
+    def with_windows(self, axes: Sequence[IterVar], windows: Sequence[Window]) -> State:
+        """Return the state in which ``windows`` are computed of declared axes."""
+        return replace(
+            self, windows={**self.windows, **dict(zip(axes, windows, strict=True))}
+        )
+
     def with_relation(self, relation: Relation) -> State:
         return replace(self, relations=(*self.relations, relation))
 
@@ -411,6 +458,18 @@ class State:
             return replace(node, children=tuple(walk(child) for child in node.children))
 
         return replace(self, tree=tuple(walk(node) for node in self.tree))
+
+
+def loops_in(tree: Sequence[Tree]) -> Iterator[LoopNode]:
+    """Yield every loop of ``tree``."""
+    for node in tree:
+        if isinstance(node, LoopNode):
+            yield node
+            yield from loops_in(node.children)
+
+
+def _without(facts: Mapping[str, Fact], stage: str) -> dict[str, Fact]:
+    return {name: fact for name, fact in facts.items() if name != stage}
 
 
 def loop_node(axis: IterVar, *children: Tree, kind: LoopKind = LoopKind.SERIAL) -> LoopNode:
