@@ -53,8 +53,8 @@ def followed(
         before = windows.setdefault(root, window)
         if not _is_same(before, window):
             raise ScheduleError(
-                f"reverse_compute_at: {name!r} reads several arrays that are computed in the "
-                f"loop, of which other parts are complete; compute it further out"
+                f"{name!r} cannot follow what it reads: of several arrays that are computed in "
+                f"that loop other parts are complete; compute it further out"
             )
     return windows
 
@@ -74,10 +74,10 @@ def _ways(
             first = None if way is None else found.setdefault(key, way)
             if way is None or first is None or first[0] is not way[0] or first[1] != way[1]:
                 raise ScheduleError(
-                    f"reverse_compute_at: {name!r} reads {access.buffer.name!r} at "
-                    f"{', '.join(map(str, access.indices))}, and not one element of it for each of "
-                    f"its own; compute {access.buffer.name!r} in a loop of {name!r} instead, by "
-                    f"compute_at"
+                    f"{name!r} cannot follow {access.buffer.name!r}, which it reads at "
+                    f"{', '.join(map(str, access.indices))}, and not one element for each of its "
+                    f"own at a constant distance; compute {access.buffer.name!r} in a loop of "
+                    f"{name!r} instead, by compute_at"
                 )
     for (buffer, dimension), (axis, offset) in found.items():
         yield axis, _Way(buffer, dimension, offset)
@@ -100,8 +100,8 @@ def _root(state: State, name: str, stage: StageDecl, axis: IterVar) -> IterVar:
         var in state.declared.axis_of for var in free_vars(loop.lower, loop.upper)
     ):
         raise ScheduleError(
-            f"reverse_compute_at: axis {axis.name!r} of {name!r} is no loop of its own, or one "
-            f"whose range depends on another; leave it where it is"
+            f"{name!r} cannot follow what it reads: its axis {axis.name!r} is no loop of its own, "
+            f"or one whose range depends on another; leave it where it is"
         )
     return root
 

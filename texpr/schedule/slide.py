@@ -120,7 +120,7 @@ def folds_of(
     if slide is None:
         if asked.axis is None and asked.extent is None:
             raise ScheduleError(
-                f"rolling_buffer: {name!r} has its room in the loop that it is computed in, and "
+                f"{name!r} cannot roll: it has its room in the loop that it is computed in, and "
                 f"does not slide; put it further out, s[{name}].store_at(…)"
             )
         slide = Slide(tuple(window.extent for window in windows))
@@ -129,14 +129,14 @@ def folds_of(
         if len(slide.inner) != 1:
             along = ", ".join(map(str, slide.inner)) or "none"
             raise ScheduleError(
-                f"rolling_buffer: the dimensions of {name!r} that slide along the loop it is "
-                f"computed in are {along}; say which one to roll along, axis=…"
+                f"{name!r} cannot roll: its dimensions that slide along the loop it is computed in "
+                f"are {along}; say which one to roll along, axis=…"
             )
         (axis,) = slide.inner
     extent = asked.extent if asked.extent is not None else int_value(slide.extents[axis])
     if extent is None:
         raise ScheduleError(
-            f"rolling_buffer: what is needed of {name!r} at a time is {slide.extents[axis]} long, "
+            f"{name!r} cannot roll: what is needed of it at a time is {slide.extents[axis]} long, "
             f"which is known only at run time; say how long the room is to be, extent=…"
         )
     room = int_value(windows[axis].extent)
