@@ -8,16 +8,16 @@ that was found around them, at worst the whole dimension.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, reduce
+from functools import cached_property, partial, reduce
 from typing import TypeAlias
 
 import islpy as isl
 
 from texpr.ir.buffer import Buffer
 from texpr.ir.dtypes import INT64
-from texpr.ir.expr import Binary, Const, Expr, Var, free_vars
+from texpr.ir.expr import Binary, Const, Expr, IfThenElse, Var, free_vars
 from texpr.ir.program import ZERO, Block, If, Let, Loop, Stmt
 from texpr.ir.simplify import simplify
 from texpr.ir.visitor import Rewriter, Visit
@@ -242,36 +242,57 @@ class _Question:
         """Return the box, None where there is none but the whole dimension."""
         if not self.reads:
             return Window(self.bounds[0], ZERO)
-        cells = reduce(isl.Set.union, map(self.cells, range(len(self.reads)))).coalesce()
+        cells = self.every(self.cells)
         if cells.is_empty():
             return Window(self.bounds[0], ZERO)
         best: tuple[isl.Aff, Expr] | None = None
-        for start, away in self.starts(cells):
+        found = [*self.starts(cells, cells)]
+        if self.is_piecewise:
+            # Which loop an index moves with is seen where they are free of one another.
+            found += self.starts(self.every(partial(self.cells, is_free=True)), cells)
+        for start, away in found:
             length = self.length(cells, away)
             if length is not None and (best is None or _is_better((start, length), best)):
                 best = (start, length)
         return None if best is None else self.window(*best)
 
-    def cells(self, k: int) -> isl.Set:
-        """Return the points (loops around, index) of one read."""
-        domain, index, guard = (self.reads[k].domain, self.reads[k].index, self.reads[k].guard)
+    def every(self, cells: Callable[[_Read], isl.Set]) -> isl.Set:
+        return reduce(isl.Set.union, map(cells, self.reads)).coalesce()
+
+    @property
+    def is_piecewise(self) -> bool:
+        """Whether the range of a loop around depends on whether others are at their start."""
+        ends = (end for span in self.place.spans for end in (span.lower, span.upper))
+        return any(isinstance(end, IfThenElse) for end in ends)
+
+    def cells(self, read: _Read, *, is_free: bool = False) -> isl.Set:
+        """Return the points (loops around, index) of one read.
+
+        Where it ``is_free``, the loops around may be at any iteration.
+        """
+        domain, index, guard = read.domain, read.index, read.guard
         own = set(self.outer)
         inner = tuple(var for var in domain.dims if var not in own)
         dims = (*self.outer, self.index, *inner)
-        whole = Domain(dims, domain.spans, domain.others)
+        spans = tuple(span for span in domain.spans if not is_free or span.var not in own)
+        whole = Domain(dims, spans, () if is_free else domain.others)
         frame = whole.frame(self.analysis, self.params)
         first, end = self.bounds
         conditions = [guard, *self.facts]
         conditions += [Binary("ge", self.index, first), Binary("lt", self.index, end)]
         if not isinstance(frame.value(index), NotAffine):
+            conditions = [] if is_free else conditions
             conditions.append(Binary("eq", self.index, index))
         points = whole.region(frame) & frame.all_of(conditions)
         return points.over.project_out(SET, len(self.outer) + 1, len(inner))
 
-    def starts(self, cells: isl.Set) -> Iterator[tuple[isl.Aff, isl.Aff]]:
-        """Yield expressions at or below every index, with how far an index is from each."""
+    def starts(self, moving: isl.Set, cells: isl.Set) -> Iterator[tuple[isl.Aff, isl.Aff]]:
+        """Yield expressions at or below every index, with how far an index is from each.
+
+        They are those at which ``moving`` begins, put below ``cells``.
+        """
         last = len(self.outer)
-        by_place = isl.Map.from_range(cells).move_dims(IN, 0, OUT, 0, last)
+        by_place = isl.Map.from_range(moving).move_dims(IN, 0, OUT, 0, last)
         least: list[isl.Aff] = []
         by_place.dim_min(0).foreach_piece(lambda _, aff: least.append(aff))
         to_place = isl.MultiAff.project_out_map(self.frame.space, SET, last, 1)

@@ -28,7 +28,7 @@ Folds = tuple[int | None, ...]
 class Slide:
     """How long the windows of a stage are, and along which of them it slides.
 
-    ``inner`` are the dimensions that move with the loop right around the computation.
+    ``inner`` are the dimensions that move with the innermost loop that any moves with.
     """
 
     extents: tuple[Expr, ...]
@@ -51,14 +51,15 @@ def slid(
     between = place[first:]
     loops = [part for part in between if isinstance(part, Loop)]
     new = []
-    still = {loop.var: loop for loop in loops if int_value(loop.upper - loop.lower) != 1}
-    inner = []
+    counts = {loop.var: int_value(simplify(loop.upper - loop.lower)) for loop in loops}
+    still = {loop.var: loop for loop in loops if counts[loop.var] not in (0, 1)}
+    moving: dict[Var, list[int]] = {}
     for dimension, window in enumerate(windows):
         used = [loop for loop in loops if any(v is loop.var for v in free_vars(window.lower))]
         for loop in used:
             still.pop(loop.var, None)
-        if used and used[-1] is loops[-1]:
-            inner.append(dimension)
+        if used:
+            moving.setdefault(used[-1].var, []).append(dimension)
         new.append(_rest(name, window, used, between) if used else window)
     if still and not any(int_value(window.extent) == 0 for window in windows):
         loop = next(iter(still.values()))
@@ -67,6 +68,7 @@ def slid(
             f"would compute the same part of it; compute it outside of that loop, or store it "
             f"inside, s[{name}].store_at(…)"
         )
+    inner = next((moving[loop.var] for loop in reversed(loops) if loop.var in moving), [])
     return Slide(tuple(window.extent for window in windows), tuple(inner)), tuple(new)
 
 
@@ -125,12 +127,14 @@ def folds_of(
             )
         slide = Slide(tuple(window.extent for window in windows))
     axis = asked.axis
+    if axis is None and not slide.inner:  # there is one iteration only
+        return (None,) * len(windows)
     if axis is None:
-        if len(slide.inner) != 1:
-            along = ", ".join(map(str, slide.inner)) or "none"
+        if len(slide.inner) > 1:
+            along = ", ".join(map(str, slide.inner))
             raise ScheduleError(
-                f"{name!r} cannot roll: its dimensions that slide along the loop it is computed in "
-                f"are {along}; say which one to roll along, axis=…"
+                f"{name!r} cannot roll: several of its dimensions slide along one loop, "
+                f"{along}; say which one to roll along, axis=…"
             )
         (axis,) = slide.inner
     extent = asked.extent if asked.extent is not None else int_value(slide.extents[axis])
