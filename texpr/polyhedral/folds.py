@@ -15,9 +15,11 @@ from functools import partial
 import islpy as isl
 
 from texpr.ir.buffer import Buffer, Part
+from texpr.ir.expr import Expr
 from texpr.ir.program import Loop, LoopKind
 from texpr.polyhedral.context import IN, OUT, SET, Unknown, constrained
 from texpr.polyhedral.dependences import Dependence, Dependences
+from texpr.polyhedral.digits import COLUMNS, compare_alike
 from texpr.polyhedral.scop import Statement, Touch
 
 
@@ -34,6 +36,8 @@ class Overwrite:
     pairs: isl.Map | None
     loop: Loop | None = None
     missing: str | None = None
+    by_digits: bool = False
+    """Whether numbers in a symbolic base took part, whose comparison allows a little too much."""
 
 
 Known = dict[tuple[object, ...], tuple[Overwrite, ...]]
@@ -106,6 +110,7 @@ def _between(runs: _Runs, write: Touch, flow: Dependence) -> Overwrite | None:
         flow.sink,
         runs.at_instances(pairs, write, flow.sink),
         missing=runs.missing if missing is None else str(missing),
+        by_digits=bool(runs.keys),
     )
 
 
@@ -128,11 +133,11 @@ def _races(
             missing = write.cells.missing or other.cells.missing
             pairs = runs.at_instances(apart, write, other)
             why = runs.missing if missing is None else str(missing)
-            yield Overwrite(write, other, pairs, a, why)
+            yield Overwrite(write, other, pairs, a, why, bool(runs.keys))
 
 
 class _Runs:
-    """The runs of the statements that touch a folded part: their times, and their lanes.
+    """The runs of the statements that touch a folded part: times, digits of numbers, and lanes.
 
     Those of one room are compared: where its home is at one iteration.
     """
@@ -142,30 +147,39 @@ class _Runs:
         self.depth = statements[0].scop.depth
         self.home = statements[0].homes[part.whole]
         self.lanes = max(len(_lanes(statement.loops)) for statement in statements)
+        first, *others = statements
+        self.keys = [key for key in first.digits if all(key in other.digits for other in others)]
+        self.before_lanes = self.depth + COLUMNS * len(self.keys)
         self.within = max(
             (k + 1 for k, c in enumerate(statements[0].columns) if c in self.home), default=0
         )
         self.missing: str | None = None
+        if any(len(self.keys) < len(statement.digits) for statement in statements):
+            self.missing = "the sizes are the base of a loop's number"
         self._runs: dict[str, isl.Map] = {}
         for statement in statements:
             if statement.label not in self._runs:
-                columns = [
+                columns: list[Expr | int] = [
                     c if isinstance(c, int) else 0 if c.kind is LoopKind.VECTORIZED else c.var
                     for c in statement.columns
                 ]
                 columns += [0] * (self.depth - len(columns))
+                columns += [part for key in self.keys for part in statement.digits[key].columns]
                 lanes = [loop.var for loop in _lanes(statement.loops)]
                 columns += [*lanes, *([0] * (self.lanes - len(lanes)))]
                 image = statement.image(columns, statement.region)
                 self._runs[statement.label] = image.over
                 if image.missing is not None:
-                    self.missing = str(image.missing)
+                    self.missing = self.missing or str(image.missing)
 
     def at_runs(self, pairs: isl.Map, first: Touch, second: Touch) -> isl.Map:
         """Return pairs of instances as those of their runs in one room."""
         found = pairs.apply_domain(self._runs[first.statement.label])
         found = found.apply_range(self._runs[second.statement.label])
-        lanes = range(self.depth, self.depth + len(_lanes(self.home)))
+        for place in range(len(self.keys)):
+            space = found.domain().get_space()
+            found = found.intersect(compare_alike(space, self.depth + place * COLUMNS))
+        lanes = range(self.before_lanes, self.before_lanes + len(_lanes(self.home)))
         for column in (*range(self.within), *lanes):
             found = found.equate(IN, column, OUT, column)
         return found
@@ -202,8 +216,9 @@ class _Runs:
     def ordered(self, order: Callable[[isl.Space], isl.Map]) -> isl.Map:
         """Return the pairs of runs whose times are in an order of isl's."""
         space = next(iter(self._runs.values())).range().get_space()
-        times = order(space.drop_dims(SET, self.depth, self.lanes))
-        return times.add_dims(IN, self.lanes).add_dims(OUT, self.lanes)
+        extra = self.before_lanes - self.depth + self.lanes
+        times = order(space.drop_dims(SET, self.depth, extra))
+        return times.add_dims(IN, extra).add_dims(OUT, extra)
 
 
 def _lanes(loops: Sequence[Loop]) -> list[Loop]:

@@ -175,7 +175,7 @@ class Judge:
             between = Dependence(one.write, one.other, "output", one.pairs, None, None)
             if not one.other.access.is_write:
                 between = replace(between, kind="flow")
-            yield Finding("fold", between, one.pairs, one.loop, one.missing)
+            yield Finding("fold", between, one.pairs, one.loop, one.missing, one.by_digits)
 
     def reordered_chains(self, proposed: Program) -> list[Dependence]:
         """Return the reductions whose terms ``proposed`` adds in another order, or in lanes."""
