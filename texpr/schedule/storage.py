@@ -74,6 +74,19 @@ def _loops_around_readers(state: State, stage: str) -> Loops | None:
     return common if len(common) > len(state.shared_loops(stage)) else None
 
 
+def misplaced(state: State) -> list[str]:
+    """Return the stages that have no room where it was asked for, as they are not computed there.
+
+    Nor do those roll that are computed in loops of their own.
+    """
+    found = []
+    for stage, where in state.stored.items():
+        room = room_of(state, stage)
+        if where is not None and (room is None or _asked(state, stage, room) is None):
+            found.append(stage)
+    return [*found, *(s for s in state.rolled if s not in found and not is_moved(state, s))]
+
+
 def check_stored(state: State) -> None:
     """Refuse room that was placed for a stage which is not computed there.
 
@@ -82,10 +95,13 @@ def check_stored(state: State) -> None:
     ScheduleError
         There is such a stage.
     """
-    for stage, where in state.stored.items():
-        room = room_of(state, stage)
-        if where is None or (room is not None and _asked(state, stage, room) is not None):
-            continue
+    for stage in misplaced(state):
+        where = state.stored.get(stage)
+        if where is None:
+            raise ScheduleError(
+                f"rolling_buffer: {stage!r} is computed in loops of its own, so that it does not "
+                f"slide; compute it in a loop of a stage that reads it, s[{stage}].compute_at(…)"
+            )
         parent, axis = where
         name = state.remains(axis)[-1].name
         raise ScheduleError(
@@ -93,9 +109,3 @@ def check_stored(state: State) -> None:
             f"its computation and all that reads it; compute it in that loop, "
             f"s[{stage}].compute_at(…), or store it elsewhere"
         )
-    for stage in state.rolled:
-        if not is_moved(state, stage):
-            raise ScheduleError(
-                f"rolling_buffer: {stage!r} is computed in loops of its own, so that it does not "
-                f"slide; compute it in a loop of a stage that reads it, s[{stage}].compute_at(…)"
-            )
