@@ -198,6 +198,7 @@ def _padded(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[tuple[int, ...], tu
 
 # ---------------------------------------------------------------- on symbols
 
+
 class Symbols:
     """Runs programs on symbols, which it numbers: what is written, by whom, of which others."""
 

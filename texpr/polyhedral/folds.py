@@ -192,9 +192,7 @@ class _Runs:
     def meetings(self, first: Touch, second: Touch) -> isl.Map:
         """Return the runs that come to one place in two cells."""
         cells = first.cells.over.apply_range(self.sharing(first))
-        return self.at_runs(
-            cells.apply_range(second.cells.over.reverse()), first, second
-        )
+        return self.at_runs(cells.apply_range(second.cells.over.reverse()), first, second)
 
     def sharing(self, touch: Touch) -> isl.Map:
         """Return the map from each cell to the others that have its place."""

@@ -59,9 +59,7 @@ def followed(
     return windows
 
 
-def _ways(
-    name: str, stage: StageDecl, written: set[Buffer]
-) -> Iterator[tuple[IterVar, _Way]]:
+def _ways(name: str, stage: StageDecl, written: set[Buffer]) -> Iterator[tuple[IterVar, _Way]]:
     axes = {axis.var: axis for axis in stage.block.iters}
     found: dict[tuple[Buffer, int], tuple[IterVar, int]] = {}
     parts = [stage.block] if stage.init is None else [stage.block, stage.init]
@@ -96,8 +94,10 @@ def _root(state: State, name: str, stage: StageDecl, axis: IterVar) -> IterVar:
     bound = dict(zip(stage.block.iters, stage.block.bindings, strict=True))[axis]
     root = state.declared.axis_of.get(bound) if isinstance(bound, Var) else None
     loop = None if root is None else state.declared.loop_of[root]
-    if root is None or loop is None or any(
-        var in state.declared.axis_of for var in free_vars(loop.lower, loop.upper)
+    if (
+        root is None
+        or loop is None
+        or any(var in state.declared.axis_of for var in free_vars(loop.lower, loop.upper))
     ):
         raise ScheduleError(
             f"{name!r} cannot follow what it reads: its axis {axis.name!r} is no loop of its own, "

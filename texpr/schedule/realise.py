@@ -240,7 +240,7 @@ class _Nest:
         return roots
 
     def roomy(self, name: str, body: Stmt, windows: Sequence[Window]) -> Stmt:
-        """Return ``body`` with parts of the arrays of ``name``, ``windows`` long, in their place."""
+        """Return ``body`` with parts of the arrays of ``name`` in their place, in ``windows``."""
         parts: dict[int, Part] = {}
         folds = folds_of(self.state, name, windows, self.slides.get(name))
         shape = tuple(
@@ -379,17 +379,7 @@ class _Nest:
         # A window may reach over the ends of its array.
         for axis, window in self.state.windows.items():
             if self.value(axis, inside) is not None and self.value(axis, outside) is None:
-                loop = self.state.declared.loop_of[axis]
-                if window.may_end_late:
-                    yield self.known_value(axis, inside) < loop.upper
-                if window.may_start_early:
-                    yield self.known_value(axis, inside) >= loop.lower
-                if axis in inside.var_of and self.is_clipped(axis):
-                    continue
-                if window.start is not ZERO:
-                    yield self.known_value(axis, inside) >= window.lower + window.start
-                if window.stop is not None:
-                    yield self.known_value(axis, inside) < window.lower + window.stop
+                yield from self.window_guards(axis, window, inside)
         # A declared loop whose bounds depend on others, put outside of them, runs too far.
         for axis, loop in self.dependent.items():
             if isinstance(self.state.relation_from(axis), Split):
@@ -401,6 +391,20 @@ class _Nest:
                 hangs = any(late) if self.state.relation_from(axis) else is_late
                 if hangs and self.can_tell(axis, bound, inside):
                     yield Binary(op, self.known_value(axis, inside), self.at(bound, inside))
+
+    def window_guards(self, axis: IterVar, window: Window, scope: _Scope) -> Iterator[Expr]:
+        """Yield what must hold of ``axis`` so that it is in a window, in its array, and new."""
+        loop, value = self.state.declared.loop_of[axis], self.known_value(axis, scope)
+        if window.may_end_late:
+            yield value < loop.upper
+        if window.may_start_early:
+            yield value >= loop.lower
+        if axis in scope.var_of and self.is_clipped(axis):
+            return
+        if window.start is not ZERO:
+            yield value >= window.lower + window.start
+        if window.stop is not None:
+            yield value < window.lower + window.stop
 
     def can_tell(self, axis: IterVar, bound: Expr, scope: _Scope) -> bool:
         """Whether the value of ``axis`` and a bound of it are known at ``scope``."""

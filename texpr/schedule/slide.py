@@ -106,9 +106,7 @@ def _falls(guard: Binary, var: Var) -> bool:
     return direction(guard.a - guard.b, var) != 0
 
 
-def folds_of(
-    state: State, name: str, windows: Sequence[Window], slide: Slide | None
-) -> Folds:
+def folds_of(state: State, name: str, windows: Sequence[Window], slide: Slide | None) -> Folds:
     """Return after how many cells each dimension of the room of ``name`` is used again.
 
     Raises

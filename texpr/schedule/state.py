@@ -427,9 +427,7 @@ class State:
 
     def with_windows(self, axes: Sequence[IterVar], windows: Sequence[Window]) -> State:
         """Return the state in which ``windows`` are computed of declared axes."""
-        return replace(
-            self, windows={**self.windows, **dict(zip(axes, windows, strict=True))}
-        )
+        return replace(self, windows={**self.windows, **dict(zip(axes, windows, strict=True))})
 
     def with_relation(self, relation: Relation) -> State:
         return replace(self, relations=(*self.relations, relation))

@@ -144,10 +144,10 @@ def test_which_dimension():
     Y = te.compute((18,), lambda i: X[i, i] + X[i + 2, i + 2], name="Y")
     s = te.create_schedule(Y.op)
     s[X].compute_at(s[Y], "i")
-    with pytest.raises(ScheduleError, match="'X' cannot roll: several of its dimensions .* 0, 1; say which"):
+    with pytest.raises(ScheduleError, match=r"'X' cannot roll: several of its .* 0, 1; say which"):
         s[X].rolling_buffer()
-    with pytest.raises(ScheduleError, match="'X' cannot roll: it has its room in the loop that it is"):
-        s[X].store_at(s[Y], "i")
+    s[X].store_at(s[Y], "i")
+    with pytest.raises(ScheduleError, match="'X' cannot roll: it has its room in the loop that it"):
         s[X].rolling_buffer()
 
 
@@ -167,10 +167,10 @@ def test_impossible_arguments():
     _, X, Y = rows(8)
     s = te.create_schedule(Y.op)
     for axis in (2, -3, True, "y"):
-        with pytest.raises(ScheduleError, match="rolling_buffer: axis .* is no dimension of 'X'"):
+        with pytest.raises(ScheduleError, match=r"rolling_buffer: axis .* is no dimension of 'X'"):
             s[X].rolling_buffer(axis=axis)
     for extent in (0, 1.5):
-        with pytest.raises(ScheduleError, match="rolling_buffer: extent .* must be an integer"):
+        with pytest.raises(ScheduleError, match=r"rolling_buffer: extent .* must be an integer"):
             s[X].rolling_buffer(extent=extent)
     with pytest.raises(ScheduleError, match="rolling_buffer: 'Y' is an output"):
         s[Y].rolling_buffer()

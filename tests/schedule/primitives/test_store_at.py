@@ -57,9 +57,6 @@ def test_nothing_is_computed_again():
     assert sum(n for (label, _), n in runs(s, [Y], arrays).items() if label == "X") == 32 * 3 * 6
     s[X].store_at(s[Y], y_o)  # now only the two rows that two strips read are
     assert sum(n for (label, _), n in runs(s, [Y], arrays).items() if label == "X") == 4 * 10 * 6
-    s[X].store_root()
-    with pytest.raises(ScheduleError, match="no primitive"):
-        te.create_schedule(Y.op).undo()
 
 
 @pytest.mark.parametrize("factor", [1, 2, 3, 8])
@@ -231,9 +228,7 @@ def test_rows_of_a_padded_image():
     """A window that begins before the first row: what the guard keeps away was not computed."""
     A = te.placeholder((9, 5), "int32", name="A")
     X = te.compute((9, 5), lambda y, x: A[y, x] * 2, name="X")
-    Y = te.compute(
-        (9, 5), lambda y, x: te.if_then_else(y > 0, X[y - 1, x], 0) + X[y, x], name="Y"
-    )
+    Y = te.compute((9, 5), lambda y, x: te.if_then_else(y > 0, X[y - 1, x], 0) + X[y, x], name="Y")
     s = te.create_schedule(Y.op)
     s[X].compute_at(s[Y], "y")
     s[X].rolling_buffer()
@@ -304,9 +299,6 @@ def test_iterations_that_slide_are_not_parallel():
 
 
 def test_a_loop_that_would_compute_the_same():
-    _, X, Y = rows(32)
-    s = te.create_schedule(Y.op)
-    s[Y].reorder("x", "y")
     B = te.placeholder((8,), "int32", name="B")
     P = te.compute((8,), lambda i: B[i] + 1, name="P")
     Q = te.compute((8, 8), lambda i, j: P[j], name="Q")

@@ -57,9 +57,7 @@ def sample(
         return None
     parent, _ = state.attached[stage]
     found = [
-        (name, node.axis)
-        for name in (parent, *state.hosts(parent))
-        for node in state.path(name)
+        (name, node.axis) for name in (parent, *state.hosts(parent)) for node in state.path(name)
     ]
     if not found:
         return None
