@@ -103,8 +103,9 @@ class Part(Buffer):
         found = []
         for index, start, fold in zip(indices, self.origin, self._folds, strict=True):
             if fold is not None:
-                is_folded = isinstance(index, Binary) and index.op == "floormod"
-                if not is_folded or int_value(index.b) != fold:
+                if not isinstance(index, Binary) or index.op != "floormod":
+                    return None
+                if int_value(index.b) != fold:
                     return None
                 index = index.a  # noqa: PLW2901 - one layer less
             if int_value(start) == 0:

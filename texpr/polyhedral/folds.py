@@ -82,7 +82,7 @@ def _found(
     statements: Mapping[str, Statement],
 ) -> tuple[Overwrite, ...]:
     runs = _Runs(part, [statements[touch.statement.label] for touch in touches])
-    found = []
+    found: list[Overwrite] = []
     for write in (touch for touch in touches if touch.access.is_write):
         for other in touches:
             found += _races(runs, write, other, statements)

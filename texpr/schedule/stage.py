@@ -420,8 +420,8 @@ class Stage:
         axis : int, optional
             The dimension to roll along, that which slides along the innermost loop unless given.
         extent : int, optional
-            How many cells there are along it, as many as are read at a time unless given. A power
-            of two makes ``%`` a mask, which counts where the dimension is the last one.
+            How many cells there are along it. Unless given, as many as are read at a time; along
+            the last dimension the next power of two, so that ``%`` is a mask.
 
         Raises
         ------

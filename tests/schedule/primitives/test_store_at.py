@@ -202,7 +202,7 @@ def test_a_reduction_slides_with_its_initialisation():
     s[X].compute_at(s[Y], "y")
     s[X].reorder("k", "y")
     s[X].rolling_buffer()
-    assert scratch(s) == {"X": ("3",)}
+    assert scratch(s) == {"X": ("4",)}
     arrays = {A: filled(20, 5, dtype="int32")}
     assert set(runs(s, [Y], arrays).values()) == {1}
     check_readings(s, [Y], arrays)

@@ -20,20 +20,22 @@ def apply(
     check_placeable(state, "rolling_buffer", stage)
     ndim = state.declared.stages[stage].block.stores[0].buffer.ndim
     if axis is not None:
-        if isinstance(axis, bool) or not isinstance(axis, int) or not -ndim <= axis < ndim:
+        if not _is_number(axis) or not -ndim <= axis < ndim:
             raise ScheduleError(
                 f"rolling_buffer: axis {shown(axis)} is no dimension of {stage!r}, which has "
                 f"{ndim}; number them from 0, or from the end by negative numbers"
             )
         axis %= ndim
-    if extent is not None and (
-        isinstance(extent, bool) or not isinstance(extent, int) or extent < 1
-    ):
+    if extent is not None and (not _is_number(extent) or extent < 1):
         raise ScheduleError(
             f"rolling_buffer: extent {shown(extent)} of the room of {stage!r} must be an integer "
             f"of at least 1"
         )
     return replace(state, rolled={**state.rolled, stage: Rolled(axis, extent)}), ()
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def sample(

@@ -52,9 +52,14 @@ def check_placeable(state: State, what: str, stage: str) -> None:
 def sample(
     state: State, stage: str, random: Random
 ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-    """Store the stage in any of the loops around those that it is computed in."""
-    if stage not in state.attached or stage in state.after or obstacle(state, stage) is not None:
+    """Store the stage in any loop around it, or around the loops that it is computed in."""
+    if obstacle(state, stage) is not None or stage in state.inlined:
         return None
+    if stage not in state.attached or stage in state.after:
+        own = [axis for axis in state.leaves(stage) if not axis.is_reduce]
+        if not own or not state.after:
+            return None
+        return (), {"parent": stage, "scope": random.choice(own).name}
     parent, _ = state.attached[stage]
     found = [
         (name, node.axis) for name in (parent, *state.hosts(parent)) for node in state.path(name)
