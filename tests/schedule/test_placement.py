@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -256,6 +258,47 @@ def test_convolution_with_its_padding_before_and_its_bias_after(golden):
     golden(str(s), "placement_convolution")
     arrays = {A: filled(3, 12, 13), W: filled(5, 3, 3, 3, seed=1), b: filled(5, seed=2)}
     check_readings(s, [R], arrays)
+
+
+def test_convolution_over_rows_that_are_kept(golden):
+    """The rows of the padded image that a row of the result needs, of which one is new."""
+    A = te.placeholder((8, 20, 20), name="A")
+    W = te.placeholder((4, 8, 3, 3), name="W")
+    P = te.compute(
+        (8, 22, 22),
+        lambda c, y, x: te.if_then_else(
+            te.all(y >= 1, y < 21, x >= 1, x < 21), A[c, y - 1, x - 1], 0.0
+        ),
+        name="P",
+    )
+    c, r, q = (te.reduce_axis((0, extent), name=k) for extent, k in ((8, "c"), (3, "r"), (3, "q")))
+    C = te.compute(
+        (4, 20, 20),
+        lambda o, y, x: te.sum(P[c, y + r, x + q] * W[o, c, r, q], axis=[c, r, q]),
+        name="C",
+    )
+    s = te.create_schedule(C.op)
+    s[C].reorder("y", "o", "c", "r", "q", "x")
+    s[P].compute_at(s[C], "y")
+    s[P].rolling_buffer()
+    s[C].vectorize("x", 4)
+    golden(str(s), "placement_convolution_rows")
+    check_readings(s, [C], {A: filled(8, 20, 20), W: filled(4, 8, 3, 3, seed=1)})
+
+
+def test_a_cache_that_rolls():
+    A = te.placeholder((34, 24), name="A")
+    k = te.reduce_axis((0, 3), name="k")
+    Y = te.compute((32, 24), lambda y, x: te.sum(A[y + k, x], axis=k), name="Y")
+    s = te.create_schedule(Y.op)
+    rows = s.cache_read(A, "local", [Y])
+    s[rows].compute_at(s[Y], "y")
+    s[rows].rolling_buffer()
+    assert "A_local = empty((3, 24), float32)" in str(s)
+    assert str(pickle.loads(pickle.dumps(s))) == str(s)
+    kernel = check_readings(s, [Y], {A: filled(34, 24)})
+    again = pickle.loads(pickle.dumps(kernel))
+    assert str(again.program) == str(kernel.program)
 
 
 def test_what_is_in_tiles_cannot_be_taken_out_whole():

@@ -117,6 +117,25 @@ def test_less_room_than_is_needed():
     assert "writes X[1, 0]" in verdict._repr_html_()
 
 
+def test_less_room_in_tiles_whose_number_is_known_at_run_time():
+    """The two loops over tiles are one: what is refused is shown at sizes that are fixed."""
+    n, m = te.size_var("n"), te.size_var("m")
+    A = te.placeholder((n + 2, m), "int32", name="A")
+    X = te.compute((n + 2, m), lambda y, x: A[y, x] * 2, name="X")
+    Y = te.compute((n, m), lambda y, x: X[y, x] + X[y + 2, x], name="Y")
+    s = te.create_schedule(Y.op)
+    y_o, x_o, y_i, _ = s[Y].tile("y", "x", 8, 16)
+    s[X].compute_at(s[Y], y_i)
+    s[X].rolling_buffer()
+    s[Y].parallel(s[Y].fuse(y_o, x_o))
+    assert scratch(s) == {"X": ("3", "16")}
+    for sizes in ((9, 17), (3, 40), (0, 5)):
+        arrays = {A: filled(sizes[0] + 2, sizes[1], dtype="int32")}
+        check_readings(s, [Y], arrays, sizes=dict(zip((n, m), sizes, strict=True)))
+    with pytest.raises(IllegalScheduleError, match=r"n=1, m=1: .*\(y=2, x=0\) writes X\[2, 0\] to"):
+        s[X].rolling_buffer(extent=2)
+
+
 def test_a_dimension_that_is_needed_again():
     """Along x there is more in the next row, which the rows above it are read for again."""
     A, X, Y = rows(32, m=24)
