@@ -27,8 +27,8 @@ from texpr.schedule.primitives.compute_at import settled
 from texpr.schedule.realise import realise
 from texpr.schedule.state import State, initial_state
 
-# Who runs an iteration of a parallel loop says nothing of the order.
-ORDERING = sorted(set(PRIMITIVES) - {"pragma"})
+# Who runs an iteration of a parallel loop says nothing of the order, nor do notes.
+ORDERING = sorted(set(PRIMITIVES) - {"pragma", "annotate", "unannotate"})
 
 # Those after which every instance runs once, and the statements are the declared ones.
 ONCE = {

@@ -20,6 +20,7 @@ from texpr.ir.program import Loop, LoopKind
 from texpr.polyhedral.context import IN, OUT, SET, Unknown, constrained
 from texpr.polyhedral.dependences import Dependence, Dependences
 from texpr.polyhedral.digits import COLUMNS, compare_alike
+from texpr.polyhedral.kept import Kept
 from texpr.polyhedral.scop import Statement, Touch
 
 
@@ -40,11 +41,10 @@ class Overwrite:
     """Whether numbers in a symbolic base took part, whose comparison allows a little too much."""
 
 
-Known = dict[tuple[object, ...], tuple[Overwrite, ...]]
-
-
 def overwrites(
-    dependences: Dependences, statements: Mapping[str, Statement], known: Known
+    dependences: Dependences,
+    statements: Mapping[str, Statement],
+    known: Kept[tuple[Overwrite, ...]],
 ) -> Iterator[Overwrite]:
     """Yield every write of a proposed program to a place whose value is needed still.
 

@@ -8,10 +8,9 @@ that was found around them, at worst the whole dimension.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial, reduce
-from typing import TypeAlias
 
 import islpy as isl
 
@@ -29,10 +28,12 @@ from texpr.polyhedral.domain import (
     Place,
     Span,
     parameters,
+    place_key,
     placed_domain,
     places,
     surrounding_domain,
 )
+from texpr.polyhedral.kept import Kept
 from texpr.polyhedral.region import NotAffine
 
 PARAM, DIV = isl.dim_type.param, isl.dim_type.div
@@ -53,17 +54,13 @@ class Window:
     """Where in the window that ends which was not computed before; None for at its end."""
 
 
-Touches: TypeAlias = Sequence[tuple[Domain, Access]]
-"""Accesses, each with the instances that it is at."""
-
-
 def footprint(
     body: Stmt,
     around: Place,
     buffers: Sequence[Buffer],
     bounds: Sequence[tuple[Expr, Expr]],
     facts: Sequence[Expr],
-    known: dict[tuple[object, ...], Window],
+    known: Kept[tuple[Window, ...]],
     *,
     writes: bool = False,
 ) -> tuple[Window, ...]:
@@ -80,27 +77,43 @@ def footprint(
         The first index of every dimension and one past the last.
     facts : sequence of Expr
         What holds of the sizes.
-    known : dict
+    known : Kept
         Keeps the answers: a schedule asks the same again after every primitive.
     writes : bool
         Whether what it writes is in the box, too.
     """
-    reads = [*touches_in(body, around, buffers)]
+    touches = [*touches_in(body, buffers, is_write=False)]
     if writes:
-        reads += touches_in(body, around, buffers, is_write=True)
-    return box(reads, around, bounds, facts, known)
+        touches += touches_in(body, buffers, is_write=True)
+    return box(touches, around, bounds, facts, known)
 
 
 def box(
-    touches: Touches,
+    touches: Sequence[Touching],
     around: Place,
     bounds: Sequence[tuple[Expr, Expr]],
     facts: Sequence[Expr],
-    known: dict[tuple[object, ...], Window],
+    known: Kept[tuple[Window, ...]],
 ) -> tuple[Window, ...]:
     """Return the box of what ``touches`` are of; the others as :func:`footprint`."""
+    key = (*(touch.key for touch in touches), place_key(around), *bounds, *facts)
+    found = known.get(key)
+    if found is None:
+        at = [touch.at(around) for touch in touches]
+        found = known[key] = _windows(at, around, bounds, facts, known)
+    return found
+
+
+def _windows(
+    touches: Sequence[tuple[Domain, Access]],
+    around: Place,
+    bounds: Sequence[tuple[Expr, Expr]],
+    facts: Sequence[Expr],
+    known: Kept[tuple[Window, ...]],
+) -> tuple[Window, ...]:
+    """Return the box that ``touches`` are in, each dimension as far as its answer is known."""
     place = surrounding_domain(around)
-    found = []
+    found: list[Window] = []
     for dimension, (first, end) in enumerate(bounds):
         own = [_Read.of(domain, access, dimension) for domain, access in touches]
         key = (*own, place, first, end, *facts)
@@ -109,8 +122,8 @@ def box(
             answer = question.analysis.ask(question.answer)
             if answer is None or isinstance(answer, Unknown):
                 answer = Window(first, simplify(Binary("max", end - first, ZERO)))
-            known[key] = answer
-        found.append(known[key])
+            known[key] = (answer,)
+        found += known[key]
     return tuple(found)
 
 
@@ -149,25 +162,43 @@ def _conditions(part: Span | Expr) -> tuple[Expr, ...]:
     return part.conditions if isinstance(part, Span) else (part,)
 
 
-def touches_in(
-    body: Stmt, around: Place, buffers: Sequence[Buffer], *, is_write: bool = False
-) -> Iterator[tuple[Domain, Access]]:
-    """Yield every read of one of ``buffers``, or write, with the instances that it is at."""
+@dataclass(frozen=True)
+class Touching:
+    """An access of ``stmt``, around which is ``place`` inside of what the box is asked for."""
+
+    stmt: Stmt
+    place: Place
+    access: Access
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What the instances of the access and its cells hang on."""
+        own: tuple[object, ...] = ()
+        if isinstance(self.stmt, Block):
+            own = (self.stmt.iters, self.stmt.bindings)
+        return (own, place_key(self.place), self.access)
+
+    def at(self, around: Place) -> tuple[Domain, Access]:
+        """Return the instances that the access is at."""
+        whole = (*around, *self.place)
+        if isinstance(self.stmt, Block):
+            return placed_domain(self.stmt, whole), self.access
+        return surrounding_domain(whole), self.access
+
+
+def touches_in(body: Stmt, buffers: Sequence[Buffer], *, is_write: bool) -> Iterator[Touching]:
+    """Yield every read of one of ``buffers``, or write."""
     for stmt, place in places(body):
-        whole = (*around, *place)
+        found: Iterable[Access] = ()
         if isinstance(stmt, Block):
-            domain = placed_domain(stmt, whole)
-            found = [access for access in accesses(stmt) if access.is_write is is_write]
-        elif is_write:
-            continue
-        else:
-            domain = surrounding_domain(whole)
+            if any(buffer in buffers for buffer in stmt.buffers):
+                found = (access for access in accesses(stmt) if access.is_write is is_write)
+        elif isinstance(stmt, (Loop, If, Let)) and not is_write:
             own = (child for child in stmt.children if isinstance(child, Expr))
-            is_evaluated = isinstance(stmt, (Loop, If, Let))
-            found = [access for root in own for access in loads(root) if is_evaluated]
+            found = (access for root in own for access in loads(root))
         for access in found:
             if any(access.buffer is buffer for buffer in buffers):
-                yield domain, access
+                yield Touching(stmt, place, access)
 
 
 class _Opaque(Rewriter):

@@ -7,7 +7,7 @@ statement copies cell by cell; and where it stands, every cell holds the value t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial, reduce
 from typing import TypeAlias
@@ -24,6 +24,8 @@ from texpr.polyhedral.dependences import chain_operator
 from texpr.polyhedral.instances import is_once, runs_over, runs_short
 from texpr.polyhedral.judge import Finding, Judge
 from texpr.polyhedral.scop import Scop, Statement, Touch, textual_order
+from texpr.polyhedral.unfolding import Unfolded
+from texpr.polyhedral.unfolding import other_value as other_value_unfolded
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,11 +58,16 @@ class Factored:
     dimension: int
 
 
-Witness: TypeAlias = Cached | Factored
+Witness: TypeAlias = Cached | Factored | Unfolded
 
 
-def other_value(before: Judge, after: Judge, witness: Witness) -> Finding | None:
-    """Return why ``after`` may compute other values than ``before``, None where it does not."""
+def other_value(
+    before: Judge, after: Judge, witness: Witness, assumed: Collection[Buffer] = ()
+) -> Finding | None:
+    """Return why ``after`` may compute other values than ``before``, None where it does not.
+
+    What cannot be decided does not count of the arrays in ``assumed``.
+    """
     ask = after.scop.analysis.ask
     for statement in after.scop.statements:
         answer = ask(partial(runs_over, statement))
@@ -71,6 +78,8 @@ def other_value(before: Judge, after: Judge, witness: Witness) -> Finding | None
                 else "its loops run instances that it does not have"
             )
             return Finding("instances", None, missing=f"{statement.label}: {why}")
+    if not isinstance(witness, Cached | Factored):
+        return other_value_unfolded(before, after, witness, assumed)
     if isinstance(witness, Factored):
         # Sets are compared, and those of two contexts must not meet.
         declared = Scop(before.scop.program, after.scop.analysis)

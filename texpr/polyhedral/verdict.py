@@ -129,7 +129,7 @@ class Verdict:
     def _proposal(self, before: str, after: str) -> str:
         if self.fault == "fold" and self.loop is None:
             return f"the proposed order runs {before} first; more room keeps them apart."
-        if self.fault == "parallel":
+        if self.fault in ("parallel", "fold"):
             return f"in parallel over {self.loop} nothing says which comes first."
         if self.fault == "storage":
             return f"{self.cell} would be another cell by the time of {after}."

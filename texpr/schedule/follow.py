@@ -11,7 +11,7 @@ from texpr.ir.expr import Expr, Var, free_vars, int_value
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import Stmt, blocks
 from texpr.ir.simplify import simplify
-from texpr.polyhedral.accesses import accesses
+from texpr.polyhedral.accesses import Access, accesses
 from texpr.polyhedral.domain import Place, facts_of
 from texpr.polyhedral.footprint import Window, box, touches_in
 from texpr.schedule.state import StageDecl, State
@@ -46,8 +46,8 @@ def followed(
         root = _root(state, name, stage, axis)
         loop = state.declared.loop_of[root]
         writes = [
-            (domain, replace(access, indices=(access.indices[way.dimension] - way.offset,)))
-            for domain, access in touches_in(body, place, [way.buffer], is_write=True)
+            replace(touch, access=_index(touch.access, way))
+            for touch in touches_in(body, [way.buffer], is_write=True)
         ]
         (window,) = box(writes, place, [(loop.lower, loop.upper)], facts, known)
         before = windows.setdefault(root, window)
@@ -57,6 +57,11 @@ def followed(
                 f"that loop other parts are complete; compute it further out"
             )
     return windows
+
+
+def _index(access: Access, way: _Way) -> Access:
+    """Return an access of what the axis is where ``access`` is of an element."""
+    return replace(access, indices=(access.indices[way.dimension] - way.offset,))
 
 
 def _ways(name: str, stage: StageDecl, written: set[Buffer]) -> Iterator[tuple[IterVar, _Way]]:

@@ -49,11 +49,9 @@ def _asked(state: State, stage: str, path: Loops) -> Loops | None:
     where, first = state.stored[stage], len(state.shared_loops(stage))
     if where is None:
         return path[:first]
-    axis = state.remains(where[1])[-1]
-    for k, node in enumerate(path, start=1):
-        if node.axis is axis:
-            return path[:k] if k >= first else None
-    return None
+    made = set(state.remains(where[1]))
+    ends = [k for k, node in enumerate(path, start=1) if node.axis in made]
+    return path[: ends[-1]] if ends and ends[-1] >= first else None
 
 
 def _loops_around_readers(state: State, stage: str) -> Loops | None:
@@ -64,9 +62,10 @@ def _loops_around_readers(state: State, stage: str) -> Loops | None:
     if not readers or obstacle(state, stage) is not None:
         return None
     common = state.whole_path(stage)
-    # All iterations of a loop that reduces write the same cells.
-    reducing = [k for k, node in enumerate(common) if node.axis.is_reduce]
-    common = common[: reducing[0]] if reducing else common
+    # All iterations of a loop that reduces write the same cells, and what initialises them.
+    place = state.init_place(stage)
+    inner = [k for k, n in enumerate(common) if n is place or state.reduces(n.axis, stage)]
+    common = common[: inner[0]] if inner else common
     for reader in readers:
         around = {id(axis) for axis in around_reads(state, stage, reader)}
         outside = [k for k, node in enumerate(common) if id(node.axis) not in around]
