@@ -155,12 +155,25 @@ def _fault(declared: Statement, proposed: Statement | None) -> str | None:
         return "its loops run instances that were not declared"
     home = 0
     if moved:
+        if not _is_within_home(declared, proposed):
+            return "its array lives longer than declared"
         home = len(proposed.homes.get(proposed.block.stores[0].buffer.whole, ()))
     else:
         facts = proposed.frame.all_of(proposed.scop.facts).over.params()
         if not instances.intersect_params(facts).is_subset(runs):
             return "its loops do not run every instance"
     return None if is_once(proposed, home) else "its loops run some instance twice"
+
+
+def _is_within_home(declared: Statement, proposed: Statement) -> bool:
+    """Whether a room of a moved statement is for one iteration of the loops that it was for."""
+    buffer = proposed.block.stores[0].buffer.whole
+    wanted = declared.homes.get(buffer, ())
+    if not wanted:
+        return True
+    rooms = proposed.iterations(proposed.homes.get(buffer, ())).over
+    there = rooms.reverse().apply_range(declared.iterations(wanted).over)
+    return bool(there.is_single_valued())
 
 
 def runs_over(statement: Statement) -> bool:

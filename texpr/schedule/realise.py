@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 
 from texpr.errors import ScheduleError
 from texpr.ir.buffer import Part, aligned_strides
-from texpr.ir.expr import Binary, Expr, Load, Var, free_vars, int_value
+from texpr.ir.dtypes import INT64
+from texpr.ir.expr import Binary, Const, Expr, Load, Var, free_vars, int_value
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import (
     ZERO,
@@ -34,12 +36,15 @@ from texpr.ir.program import (
 from texpr.ir.simplify import prove, simplify
 from texpr.ir.visitor import Rewriter, Visit, substitute
 from texpr.polyhedral.domain import Place, facts_of, place_key
-from texpr.polyhedral.footprint import footprint
+from texpr.polyhedral.footprint import Window, footprint
 from texpr.schedule.attach import check_places, declared_loops
+from texpr.schedule.follow import followed
 from texpr.schedule.inline import inlined_stages
 from texpr.schedule.monotone import direction
 from texpr.schedule.relations import Ends
-from texpr.schedule.state import LoopNode, StageNode, State, Tree, axes_inside
+from texpr.schedule.slide import Slide, folds_of, slid
+from texpr.schedule.state import LoopNode, StageNode, State, Tree, axes_inside, loops_in
+from texpr.schedule.storage import computed_in, is_moved, room_of
 
 
 def realise(state: State) -> Program:
@@ -56,6 +61,8 @@ def realise(state: State) -> Program:
     scope = _Scope({}, {})
     roots = (node for node in state.tree if not nest.is_attached(node))
     body: Stmt = seq(*(part for node in roots for part in nest.of(node, scope)))
+    for name in reversed(nest.stored_in.get(None, [])):
+        body = nest.store(name, body, scope)
     return state.declared.program.with_body(nest.housed(body, None, scope))
 
 
@@ -216,10 +223,25 @@ class _Nest:
             if place is not None:
                 self.inits.setdefault(place.axis, []).append(name)
         self.attached_to: dict[IterVar, list[str]] = {}
-        for name in state.declared.stages:
+        self.following: dict[IterVar, list[str]] = {}
+        self.stored_in: dict[IterVar | None, list[str]] = {}
+        """The stages that have their room somewhere, and are not computed right there."""
+        self.slides: dict[str, Slide] = {}
+        for name in self.stages:
             anchor = state.anchor(name)
-            if anchor is not None and name in self.stages:
-                self.attached_to.setdefault(anchor, []).append(name)
+            if anchor is not None:
+                where = self.attached_to if is_moved(state, name) else self.following
+                where.setdefault(anchor, []).append(name)
+            room = room_of(state, name)
+            if room is not None:
+                axis = room[-1].axis if room else None
+                if axis is not anchor or not is_moved(state, name):
+                    self.stored_in.setdefault(axis, []).append(name)
+
+    @cached_property
+    def kinds(self) -> dict[IterVar, LoopKind]:
+        """How each loop runs."""
+        return {node.axis: node.kind for node in loops_in(self.state.tree)}
 
     def dependent_ends(self) -> Iterator[tuple[IterVar, Ends]]:
         state = self.state
@@ -248,7 +270,10 @@ class _Nest:
         nests = self.state.declared.nests
         found = nests.get(key)
         if found is None:
-            found = nests[key] = tuple(self.build(node, scope))
+            slides = len(self.slides)
+            found = tuple(self.build(node, scope))
+            if len(self.slides) == slides:  # else it is to be told further out how a stage slides
+                nests[key] = found
         return found
 
     def key(self, node: Tree, scope: _Scope) -> tuple[object, ...]:
@@ -261,7 +286,7 @@ class _Nest:
             here.append(part)
             for axis in axes_inside(part):
                 known.add(axis)
-                for name in self.attached_to.get(axis, ()):
+                for name in (*self.attached_to.get(axis, ()), *self.following.get(axis, ())):
                     here.append((axis, name))
                     nodes.append(self.state.nest_of(name))
         for relation in reversed(self.state.relations):
@@ -298,8 +323,12 @@ class _Nest:
         if not parts:
             return []
         body = seq(*parts)
+        for name in self.following.get(node.axis, []):
+            body = self.follow(name, body, inner)
         for name in reversed(self.attached_to.get(node.axis, [])):
             body = self.attach(name, body, inner)
+        for name in reversed(self.stored_in.get(node.axis, [])):
+            body = self.store(name, body, inner)
         body = guarded(self.housed(body, scope, inner), whole)
         loop = Loop(
             var, lower, upper, body, node.kind, chunks=node.chunks, annotations=node.annotations
@@ -336,30 +365,63 @@ class _Nest:
     def attach(self, name: str, body: Stmt, scope: _Scope) -> Stmt:
         """Return ``body`` after a computation of what it reads of the stage ``name``.
 
-        What is computed is a window of its arrays, for which there is room inside the loop.
+        What is computed is a window of its arrays. Where the room for them is further out, it is
+        what no iteration before has computed.
         """
-        stores = self.stages[name].block.stores
-        roots = declared_loops(self.state, name)
-        assert roots is not None
-        loops = [self.state.declared.loop_of[root] for root in roots]
-        windows = footprint(
+        windows = self.footprint(name, body, scope)
+        room = room_of(self.state, name)
+        is_here = room is not None and room[-1:] == computed_in(self.state, name)[-1:]
+        if not is_here:
+            outer = None if not room else scope.var_of[room[-1].axis]
+            self.slides[name], windows = slid(name, windows, scope.place, outer)
+        self.state = self.state.with_windows(self.roots(name), windows)
+        whole = seq(*self.of(self.state.nest_of(name), scope), body)
+        return self.roomy(name, whole, windows) if is_here else whole
+
+    def follow(self, name: str, body: Stmt, scope: _Scope) -> Stmt:
+        """Return ``body`` before a computation of those elements of ``name`` that it completes."""
+        windows = followed(self.state, name, self.stages[name], body, scope.place)
+        self.state = self.state.with_windows([*windows], [*windows.values()])
+        return seq(body, *self.of(self.state.nest_of(name), scope))
+
+    def store(self, name: str, body: Stmt, scope: _Scope) -> Stmt:
+        """Return ``body`` with room for what is computed of the stage ``name`` inside it."""
+        return self.roomy(name, body, self.footprint(name, body, scope, writes=True))
+
+    def footprint(
+        self, name: str, body: Stmt, scope: _Scope, *, writes: bool = False
+    ) -> tuple[Window, ...]:
+        """Return the box of what ``body`` reads of the stage ``name``, or writes."""
+        loops = [self.state.declared.loop_of[root] for root in self.roots(name)]
+        return footprint(
             body,
             scope.place,
-            [store.buffer for store in stores],
+            [store.buffer for store in self.stages[name].block.stores],
             [(loop.lower, loop.upper) for loop in loops],
             facts_of(self.state.declared.program),
             self.state.declared.footprints,
+            writes=writes,
         )
-        known = {**self.state.windows, **dict(zip(roots, windows, strict=True))}
-        self.state = replace(self.state, windows=known)
-        whole = seq(*self.of(self.state.nest_of(name), scope), body)
+
+    def roots(self, name: str) -> list[IterVar]:
+        """Return the declared axis of every dimension of what the stage ``name`` writes."""
+        roots = declared_loops(self.state, name)
+        assert roots is not None
+        return roots
+
+    def roomy(self, name: str, body: Stmt, windows: Sequence[Window]) -> Stmt:
+        """Return ``body`` with parts of the arrays of ``name`` in their place, in ``windows``."""
         parts: dict[int, Part] = {}
-        for buffer in (store.buffer for store in stores):
+        folds = folds_of(self.state, name, windows, self.slides.get(name))
+        for buffer in (store.buffer for store in self.stages[name].block.stores):
             # The same one at every primitive, so that what was found out of it holds still.
-            key = (buffer, *windows)
+            key = (buffer, *windows, folds)
             part = self.state.declared.parts.get(key)
             if part is None:
-                shape = tuple(window.extent for window in windows)
+                shape = tuple(
+                    window.extent if fold is None else Const(fold, INT64)
+                    for window, fold in zip(windows, folds, strict=True)
+                )
                 origin = tuple(window.lower for window in windows)
                 part = Part(
                     buffer.name,
@@ -370,13 +432,14 @@ class _Nest:
                     aligned=buffer.aligned,
                     of=buffer,
                     origin=origin,
+                    folds=folds,
                 )
                 self.state.declared.parts[key] = part
             parts[id(buffer)] = part
-        whole = _Parts(parts).rewrite_stmt(whole)
+        body = _Parts(parts).rewrite_stmt(body)
         for part in reversed(parts.values()):
-            whole = Alloc(part, whole)
-        return whole
+            body = Alloc(part, body)
+        return body
 
     def housed(self, body: Stmt, outside: _Scope | None, inside: _Scope) -> Stmt:
         """Put the scratch around ``body`` whose home is between two scopes.
@@ -405,7 +468,10 @@ class _Nest:
         """
         lower: Expr = ZERO
         upper = self.state.extent(axis)
-        if axis not in self.state.windows:
+        if self.is_clipped(axis):
+            window = self.state.windows[axis]
+            lower, upper = window.start, upper if window.stop is None else window.stop
+        elif axis not in self.state.windows:
             relation = self.state.relation_to(axis)
             useful = None if relation is None else relation.useful(axis, self.state)
             if useful is not None:
@@ -413,6 +479,14 @@ class _Nest:
                     return self.useful_bounds(axis, useful, scope)
             lower, upper = self.state.ends(axis)
         return self.hull(axis, lower, scope, -1), self.hull(axis, upper, scope, 1)
+
+    def is_clipped(self, axis: IterVar) -> bool:
+        """Whether the loop of ``axis`` runs through that part of a window which is new.
+
+        One whose iterations are counted before the program runs is guarded instead.
+        """
+        is_counted = self.kinds.get(axis) in (LoopKind.VECTORIZED, LoopKind.UNROLLED)
+        return axis in self.state.windows and not is_counted
 
     def useful_bounds(self, axis: IterVar, useful: Ends, scope: _Scope) -> tuple[Expr, Expr]:
         """Return bounds of a loop that leave out iterations in which guards fail anyhow.
@@ -512,11 +586,22 @@ class _Nest:
         """Yield what keeps windows inside their arrays, over the ends of which they may reach."""
         for axis, window in self.state.windows.items():
             if self.value(axis, inside) is not None and self.value(axis, outside) is None:
-                loop = self.state.declared.loop_of[axis]
-                if window.may_end_late:
-                    yield axis, self.known_value(axis, inside) < loop.upper
-                if window.may_start_early:
-                    yield axis, self.known_value(axis, inside) >= loop.lower
+                for guard in self.window_guards(axis, window, inside):
+                    yield axis, guard
+
+    def window_guards(self, axis: IterVar, window: Window, scope: _Scope) -> Iterator[Expr]:
+        """Yield what must hold of ``axis`` so that it is in a window, in its array, and new."""
+        loop, value = self.state.declared.loop_of[axis], self.known_value(axis, scope)
+        if window.may_end_late:
+            yield value < loop.upper
+        if window.may_start_early:
+            yield value >= loop.lower
+        if axis in scope.var_of and self.is_clipped(axis):
+            return
+        if window.start is not ZERO:
+            yield value >= window.lower + window.start
+        if window.stop is not None:
+            yield value < window.lower + window.stop
 
     def guards_of_dependent(
         self, outside: _Scope, inside: _Scope

@@ -25,6 +25,7 @@ from texpr.schedule.report import Report, report_on
 from texpr.schedule.select import called, touching
 from texpr.schedule.stage import Stage, step_of
 from texpr.schedule.state import Declared, State, initial_state, unknown_stage
+from texpr.schedule.storage import check_stored
 from texpr.schedule.trace import Trace, trace_of
 
 Self = TypeVar("Self", bound="Schedule")
@@ -591,12 +592,15 @@ class Schedule:
     def check_placed(self) -> None:
         """Refuse a stage that was moved into a loop which is not around all that reads it yet.
 
+        Nor may its room be in a loop that it is not computed in.
+
         Raises
         ------
         ScheduleError
             There is such a stage.
         """
         check_settled(self.state)
+        check_stored(self.state)
 
     def why_not(
         self, primitive: str, stage: str, loops: tuple[IterVar, ...], values: dict[str, Any]
