@@ -10,7 +10,6 @@ import numpy as np
 from texpr.errors import ScheduleError, did_you_mean
 from texpr.ir.expr import int_value
 from texpr.ir.itervar import IterVar
-from texpr.ir.program import Program
 from texpr.polyhedral.verdict import Verdict
 from texpr.schedule.select import along, consumers, marked, producers
 from texpr.schedule.trace import LoopName, Step
@@ -30,10 +29,9 @@ class Stage:
         self._schedule = schedule
         self.name = name
 
-    @property
-    def declared(self) -> Program:
-        """The program that the schedule was opened on."""
-        return self._schedule.declared
+    def is_of(self, schedule: Schedule) -> bool:
+        """Whether this is a stage of ``schedule``, or of a copy of it."""
+        return self._schedule.declared is schedule.declared
 
     @property
     def leaf_iter_vars(self) -> tuple[IterVar, ...]:
