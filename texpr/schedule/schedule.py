@@ -120,7 +120,7 @@ class Schedule:
             There is no such stage.
         """
         if isinstance(key, Stage):
-            if key.declared is not self.declared:
+            if not key.is_of(self):
                 raise ScheduleError(
                     f"schedule: stage {key.name!r} is one of another schedule, whose stages are "
                     f"no stages of this one; ask this one, s[{key.name!r}]"

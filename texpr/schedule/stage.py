@@ -10,7 +10,7 @@ import numpy as np
 from texpr.errors import ScheduleError, did_you_mean
 from texpr.ir.expr import int_value
 from texpr.ir.itervar import IterVar
-from texpr.ir.program import Annotation, Program
+from texpr.ir.program import Annotation
 from texpr.polyhedral.verdict import Verdict
 from texpr.schedule.primitives import transform_layout
 from texpr.schedule.select import along, consumers, marked, producers
@@ -31,10 +31,9 @@ class Stage:
         self._schedule = schedule
         self.name = name
 
-    @property
-    def declared(self) -> Program:
-        """The program that the schedule was opened on."""
-        return self._schedule.declared
+    def is_of(self, schedule: Schedule) -> bool:
+        """Whether this is a stage of ``schedule``, or of a copy of it."""
+        return self._schedule.declared is schedule.declared
 
     @property
     def leaf_iter_vars(self) -> tuple[IterVar, ...]:
