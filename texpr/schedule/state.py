@@ -337,6 +337,16 @@ class State:
 
     def ends(self, axis: IterVar) -> Ends:
         """The first value and one past the last that ``axis`` must keep to."""
+        found = self._all_ends.get(axis)
+        if found is None:
+            found = self._all_ends[axis] = self._ends(axis)
+        return found
+
+    @cached_property
+    def _all_ends(self) -> dict[IterVar, Ends]:
+        return {}
+
+    def _ends(self, axis: IterVar) -> Ends:
         relation = self.relation_to(axis)
         if relation is not None:
             return relation.ends(axis, self)
