@@ -188,15 +188,28 @@ def _erf_tail_weight(u: Any) -> Any:
     return mp.erfc(x) * x
 
 
+HALF_LOG_2 = mp.ln(2) / 2 * MARGIN
+LOG_END = ((SQRT2 - 1) / (SQRT2 + 1)) ** 2 * MARGIN
+TANH_END = mpf("0.625") ** 2
+QUARTER_PI = mp.pi / 4 * MARGIN
+
 TASKS = (
-    Task("exp: (e**r - 1 - r) / r**2", _exp, -mp.ln(2) / 2 * MARGIN, mp.ln(2) / 2 * MARGIN, (4, 10)),
-    Task("log: (log((1+s)/(1-s))/s - 2) / z, z = s**2", _log, 0, ((SQRT2 - 1) / (SQRT2 + 1)) ** 2 * MARGIN, (2, 6)),
-    Task("tanh: (tanh(x)/x - 1) / z, z = x**2", _tanh, 0, mpf("0.625") ** 2, (4, 11)),
+    Task("exp: (e**r - 1 - r) / r**2", _exp, -HALF_LOG_2, HALF_LOG_2, (4, 10)),
+    Task("log: (log((1+s)/(1-s))/s - 2) / z, z = s**2", _log, 0, LOG_END, (2, 6)),
+    Task("tanh: (tanh(x)/x - 1) / z, z = x**2", _tanh, 0, TANH_END, (4, 11)),
     Task("erf: erf(x)/x - 1, z = x**2", _erf, 0, 1, (6, 12)),
-    Task("erf: -log(1 - erf(x))/x - x, u = x - 3", _erf_tail, 1 - ERF_CENTRE, 6 - ERF_CENTRE, (6, 17), _erf_tail_weight, (4 - ERF_CENTRE, 6 - ERF_CENTRE)),
-    Task("sin: (sin(x)/x - 1) / z, z = x**2", _sin, 0, (mp.pi / 4 * MARGIN) ** 2, (3, 6)),
-    Task("cos: (cos(x) - 1 + z/2) / z**2, z = x**2", _cos, 0, (mp.pi / 4 * MARGIN) ** 2, (2, 5)),
-)  # fmt: skip
+    Task(
+        "erf: -log(1 - erf(x))/x - x, u = x - 3",
+        _erf_tail,
+        1 - ERF_CENTRE,
+        6 - ERF_CENTRE,
+        (6, 17),
+        weight=_erf_tail_weight,
+        highs=(4 - ERF_CENTRE, 6 - ERF_CENTRE),
+    ),
+    Task("sin: (sin(x)/x - 1) / z, z = x**2", _sin, 0, QUARTER_PI**2, (3, 6)),
+    Task("cos: (cos(x) - 1 + z/2) / z**2, z = x**2", _cos, 0, QUARTER_PI**2, (2, 5)),
+)
 
 
 def main() -> None:

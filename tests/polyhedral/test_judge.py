@@ -27,6 +27,21 @@ from texpr.schedule.state import State, initial_state
 ORDERING = sorted(set(PRIMITIVES) - {"pragma", "annotate", "unannotate"})
 
 
+# They move stages, or make another program, which is compared with the one before: no other order.
+OTHER_DECLARATIONS = (
+    "compute",
+    "cache",
+    "rfactor",
+    "merge_reduction",
+    "reverse_compute",
+    "transform_layout",
+    "storage_align",
+    "set_scope",
+    "expand",
+    "privatize",
+)
+
+
 def proposed(program: Program, seed: int, count: int) -> tuple[State, Program]:
     """Apply random primitives without asking any judge; mark some loops parallel or vectorized."""
     source, state = random.Random(seed), initial_state(program)
@@ -35,7 +50,7 @@ def proposed(program: Program, seed: int, count: int) -> tuple[State, Program]:
         stage = source.choice(sorted(state.declared.stages))
         name = source.choice(ORDERING)
         proposal = PRIMITIVES[name].sample(state, stage, source)
-        if proposal is None or name.startswith(("compute", "cache", "rfactor")):
+        if proposal is None or name.startswith(OTHER_DECLARATIONS):
             continue
         try:
             changed, _ = PRIMITIVES[name].apply(state, stage, *proposal[0], **proposal[1])

@@ -35,7 +35,7 @@ def peak_kernel(dtype: str, chains: int, lanes: int) -> Kernel:
             for _step in range(steps):
                 for i in range(chains):
                     for j in range(lanes):
-                        c[thread, i, j] = c[thread, i, j] * x[0] + y[0]
+                        c[thread, i, j] = c[thread, i, j] * x[0] + y[0]  # type: ignore[index]
 
     s = create_schedule(peak)
     (stage,) = s.stages
@@ -43,6 +43,25 @@ def peak_kernel(dtype: str, chains: int, lanes: int) -> Kernel:
     stage.unroll("i")
     stage.parallel("thread")
     return build(s)
+
+
+def read_kernel(parts: int, length: int) -> Kernel:
+    """Build the sums of rows of float64, one for each thread: eight chains of vectors each."""
+    A = te.placeholder((parts, length), "float64", name="A")
+    r = te.reduce_axis((0, length), name="k")
+    C = te.compute((parts,), lambda i: te.sum(A[i, r], axis=r), name="C")
+    s = te.create_schedule(C.op)
+    lanes = Target.of(None).vector_lanes("float64")
+    _, k_i = s[C].split(r, factor=8 * lanes)
+    partial = s.rfactor(C, k_i, factor_axis=1)
+    (i,) = s[C].op.axis
+    s[partial].compute_at(s[C], i)
+    chain, lane = s[partial].split(partial.op.axis[1], factor=lanes)
+    s[partial].reorder(*partial.op.reduce_axis, chain, lane)
+    s[partial].unroll(chain)
+    s[partial].vectorize(lane)
+    s[C].parallel(i)
+    return build(s, [A, C])
 
 
 def copy_kernel(size: int) -> Kernel:

@@ -14,7 +14,7 @@ from texpr.bench.process import PeerError, PeerProcess
 from texpr.bench.race import race
 from texpr.bench.results import OWN, Ceilings, Report, Result, ceilings_of, ratio
 from texpr.bench.workloads import WORKLOADS, Array, Reference, Workload
-from texpr.bench.workloads.ceilings import copy, peak, stream_elements, triad
+from texpr.bench.workloads.ceilings import copy, peak, read, stream_elements, triad
 from texpr.errors import TexprError, did_you_mean
 from texpr.target import host
 from texpr.target.target import Target
@@ -204,6 +204,7 @@ def measure_ceilings(
     for workload in (
         peak(target, num_threads, "float32"),
         peak(target, num_threads, "float64"),
+        read(elements, num_threads),
         copy(elements),
         triad(elements),
     ):

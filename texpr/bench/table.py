@@ -53,21 +53,17 @@ def _table(report: Report, num_threads: int) -> Table:
     table = Table(
         box=SIMPLE_HEAD, title=title(report, num_threads), title_justify="left", pad_edge=False
     )
-    table.add_column("workload")
-    table.add_column("by")
+    table.add_column("workload, by", no_wrap=True)
     for heading in ("median", "quartiles", "rate", "of ceiling", "texpr is"):
         table.add_column(heading, justify="right")
     chosen = [result for result in report.results if result.num_threads == num_threads]
     for name in dict.fromkeys(result.workload for result in chosen):
         rows = [r for r in chosen if r.workload == name and r.state != "absent"]
         best = best_peer(report.results, name, num_threads)
-        for place, result in enumerate(rows):
-            table.add_row(
-                name if place == 0 else "",
-                f"[bold]{result.peer}[/bold]" if result is best else result.peer,
-                *cells(result),
-                end_section=place == len(rows) - 1,
-            )
+        table.add_row(name)
+        for result in rows:
+            peer = f"[bold]{result.peer}[/bold]" if result is best else result.peer
+            table.add_row(f"  {peer}", *cells(result))
     return table
 
 

@@ -8,7 +8,7 @@ that was found around them, at worst the whole dimension.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 
@@ -28,10 +28,12 @@ from texpr.polyhedral.domain import (
     Place,
     Span,
     parameters,
+    place_key,
     placed_domain,
     places,
     surrounding_domain,
 )
+from texpr.polyhedral.kept import Kept
 from texpr.polyhedral.region import NotAffine
 
 PARAM, DIV = isl.dim_type.param, isl.dim_type.div
@@ -54,7 +56,7 @@ def footprint(
     buffers: Sequence[Buffer],
     bounds: Sequence[tuple[Expr, Expr]],
     facts: Sequence[Expr],
-    known: dict[tuple[object, ...], Window],
+    known: Kept[tuple[Window, ...]],
 ) -> tuple[Window, ...]:
     """Return the box of the cells of ``buffers`` that ``body`` reads at one iteration ``around``.
 
@@ -69,12 +71,27 @@ def footprint(
         The first index of every dimension and one past the last.
     facts : sequence of Expr
         What holds of the sizes.
-    known : dict
+    known : Kept
         Keeps the answers: a schedule asks the same again after every primitive.
     """
-    reads = [*_reads(body, around, buffers)]
+    reads = [*_reads(body, buffers)]
+    key = (*(read.key for read in reads), place_key(around), *bounds, *facts)
+    found = known.get(key)
+    if found is None:
+        found = known[key] = _windows([r.at(around) for r in reads], around, bounds, facts, known)
+    return found
+
+
+def _windows(
+    reads: Sequence[tuple[Domain, Access]],
+    around: Place,
+    bounds: Sequence[tuple[Expr, Expr]],
+    facts: Sequence[Expr],
+    known: Kept[tuple[Window, ...]],
+) -> tuple[Window, ...]:
+    """Return the box that ``reads`` are in, each dimension as far as its answer is known."""
     place = surrounding_domain(around)
-    found = []
+    found: list[Window] = []
     for dimension, (first, end) in enumerate(bounds):
         own = [_Read.of(domain, access, dimension) for domain, access in reads]
         key = (*own, place, first, end, *facts)
@@ -83,8 +100,8 @@ def footprint(
             answer = question.analysis.ask(question.answer)
             if answer is None or isinstance(answer, Unknown):
                 answer = Window(first, simplify(Binary("max", end - first, ZERO)))
-            known[key] = answer
-        found.append(known[key])
+            known[key] = (answer,)
+        found += known[key]
     return tuple(found)
 
 
@@ -123,21 +140,43 @@ def _conditions(part: Span | Expr) -> tuple[Expr, ...]:
     return part.conditions if isinstance(part, Span) else (part,)
 
 
-def _reads(body: Stmt, around: Place, buffers: Sequence[Buffer]) -> Iterator[tuple[Domain, Access]]:
-    """Yield every read of one of ``buffers``, with the instances that it is at."""
+@dataclass(frozen=True)
+class _Reading:
+    """An access of ``stmt``, around which is ``place`` inside of what the box is asked for."""
+
+    stmt: Stmt
+    place: Place
+    access: Access
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What the instances of the access and its cells hang on."""
+        own: tuple[object, ...] = ()
+        if isinstance(self.stmt, Block):
+            own = (self.stmt.iters, self.stmt.bindings)
+        return (own, place_key(self.place), self.access)
+
+    def at(self, around: Place) -> tuple[Domain, Access]:
+        """Return the instances that the access is at."""
+        whole = (*around, *self.place)
+        if isinstance(self.stmt, Block):
+            return placed_domain(self.stmt, whole), self.access
+        return surrounding_domain(whole), self.access
+
+
+def _reads(body: Stmt, buffers: Sequence[Buffer]) -> Iterator[_Reading]:
+    """Yield every read of one of ``buffers``."""
     for stmt, place in places(body):
-        whole = (*around, *place)
+        found: Iterable[Access] = ()
         if isinstance(stmt, Block):
-            domain = placed_domain(stmt, whole)
-            found = [access for access in accesses(stmt) if not access.is_write]
-        else:
-            domain = surrounding_domain(whole)
+            if any(buffer in buffers for buffer in stmt.buffers):
+                found = (access for access in accesses(stmt) if not access.is_write)
+        elif isinstance(stmt, (Loop, If, Let)):
             own = (child for child in stmt.children if isinstance(child, Expr))
-            is_evaluated = isinstance(stmt, (Loop, If, Let))
-            found = [access for root in own for access in loads(root) if is_evaluated]
+            found = (access for root in own for access in loads(root))
         for access in found:
             if any(access.buffer is buffer for buffer in buffers):
-                yield domain, access
+                yield _Reading(stmt, place, access)
 
 
 class _Opaque(Rewriter):

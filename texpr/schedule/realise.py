@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from texpr.errors import ScheduleError
-from texpr.ir.buffer import Part
+from texpr.ir.buffer import Part, aligned_strides
 from texpr.ir.expr import Binary, Const, Expr, Load, Var, free_vars, int_value
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import (
@@ -33,13 +33,13 @@ from texpr.ir.program import (
 )
 from texpr.ir.simplify import prove, simplify
 from texpr.ir.visitor import Rewriter, Visit, substitute
-from texpr.polyhedral.domain import Place, facts_of
+from texpr.polyhedral.domain import Place, facts_of, place_key
 from texpr.polyhedral.footprint import footprint
 from texpr.schedule.attach import check_places, declared_loops
 from texpr.schedule.inline import inlined_stages
 from texpr.schedule.monotone import direction
 from texpr.schedule.relations import Ends
-from texpr.schedule.state import LoopNode, StageNode, State, Tree
+from texpr.schedule.state import LoopNode, StageNode, State, Tree, axes_inside
 
 
 def realise(state: State) -> Program:
@@ -55,7 +55,7 @@ def realise(state: State) -> Program:
     nest = _Nest(state)
     scope = _Scope({}, {})
     roots = (node for node in state.tree if not nest.is_attached(node))
-    body: Stmt = seq(*(part for node in roots for part in nest.build(node, scope)))
+    body: Stmt = seq(*(part for node in roots for part in nest.of(node, scope)))
     return state.declared.program.with_body(nest.housed(body, None, scope))
 
 
@@ -104,6 +104,35 @@ class _Parts(Rewriter):
 
 
 # ---------------------------------------------------------------- loops
+
+
+_OF_ALL_NESTS = tuple(
+    field.name
+    for field in fields(State)
+    if field.name
+    not in {
+        "declared", "tree", "relations", "windows", "trace", "names", "became", "assumed",
+        "is_judged",
+    }
+)  # fmt: skip
+"""The facts of which a change may change any nest: all but those that a nest's key tells apart,
+and those that say nothing about loops."""
+
+
+class Same:
+    """Equal to what is the same object."""
+
+    __slots__ = ("thing",)
+
+    def __init__(self, thing: object) -> None:
+        self.thing = thing
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and other.thing is self.thing
+
+    def __hash__(self) -> int:
+        return id(self.thing)
+
 
 Ranges = Mapping[Var, tuple[int | None, int | None]]
 
@@ -182,6 +211,12 @@ class _Nest:
         self.stages, self.inline = inlined_stages(state)
         self.dependent = dict(self.dependent_ends())
         """What axes must keep to where that depends on others."""
+        self.inits: dict[IterVar, list[str]] = {}
+        """The stages that are initialised right before a loop."""
+        for name, stage in self.stages.items():
+            place = None if stage.init is None else state.init_place(name)
+            if place is not None:
+                self.inits.setdefault(place.axis, []).append(name)
         self.attached_to: dict[IterVar, list[str]] = {}
         for name in state.declared.stages:
             anchor = state.anchor(name)
@@ -204,6 +239,42 @@ class _Nest:
         if stage is None or self.state.anchor(stage) is None:
             return False
         return node is self.state.nest_of(stage)
+
+    def of(self, node: Tree, scope: _Scope) -> tuple[Stmt, ...]:
+        """Return the statements of a whole nest, which are kept for the states to come.
+
+        A primitive changes one nest of many. And nests that stay the same objects are known again
+        by all that keeps what it found out of one.
+        """
+        key = self.key(node, scope)
+        nests = self.state.declared.nests
+        found = nests.get(key)
+        if found is None:
+            found = nests[key] = tuple(self.build(node, scope))
+        return found
+
+    def key(self, node: Tree, scope: _Scope) -> tuple[object, ...]:
+        """Return all that the statements of a nest hang on."""
+        here: list[object] = []
+        known = {*scope.var_of}
+        nodes = [node]
+        while nodes:
+            part = nodes.pop()
+            here.append(part)
+            for axis in axes_inside(part):
+                known.add(axis)
+                for name in self.attached_to.get(axis, ()):
+                    here.append((axis, name))
+                    nodes.append(self.state.nest_of(name))
+        for relation in reversed(self.state.relations):
+            if not known.isdisjoint(relation.made):
+                known.update(relation.sources)
+                here.append(relation)
+        windows = ((axis, w) for axis, w in self.state.windows.items() if axis in known)
+        around = (*scope.var_of.items(), place_key(scope.place))
+        facts = (getattr(self.state, name) for name in _OF_ALL_NESTS)
+        others = (fact if isinstance(fact, frozenset) else Same(fact) for fact in facts)
+        return (*here, None, *windows, None, *around, None, *others)
 
     def build(self, node: Tree, scope: _Scope, waiting: Sequence[_Guard] = ()) -> list[Stmt]:
         """Return the statements of ``node``: none where all its stages are inlined.
@@ -283,12 +354,26 @@ class _Nest:
         )
         known = {**self.state.windows, **dict(zip(roots, windows, strict=True))}
         self.state = replace(self.state, windows=known)
-        whole = seq(*self.build(self.state.nest_of(name), scope), body)
+        whole = seq(*self.of(self.state.nest_of(name), scope), body)
         parts: dict[int, Part] = {}
         for buffer in (store.buffer for store in stores):
-            shape = tuple(window.extent for window in windows)
-            origin = tuple(window.lower for window in windows)
-            part = Part(buffer.name, shape, buffer.dtype, of=buffer, origin=origin)
+            # The same one at every primitive, so that what was found out of it holds still.
+            key = (buffer, *windows)
+            part = self.state.declared.parts.get(key)
+            if part is None:
+                shape = tuple(window.extent for window in windows)
+                origin = tuple(window.lower for window in windows)
+                part = Part(
+                    buffer.name,
+                    shape,
+                    buffer.dtype,
+                    aligned_strides(shape, buffer.aligned),
+                    buffer.scope,
+                    aligned=buffer.aligned,
+                    of=buffer,
+                    origin=origin,
+                )
+                self.state.declared.parts[key] = part
             parts[id(buffer)] = part
         whole = _Parts(parts).rewrite_stmt(whole)
         for part in reversed(parts.values()):
@@ -474,10 +559,9 @@ class _Nest:
         self, node: LoopNode, scope: _Scope, waiting: Sequence[_Guard]
     ) -> Iterator[Stmt]:
         """Yield the initialisations of the stages that come right before the loop ``node``."""
-        for name, stage in self.stages.items():
-            if stage.init is not None and self.state.init_place(name) is node:
-                own = [guard.condition for guard in waiting if name in guard.stages]
-                yield guarded(self.init_nest(name, node, scope), own)
+        for name in self.inits.get(node.axis, ()):
+            own = [guard.condition for guard in waiting if name in guard.stages]
+            yield guarded(self.init_nest(name, node, scope), own)
 
     def init_nest(self, name: str, node: LoopNode, scope: _Scope) -> Stmt:
         """Return the initialisation of ``name``: its data loops from ``node`` inwards."""
@@ -493,7 +577,7 @@ class _Nest:
                 return self.place(init, scope)
             axis, *rest = axes
             # The same one at every primitive, so that what was found out of the nest holds still.
-            var = self.state.declared.init_vars.setdefault(axis, Var(axis.name))
+            var = self.state.declared.init_vars.setdefault((axis,), Var(axis.name))
             lower, upper = self.bounds(axis, scope)
             inner = scope.inside(axis, var, lower, upper)
             own = [g.condition for g in self.guards(scope, inner) if name in g.stages]

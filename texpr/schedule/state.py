@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TypeAlias
 
 from texpr.errors import InternalError, ScheduleError, did_you_mean
-from texpr.ir.buffer import Buffer
+from texpr.ir.buffer import Buffer, Part
 from texpr.ir.chunks import STATIC, Chunks
 from texpr.ir.expr import Binary, Expr, Var
 from texpr.ir.itervar import IterVar
@@ -34,10 +34,23 @@ from texpr.ir.simplify import simplify
 from texpr.ir.visitor import substitute
 from texpr.polyhedral.footprint import Window
 from texpr.polyhedral.judge import Judge
+from texpr.polyhedral.kept import Kept
 from texpr.polyhedral.rewrites import Witness
+from texpr.polyhedral.unfolding import Absorbed, Merged
 from texpr.schedule.monotone import direction
 from texpr.schedule.relations import Ends, Relation
 from texpr.schedule.trace import Step
+
+MAX_FOOTPRINTS = 2_000
+"""How many answers about footprints a declaration keeps, some kilobytes each: those of some hundred
+states, and a search changes a state a little at a time."""
+
+
+MAX_JUDGES = 16
+"""How many sets of inlined stages a declaration keeps a judge of, some megabytes each."""
+
+MAX_NESTS = 500
+"""How many loop nests a declaration keeps, some kilobytes each: those of some hundred states."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +76,28 @@ class LoopNode:
     chunks: Chunks = STATIC
     annotations: Annotations = ()
 
+    @cached_property
+    def stages(self) -> tuple[str, ...]:
+        """The stages inside."""
+        return tuple(stage for child in self.children for stage in stages_inside(child))
+
+    @cached_property
+    def axes(self) -> tuple[IterVar, ...]:
+        """The axes of the loop and those inside."""
+        return (self.axis, *(axis for child in self.children for axis in axes_inside(child)))
+
 
 Tree: TypeAlias = LoopNode | StageNode
+
+
+def stages_inside(node: Tree) -> tuple[str, ...]:
+    """Return the stages inside ``node``."""
+    return (node.stage,) if isinstance(node, StageNode) else node.stages
+
+
+def axes_inside(node: Tree) -> tuple[IterVar, ...]:
+    """Return the axes of the loops of ``node``."""
+    return () if isinstance(node, StageNode) else node.axes
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,12 +159,20 @@ class Declared:
     """The declaration that this one was made of by a rewrite of values."""
     witness: Witness | None = None
     """What stands for what in this declaration and the one before."""
-    footprints: dict[tuple[object, ...], Window] = field(default_factory=dict)
+    footprints: Kept[tuple[Window, ...]] = field(default_factory=lambda: Kept(MAX_FOOTPRINTS))
     """What was asked of :func:`texpr.polyhedral.footprint.footprint` before."""
-    init_vars: dict[IterVar, Var] = field(default_factory=dict)
+    nests: Kept[tuple[Stmt, ...]] = field(default_factory=lambda: Kept(MAX_NESTS))
+    """The loop nests that :mod:`texpr.schedule.realise` made of the states so far."""
+    parts: Kept[Part] = field(default_factory=lambda: Kept(MAX_NESTS))
+    """The parts of arrays in these."""
+    init_vars: Kept[Var] = field(default_factory=lambda: Kept(MAX_NESTS))
     """The variables of the loops around initialisations, by axis."""
-    judges: dict[frozenset[str], Judge] = field(default_factory=dict)
+    judges: Kept[Judge] = field(default_factory=lambda: Kept(MAX_JUDGES))
     """By the stages that are inlined: who knows the dependences that are left."""
+
+    def __post_init__(self) -> None:
+        for table in (self.nests, self.parts, self.footprints, self.init_vars):
+            table.make_room(2 * len(self.stages))
 
     @property
     def and_before(self) -> Iterator[Declared]:
@@ -187,6 +228,8 @@ class State:
     def path(self, stage: str) -> tuple[LoopNode, ...]:
         """The loops around ``stage``, outermost first."""
         found = self._paths.get(stage)
+        if found is None and stage not in self.declared.stages:
+            raise unknown_stage(stage, self)
         if found is None:
             raise InternalError(f"stage {stage!r} has no place in the tree")
         return found
@@ -260,10 +303,8 @@ class State:
 
     def stage_in(self, node: Tree) -> str | None:
         """The stage inside ``node``, None where there are several."""
-        if isinstance(node, StageNode):
-            return node.stage
-        found = {self.stage_in(child) for child in node.children}
-        return found.pop() if len(found) == 1 else None
+        found = stages_inside(node)
+        return found[0] if len(found) == 1 else None
 
     def anchor(self, stage: str) -> IterVar | None:
         """The loop in which ``stage`` is computed, None where it has a place of its own, or still.
@@ -285,7 +326,9 @@ class State:
         out. One that was split since has become its outer part, one that was fused the fused loop.
         """
         named = self.decomposed.get(stage)
-        first = None if named is None else self.remains(named)[0]
+        around = set(self.leaves(stage))
+        parts = () if named is None else self.remains(named)
+        first = next((axis for axis in parts if axis in around), None)
         for node in self.path(stage):
             if self.reduces(node.axis, stage) or node.axis is first:
                 return node
@@ -560,9 +603,21 @@ def taken_apart(program: Program, known: Mapping[Var, IterVar]) -> Declared:
 
 
 def unknown_stage(name: object, state: State) -> ScheduleError:
-    """Say that no stage is called ``name``, and which there are."""
+    """Say that no stage is called ``name``, or no longer, and which there are."""
     known = list(state.declared.stages)
-    return ScheduleError(
-        f"schedule: no stage {name!r}{did_you_mean(str(name), known)}; "
-        f"the stages are {', '.join(known)}"
-    )
+    listed = f"the stages are {', '.join(known)}"
+    declared = state.declared
+    while declared.before is not None:
+        witness = declared.witness
+        if isinstance(witness, Merged) and isinstance(name, str) and witness.init == name:
+            return ScheduleError(
+                f"schedule: stage {name!r} became the initialisation of {witness.stage!r}, by "
+                f"merge_reduction; use that ({listed})"
+            )
+        if isinstance(witness, Absorbed) and isinstance(name, str) and witness.consumer == name:
+            return ScheduleError(
+                f"schedule: stage {name!r} is computed where {witness.stage!r} writes, by "
+                f"reverse_compute_inline; use that ({listed})"
+            )
+        declared = declared.before
+    return ScheduleError(f"schedule: no stage {name!r}{did_you_mean(str(name), known)}; {listed}")

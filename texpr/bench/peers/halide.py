@@ -83,7 +83,8 @@ class Halide(Peer):
         i = hl.Var("i")
         result = hl.Func("result")
         half, one, cubic, factor = (
-            hl.cast(given.type(), value) for value in (0.5, 1.0, 0.044715, math.sqrt(2 / math.pi))
+            hl.cast(given.type(), hl.f64(value))
+            for value in (0.5, 1.0, 0.044715, math.sqrt(2 / math.pi))
         )
         inner = factor * given[i] * (one + cubic * given[i] * given[i])
         result[i] = half * given[i] * (one + hl.tanh(inner))

@@ -23,13 +23,8 @@ class NumPy(Peer):
         threadpool_limits(limits=num_threads, user_api="blas")
 
     def versions(self) -> dict[str, str]:
-        found = {"numpy": np.__version__}
-        for library in threadpool_info():
-            if library["user_api"] == "blas":
-                words = (library["internal_api"], library["version"], library.get("architecture"))
-                found["BLAS"] = " ".join(str(word) for word in words if word)
-                found["BLAS threads"] = str(library["num_threads"])
-        return found
+        blas, threads = numpy_blas()
+        return {"numpy": np.__version__, "BLAS": blas, "threads": str(threads or "unknown")}
 
     def gemm(self, a: Array, b: Array) -> Prepared:
         out = np.empty((*a.shape[:-1], *b.shape[a.ndim - 1 :]), a.dtype)
@@ -64,3 +59,16 @@ class NumPy(Peer):
             np.multiply(out, x.dtype.type(0.5), out=out)
 
         return Prepared(run, lambda: out)
+
+
+def numpy_blas() -> tuple[str, int | None]:
+    """Return the name of the library that NumPy multiplies with and its number of threads now.
+
+    Apple's Accelerate does not show itself to threadpoolctl, nor can it be held to one thread
+    from inside a process; the number is None there.
+    """
+    for library in threadpool_info():
+        if library["user_api"] == "blas":
+            words = (library["internal_api"], library["version"], library.get("architecture"))
+            return " ".join(str(word) for word in words if word), int(library["num_threads"])
+    return "unknown", None

@@ -7,10 +7,9 @@ from typing import ClassVar
 import numpy as np
 
 from texpr import ops
-from texpr.bench.ceilings import copy_kernel, peak_kernel, triad_kernel
+from texpr.bench.ceilings import copy_kernel, peak_kernel, read_kernel, triad_kernel
 from texpr.bench.peers.peer import Peer, Prepared
 from texpr.bench.workloads import Array
-from texpr.driver import build
 from texpr.target.llvm import query
 from texpr.target.target import Target
 from texpr.target.threads import get_num_threads, set_num_threads
@@ -36,16 +35,34 @@ class Texpr(Peer):
         }
 
     def gemm(self, a: Array, b: Array) -> Prepared:
-        (n, k), m = a.shape, b.shape[1]
-        A, B, C = ops.matmul(n, m, k, str(a.dtype))
-        kernel = build(ops.schedule_matmul(C), [A, B, C])
-        out = np.empty((n, m), a.dtype)
-        return Prepared(lambda: kernel(a, b, out), lambda: out)
+        out = ops.matmul(a, b)
+        return Prepared(lambda: ops.matmul(a, b, out=out), lambda: out)
+
+    def batched_matmul(self, a: Array, b: Array) -> Prepared:
+        out = ops.batched_matmul(a, b)
+        return Prepared(lambda: ops.batched_matmul(a, b, out=out), lambda: out)
+
+    def gemv(self, a: Array, x: Array) -> Prepared:
+        out = ops.gemv(a, x)
+        return Prepared(lambda: ops.gemv(a, x, out=out), lambda: out)
+
+    def softmax(self, x: Array) -> Prepared:
+        out = ops.softmax(x)
+        return Prepared(lambda: ops.softmax(x, out=out), lambda: out)
+
+    def gelu(self, x: Array) -> Prepared:
+        out = ops.gelu(x, approximate=True)
+        return Prepared(lambda: ops.gelu(x, approximate=True, out=out), lambda: out)
 
     def peak(self, steps: Array, x: Array, y: Array, c: Array) -> Prepared:
         kernel = peak_kernel(str(c.dtype), c.shape[1], c.shape[2])
         count = int(steps)
         return Prepared(lambda: kernel(count, x, y, c), lambda: c)
+
+    def read(self, a: Array) -> Prepared:
+        kernel = read_kernel(*a.shape)
+        out = np.empty(len(a), a.dtype)
+        return Prepared(lambda: kernel(a, out), lambda: out)
 
     def copy(self, a: Array) -> Prepared:
         kernel = copy_kernel(a.size)

@@ -1,7 +1,7 @@
 """The machine's ceilings, as workloads: what no other can exceed.
 
 ``peak``: multiply-adds in registers, in chains that do not depend on one another.
-``copy`` and ``triad``: arrays that no cache holds.
+``read``, ``copy`` and ``triad``: arrays that no cache holds.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from texpr.bench.workloads.workload import (
     Array,
     Workload,
     itemsize,
+    sum_error,
     uniform_inputs,
     unit_roundoff,
 )
@@ -81,6 +82,21 @@ def stream_elements(target: Target) -> int:
     return min(wanted, wanted if memory is None else memory // 16) // 8
 
 
+def read(size: int, num_threads: int) -> Workload:
+    """Sums of the parts of an array: bytes that are read, and nothing is written."""
+    length = size // num_threads
+    return Workload(
+        name="read",
+        kind="read",
+        dtype="float64",
+        inputs=uniform_inputs((num_threads, length), dtype="float64"),
+        reference=read_reference,
+        flops=1.0 * num_threads * length,
+        size_bytes=8.0 * num_threads * length,
+        unit=BYTES,
+    )
+
+
 def copy(size: int) -> Workload:
     """``b = a``: a byte read for each that is written."""
     return Workload(
@@ -111,6 +127,11 @@ def triad(size: int) -> Workload:
         size_bytes=24.0 * size,
         unit=BYTES,
     )
+
+
+def read_reference(a: Array) -> tuple[Array, Array]:
+    """Return the sums of the rows; see :func:`sum_error`."""
+    return a.sum(axis=1), sum_error(a.shape[1], "float64") * np.abs(a).sum(axis=1)
 
 
 def copy_reference(a: Array) -> tuple[Array, Array]:

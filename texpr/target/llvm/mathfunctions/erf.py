@@ -1,4 +1,4 @@
-"""``erf(x)``: a polynomial to 1, and from there ``1 - e**(-x * (x + g(x)))`` with another one, ``g``."""
+"""``erf(x)``: a polynomial to 1, from there ``1 - e**(-x*(x + g(x)))`` with another one, ``g``."""
 
 from __future__ import annotations
 

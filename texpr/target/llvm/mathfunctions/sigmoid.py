@@ -1,6 +1,6 @@
-"""``1 / (1 + e**-x) = 1 - q`` with ``q = s / (1 + s)`` and ``s = e**-x``; below 0, ``s - q*s`` of ``-x``.
+"""``1 / (1 + e**-x) = 1 - q`` with ``q = s / (1 + s)`` and ``s = e**-x``; of ``-x``, ``s - q*s``.
 
-There ``q`` itself is the result, but subtracting from ``s`` rounds less, as ``q*s`` is small.
+There, too, ``q`` itself is the result, but subtracting from ``s`` rounds less, as ``q*s`` is small.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``tanh(x)``: a polynomial near 0, and ``1 - 2 / (e**(2*x) + 1)`` from where that keeps all digits."""
+"""``tanh(x)``: a polynomial near 0, from where that keeps all digits ``1 - 2 / (e**(2*x) + 1)``."""
 
 from __future__ import annotations
 
