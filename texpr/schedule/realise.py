@@ -184,6 +184,8 @@ class _Values:
         return self.nest.state.is_loose(axis)
 
     def known(self, expr: Expr) -> Expr | None:
+        if isinstance(expr, Const):
+            return expr
         found = self.nest.at(expr, self.scope)
         return None if self.nest.unknown(found, self.scope) else found
 
@@ -567,8 +569,8 @@ class _Nest:
         for relation in reversed(self.state.relations):
             for parent in relation.parents:
                 # The loops around an initialisation are the parents themselves.
-                if parent not in inside.var_of and self.value(parent, inside) is not None:
-                    sides = relation.overruns(parent, here)
+                sides = relation.overruns(parent, here)
+                if any(sides) and parent not in inside.var_of:
                     yield from self.guards_of_overrun(parent, sides, outside, inside)
         yield from self.guards_of_windows(outside, inside)
         yield from self.guards_of_dependent(outside, inside)
@@ -578,8 +580,8 @@ class _Nest:
     ) -> Iterator[tuple[IterVar, Expr]]:
         """Yield what keeps ``parent`` within its range where what it became may leave that."""
         for op, end, overruns in zip(("ge", "lt"), self.state.ends(parent), sides, strict=True):
-            is_new = overruns and not self.can_tell(parent, end, outside)
-            if is_new and self.can_tell(parent, end, inside):
+            is_known = overruns and self.can_tell(parent, end, inside)
+            if is_known and not self.can_tell(parent, end, outside):
                 yield parent, Binary(op, self.known_value(parent, inside), self.at(end, inside))
 
     def guards_of_windows(self, outside: _Scope, inside: _Scope) -> Iterator[tuple[IterVar, Expr]]:

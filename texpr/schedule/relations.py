@@ -179,9 +179,12 @@ class Split(Relation):
         return width if axis is self.inner else ceildiv(extent, width)
 
     def value(self, parent: IterVar, here: Values) -> Expr | None:
-        outer, inner = here.value(self.outer), here.value(self.inner)
+        outer = here.value(self.outer)
+        inner = None if outer is None else here.value(self.inner)
+        if outer is None or inner is None:
+            return None
         lower, width = here.lower(parent), here.extent(self.inner)
-        if outer is None or inner is None or lower is None or width is None:
+        if lower is None or width is None:
             return None
         return lower + (outer * width + inner)
 

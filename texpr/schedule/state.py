@@ -347,7 +347,9 @@ class State:
         out. One that was split since has become its outer part, one that was fused the fused loop.
         """
         named = self.decomposed.get(stage)
-        first = None if named is None else self.remains(named)[0]
+        around = set(self.leaves(stage))
+        parts = () if named is None else self.remains(named)
+        first = next((axis for axis in parts if axis in around), None)
         for node in self.path(stage):
             if self.reduces(node.axis, stage) or node.axis is first:
                 return node
@@ -407,6 +409,16 @@ class State:
 
     def ends(self, axis: IterVar) -> Ends:
         """The first value and one past the last that ``axis`` must keep to."""
+        found = self._all_ends.get(axis)
+        if found is None:
+            found = self._all_ends[axis] = self._ends(axis)
+        return found
+
+    @cached_property
+    def _all_ends(self) -> dict[IterVar, Ends]:
+        return {}
+
+    def _ends(self, axis: IterVar) -> Ends:
         relation = self.relation_to(axis)
         if relation is not None:
             return relation.ends(axis, self)
