@@ -121,13 +121,15 @@ def declare(A: te.Tensor, B: te.Tensor, trans_a: bool = False, trans_b: bool = F
         raise ShapeError(
             f"matmul: {A} and {B} are not both matrices; use ops.gemv for a vector, or te.matmul"
         )
+    across, down = A.shape[-2 if trans_a else -1], B.shape[-1 if trans_b else -2]
+    if not is_same_extent(across, down):
+        turned = [", transposed," if given else "" for given in (trans_a, trans_b)]
+        raise ShapeError(
+            f"matmul: {shape_text(A)}{turned[0]} has {across} columns, and "
+            f"{shape_text(B)}{turned[1]} has {down} rows; the numbers must be equal"
+        )
     left, right = prepared(A, transposed=trans_a), prepared(B, transposed=trans_b)
     n, k, m = left.shape[-2], left.shape[-1], right.shape[-1]
-    if not is_same_extent(k, right.shape[-2]):
-        raise ShapeError(
-            f"matmul: the rows of {shape_text(left)} are {k} long, and the columns of "
-            f"{shape_text(right)} {right.shape[-2]}; they are multiplied and must be equal"
-        )
     batch = broadcast(left.shape[:-2], right.shape[:-2])
     r = te.reduce_axis((0, k), name="k")
 
