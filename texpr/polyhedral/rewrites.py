@@ -18,7 +18,7 @@ from texpr.ir.buffer import Buffer
 from texpr.ir.expr import Expr, Load, Var
 from texpr.ir.functions import all_of
 from texpr.ir.program import TRUE, Block, Fold
-from texpr.ir.visitor import Rewriter, Visit, substitute
+from texpr.ir.visitor import CellRewriter, Rewriter, Visit, substitute
 from texpr.polyhedral.context import Unknown
 from texpr.polyhedral.dependences import chain_operator
 from texpr.polyhedral.homes import Rehomed
@@ -223,7 +223,7 @@ def _uneven(declared: Statement, parts: Statement, witness: Factored) -> str | N
     return None
 
 
-class _Uncached(Rewriter):
+class _Uncached(CellRewriter):
     """Puts the arrays back in the place of their caches."""
 
     def __init__(self, witness: Cached) -> None:
@@ -232,11 +232,8 @@ class _Uncached(Rewriter):
     def visit_Var(self, node: Var) -> Var:
         return self.witness.axes.get(node, node)
 
-    def visit_Load(self, node: Load) -> Visit[Expr]:
-        indices = []
-        for index in node.indices:
-            indices.append((yield index))
-        return Load(self.witness.arrays.get(node.buffer, node.buffer), indices)
+    def cell(self, buffer: Buffer, indices: Sequence[Expr]) -> tuple[Buffer, Sequence[Expr]]:
+        return self.witness.arrays.get(buffer, buffer), indices
 
 
 def _other_statements(before: Scop, after: Scop, witness: Cached) -> str | None:

@@ -17,7 +17,7 @@ from texpr.ir.expr import Expr, Load, Var
 from texpr.ir.itervar import IterVar
 from texpr.ir.names import unique_name
 from texpr.ir.program import ZERO, Alloc, Block, Let, Loop, Program, Seq, Stmt, Store, blocks, seq
-from texpr.ir.visitor import Rewriter, Visit, substitute
+from texpr.ir.visitor import CellRewriter, Rewriter, Visit, substitute
 from texpr.polyhedral.rewrites import Cached, Witness
 from texpr.schedule.state import LoopNode, StageNode, State, Tree, taken_apart
 
@@ -116,15 +116,12 @@ class _Redirect(Rewriter):
         return replace(node, stores=stores, predicate=inside.rewrite_expr(node.predicate))
 
 
-class _Reads(Rewriter):
+class _Reads(CellRewriter):
     def __init__(self, caches: Mapping[Buffer, Buffer]) -> None:
         self.caches = caches
 
-    def visit_Load(self, node: Load) -> Visit[Expr]:
-        indices = []
-        for index in node.indices:
-            indices.append((yield index))
-        return Load(self.caches.get(node.buffer, node.buffer), indices)
+    def cell(self, buffer: Buffer, indices: Sequence[Expr]) -> tuple[Buffer, Sequence[Expr]]:
+        return self.caches.get(buffer, buffer), indices
 
 
 # ---------------------------------------------------------------- writing through a cache

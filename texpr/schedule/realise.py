@@ -14,9 +14,9 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 from texpr.errors import ScheduleError
-from texpr.ir.buffer import Part, aligned_strides
+from texpr.ir.buffer import Buffer, Part, aligned_strides
 from texpr.ir.dtypes import INT64
-from texpr.ir.expr import Binary, Const, Expr, Load, Var, free_vars, int_value
+from texpr.ir.expr import Binary, Const, Expr, Var, free_vars, int_value
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import (
     ZERO,
@@ -28,13 +28,12 @@ from texpr.ir.program import (
     Program,
     Seq,
     Stmt,
-    Store,
     buffers_in,
     seq,
     stmts,
 )
 from texpr.ir.simplify import prove, simplify
-from texpr.ir.visitor import Rewriter, Visit, substitute
+from texpr.ir.visitor import CellRewriter, substitute
 from texpr.polyhedral.domain import Place, facts_of, place_key
 from texpr.polyhedral.footprint import Window, footprint
 from texpr.schedule.attach import check_places, declared_loops
@@ -87,27 +86,15 @@ def check_loops(program: Program) -> None:
 # ---------------------------------------------------------------- parts of arrays
 
 
-class _Parts(Rewriter):
+class _Parts(CellRewriter):
     """Puts parts of buffers in the place of the whole ones."""
 
     def __init__(self, parts: Mapping[int, Part]) -> None:
         self.parts = parts
 
-    def visit_Load(self, node: Load) -> Visit[Expr]:
-        indices = []
-        for index in node.indices:
-            indices.append((yield index))
-        part = self.parts.get(id(node.buffer))
-        return node.rebuild(indices) if part is None else Load(part, part.index_here(indices))
-
-    def visit_Store(self, node: Store) -> Visit[Stmt]:
-        children = []
-        for child in node.children:
-            children.append((yield child))
-        part = self.parts.get(id(node.buffer))
-        if part is None:
-            return node.rebuild(children)
-        return Store(part, part.index_here(children[:-1]), children[-1])
+    def cell(self, buffer: Buffer, indices: Sequence[Expr]) -> tuple[Buffer, Sequence[Expr]]:
+        part = self.parts.get(id(buffer))
+        return (buffer, indices) if part is None else (part, part.index_here(indices))
 
 
 # ---------------------------------------------------------------- loops

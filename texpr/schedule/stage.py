@@ -1344,7 +1344,7 @@ class Stage:
         values = {"array": array, "loop": self._declared_loop("privatize", loop)}
         self._apply("privatize", (), values)
 
-    def _declared_loop(self, what: str, given: IterVar | str) -> str:
+    def _declared_loop(self, what: str, given: Any) -> str:
         """Return the name of a declared loop around this stage, scheduled or not."""
         if isinstance(given, str):
             return given
