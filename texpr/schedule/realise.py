@@ -143,6 +143,8 @@ class _Nest:
             if any(var in state.declared.axis_of for var in free_vars(loop.lower, loop.upper))
         }
         """The declared loops whose bounds depend on others."""
+        self.inner_homes = {b: home for b, home in state.declared.homes.items() if home}
+        """The scratch that lives inside of some loop."""
         self.attached_to: dict[IterVar, list[str]] = {}
         for name in state.declared.stages:
             anchor = state.anchor(name)
@@ -257,9 +259,10 @@ class _Nest:
         That is where every axis of its home has got its value: an iteration more there is another
         scratch.
         """
+        homes = self.state.declared.homes if outside is None else self.inner_homes
         here = [
             buffer
-            for buffer, home in self.state.declared.homes.items()
+            for buffer, home in homes.items()
             if (outside is None or not self.is_known(home, outside)) and self.is_known(home, inside)
         ]
         used = set(buffers_in(body)) if here else set()
