@@ -205,6 +205,8 @@ class _Nest:
         self.stages, self.inline = inlined_stages(state)
         self.dependent = dict(self.dependent_ends())
         """What axes must keep to where that depends on others."""
+        self.inner_homes = {b: home for b, home in state.declared.homes.items() if home}
+        """The scratch that lives inside of some loop."""
         self.inits: dict[IterVar, list[str]] = {}
         """The stages that are initialised right before a loop."""
         for name, stage in self.stages.items():
@@ -436,9 +438,10 @@ class _Nest:
         That is where every axis of its home has got its value: an iteration more there is another
         scratch.
         """
+        homes = self.state.declared.homes if outside is None else self.inner_homes
         here = [
             buffer
-            for buffer, home in self.state.declared.homes.items()
+            for buffer, home in homes.items()
             if (outside is None or not self.is_known(home, outside)) and self.is_known(home, inside)
         ]
         used = set(buffers_in(body)) if here else set()
