@@ -17,6 +17,7 @@ from texpr.errors import ScheduleError
 from texpr.ir.interpreter import interpret
 from texpr.ir.program import Program
 from texpr.polyhedral.judge import Judge
+from texpr.polyhedral.rewrites import Parted
 from texpr.polyhedral.verdict import verdict_on
 from texpr.schedule import Schedule
 from texpr.schedule.primitives import PRIMITIVES
@@ -43,7 +44,17 @@ def proposed(program: Program, seed: int, count: int) -> tuple[State, Program]:
         except ScheduleError:
             continue
         state = changed
-    return state, realised
+    return state, joined(state, realised)
+
+
+def joined(state: State, program: Program) -> Program:
+    """Return ``program`` with the declared statements in the place of the parts of their loops."""
+    declared = state.declared
+    while declared.before is not None:
+        assert isinstance(declared.witness, Parted)
+        declared, witness = declared.before, declared.witness
+        program = witness.joined(program, declared.program)
+    return program
 
 
 @given(loop_programs(), st.integers(0, 1 << 30), st.integers(1, 4))

@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from itertools import product
 from typing import Literal, TypeAlias
 
 import islpy as isl
@@ -35,7 +36,7 @@ from texpr.polyhedral.context import IN, OUT, SET, Analysis, Unknown
 from texpr.polyhedral.counterexample import smallest_point
 from texpr.polyhedral.dependences import Dependence, Dependences
 from texpr.polyhedral.digits import COLUMNS, compare_alike
-from texpr.polyhedral.instances import is_moved, lost_instances, other_statement
+from texpr.polyhedral.instances import is_moved, lost_instances, other_statement, pieces_of
 from texpr.polyhedral.scop import Scop, Statement, textual_order
 
 Fault: TypeAlias = Literal["order", "parallel", "vectorized", "storage", "stale", "instances"]
@@ -152,11 +153,11 @@ class Judge:
         reason = lost_instances(self.scop, scop, self._counted)
         if reason is not None:
             yield Finding("instances", None, missing=reason)
-        statements = {statement.label: statement for statement in scop.statements}
+        pieces = pieces_of(scop)
         for dependence in known:
-            source = statements.get(dependence.source.statement.label)
-            sink = statements.get(dependence.sink.statement.label)
-            if source is not None and sink is not None:  # else it never runs
+            ends = (dependence.source.statement.label, dependence.sink.statement.label)
+            # What has no piece never runs.
+            for source, sink in product(*(pieces.get(label, ()) for label in ends)):
                 # A primitive changes few statements; of the others the answers are known.
                 key = (dependence, source.key, sink.key)
                 found = self._asked.get(key)
@@ -266,7 +267,11 @@ class _Moved:
 
     def lost(self) -> isl.Map | None:
         """Return the pairs of which the second runs where the first does not, None if none."""
-        pairs = self.dependence.pairs
+        pairs = self.dependence.pairs.intersect_range(self.sink.iterations(()).over.domain())
+        if not is_moved(self.source):  # else what does not run here runs nowhere
+            pairs = pairs.intersect_domain(self.source.iterations(()).over.domain())
+        if pairs.is_empty():
+            return None
         if self.home is None:
             return pairs
         if is_moved(self.source) and self.runs_missing is not None:

@@ -7,8 +7,8 @@ statement copies cell by cell; and where it stands, every cell holds the value t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial, reduce
 from typing import TypeAlias
 
@@ -17,7 +17,7 @@ import islpy as isl
 from texpr.ir.buffer import Buffer
 from texpr.ir.expr import Expr, Load, Var
 from texpr.ir.functions import all_of
-from texpr.ir.program import TRUE, Block, Fold
+from texpr.ir.program import TRUE, Alloc, Block, Fold, Program, Stmt, blocks
 from texpr.ir.visitor import Rewriter, Visit, substitute
 from texpr.polyhedral.context import Unknown
 from texpr.polyhedral.dependences import chain_operator
@@ -56,11 +56,50 @@ class Factored:
     dimension: int
 
 
-Witness: TypeAlias = Cached | Factored
+@dataclass(frozen=True, eq=False)
+class Parted:
+    """The witness of loops that were cut: several stages run what one ran before.
+
+    ``stages`` gives that one for each, ``axes`` and ``buffers`` the variables and arrays that stood
+    there before.
+    """
+
+    stages: Mapping[str, str]
+    axes: Mapping[Var, Var]
+    buffers: Mapping[Buffer, Buffer] = field(default_factory=dict)
+
+    def joined(self, program: Program, before: Program) -> Program:
+        """Return ``program`` with the statements of ``before`` in the place of their parts."""
+        return program.with_body(_Joined(self, before).rewrite_stmt(program.body))
 
 
-def other_value(before: Judge, after: Judge, witness: Witness) -> Finding | None:
-    """Return why ``after`` may compute other values than ``before``, None where it does not."""
+class _Joined(Rewriter):
+    """Puts the statements that were declared in the place of their parts."""
+
+    def __init__(self, witness: Parted, before: Program) -> None:
+        self.witness = witness
+        self.declared = {block.label: block for block in blocks(before.body)}
+
+    def visit_Alloc(self, node: Alloc) -> Visit[Stmt]:
+        body = yield node.body
+        return Alloc(self.witness.buffers.get(node.buffer, node.buffer), body)
+
+    def visit_Block(self, node: Block) -> Block:
+        name = self.witness.stages.get(node.name, node.name)
+        declared = self.declared[replace(node, name=name).label]
+        return replace(declared, bindings=node.bindings)
+
+
+Witness: TypeAlias = Cached | Factored | Parted
+
+
+def other_value(
+    before: Judge, after: Judge, witness: Witness, assumed: Collection[Buffer] = ()
+) -> Finding | None:
+    """Return why ``after`` may compute other values than ``before``, None where it does not.
+
+    What cannot be decided of the arrays in ``assumed`` does not count.
+    """
     ask = after.scop.analysis.ask
     for statement in after.scop.statements:
         answer = ask(partial(runs_over, statement))
@@ -76,6 +115,8 @@ def other_value(before: Judge, after: Judge, witness: Witness) -> Finding | None
         declared = Scop(before.scop.program, after.scop.analysis)
         uneven = ask(lambda: _other_parts(declared, after.scop, witness))
         return None if uneven is None else Finding("instances", None, missing=str(uneven))
+    if isinstance(witness, Parted):
+        return _other_order(before, after, witness, assumed)
     reason = _other_statements(before.scop, after.scop, witness)
     if reason is not None:
         return Finding("instances", None, missing=reason)
@@ -86,6 +127,36 @@ def other_value(before: Judge, after: Judge, witness: Witness) -> Finding | None
         reason = _meddling(after.scop, witness)
         return None if reason is None else Finding("instances", None, missing=reason)
     return next(_stale(before, after.scop, witness), None)
+
+
+def _other_order(
+    before: Judge, after: Judge, witness: Parted, assumed: Collection[Buffer]
+) -> Finding | None:
+    """Return what the parts of statements do not do as the whole ones did, or not in its order.
+
+    They are declared to run just what their loops run, and put together they are a program that
+    runs the statements from before, some in pieces.
+    """
+    plain = _Uncached(Cached("", witness.buffers, axes=witness.axes))
+    for statement in after.scop.statements:
+        name = witness.stages.get(statement.block.name, statement.block.name)
+        label = replace(statement.block, name=name).label
+        declared = next((one for one in before.scop.statements if one.label == label), None)
+        if declared is None or not _is_same(declared.block, statement.block, plain):
+            why = "is another statement than declared"
+        else:
+            answer = after.scop.analysis.ask(partial(_is_uneven, statement))
+            if answer is False:
+                continue
+            why = "runs other instances than it is declared to"
+            why = f"{why}: {answer}" if isinstance(answer, Unknown) else why
+        return Finding("instances", None, missing=f"{statement.label} {why}")
+    joined = witness.joined(after.scop.program, before.scop.program)
+    return before.first_fault(joined, assumed)
+
+
+def _is_uneven(statement: Statement) -> bool:
+    return runs_short(statement) or not is_once(statement, 0)
 
 
 def _other_parts(before: Scop, after: Scop, witness: Factored) -> str | None:

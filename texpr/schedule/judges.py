@@ -41,5 +41,5 @@ def rewrite_fault(state: State) -> tuple[Judge, Finding] | None:
         }
         state = replace(state, inlined=state.inlined - computing)
     before = judge_of(replace(state, declared=declared.before))
-    finding = other_value(before, judge_of(state), witness)
+    finding = other_value(before, judge_of(state), witness, state.assumed)
     return None if finding is None else (before, finding)

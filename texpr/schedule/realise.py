@@ -322,10 +322,17 @@ class _Nest:
         for relation in reversed(self.state.relations):
             for parent in relation.parents:
                 # The loops around an initialisation are the parents themselves.
-                if parent not in inside.var_of and any(relation.overruns(parent)):
+                may_overrun = any(relation.overruns(parent)) and not self.fits(relation, parent)
+                if parent not in inside.var_of and may_overrun:
                     yield from self.guards_of_overrun(relation, parent, outside, inside)
         yield from self.guards_of_windows(outside, inside)
         yield from self.guards_of_dependent(outside, inside)
+
+    def fits(self, relation: Relation, parent: IterVar) -> bool:
+        """Whether ``parent`` never runs over its ends, which are the same in all iterations."""
+        ends = free_vars(self.state.lower(parent), self.state.extent(parent))
+        is_fixed = not any(var in self.state.declared.axis_of for var in ends)
+        return is_fixed and relation.fits(parent, self.state)
 
     def guards_of_overrun(
         self, relation: Relation, parent: IterVar, outside: _Scope, inside: _Scope

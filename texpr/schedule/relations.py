@@ -70,6 +70,10 @@ class Relation(ABC):
         """Return whether ``parent`` may run below its range, and whether above it."""
         return False, False
 
+    def fits(self, parent: IterVar, ranges: Ranges) -> bool:
+        """Whether it is seen from its extent that ``parent`` runs over no end after all."""
+        return False
+
     def hangs(self, parent: IterVar) -> bool:
         """Whether ``parent`` runs too far where what was made runs over a range that is too large.
 
@@ -124,6 +128,10 @@ class Split(Relation):
     def overruns(self, parent: IterVar) -> tuple[bool, bool]:
         return False, True
 
+    def fits(self, parent: IterVar, ranges: Ranges) -> bool:
+        width = int_value(ranges.extent(self.inner))
+        return width is not None and is_multiple(ranges.extent(parent), width)
+
 
 @dataclass(frozen=True, eq=False)
 class Fuse(Relation):
@@ -175,9 +183,52 @@ class Single(Relation):
         return None
 
 
+@dataclass(frozen=True, eq=False)
+class Shared(Relation):
+    """``parent`` has the value of ``axis``, a loop of the same range that is around both."""
+
+    parent: IterVar
+    axis: IterVar
+
+    @property
+    def parents(self) -> tuple[IterVar, ...]:
+        return (self.parent,)
+
+    @property
+    def made(self) -> tuple[IterVar, ...]:
+        return (self.axis,)
+
+    def extent(self, axis: IterVar, ranges: Ranges) -> Expr:
+        return ranges.extent(self.parent)
+
+    def lower(self, axis: IterVar, ranges: Ranges) -> Expr:
+        return ranges.lower(self.parent)
+
+    def value(self, parent: IterVar, here: Values) -> Expr | None:
+        return here.value(self.axis)
+
+
 def ceildiv(a: Expr, b: Expr) -> Expr:
     """``a / b`` rounded up, simplified; 0 where b is 0."""
     known_a, known_b = int_value(a), int_value(b)
     if known_a is not None and known_b:
         return Const(-(-known_a // known_b), INT64)
     return simplify((a + (b - 1)) // b)
+
+
+def is_multiple(expr: Expr, factor: int) -> bool:
+    """Whether ``expr`` is seen to be a multiple of ``factor``.
+
+    >>> from texpr.ir.expr import Var
+    >>> n = Var("n")
+    >>> is_multiple(n//4*8 - 4, 4), is_multiple(n, 4)
+    (True, False)
+    """
+    known = int_value(expr)
+    if known is not None:
+        return known % factor == 0
+    if not isinstance(expr, Binary):
+        return False
+    if expr.op in ("add", "sub", "min", "max"):
+        return is_multiple(expr.a, factor) and is_multiple(expr.b, factor)
+    return expr.op == "mul" and (is_multiple(expr.a, factor) or is_multiple(expr.b, factor))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from texpr.errors import IllegalScheduleError, ScheduleError, did_you_mean
 from texpr.ir.buffer import Buffer
+from texpr.ir.expr import Expr
 from texpr.ir.html import Html, card, code, count, facts, folded, listed, loops, marked
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import Annotation, Program
 from texpr.polyhedral.initialised import check_initialised
+from texpr.polyhedral.rewrites import Parted
 from texpr.polyhedral.verdict import Verdict, verdict_on
 from texpr.schedule.caches import arrays_called
 from texpr.schedule.judges import judge_of, rewrite_fault
@@ -209,6 +211,13 @@ class Schedule:
         made: tuple[IterVar, IterVar] = self.around("split", loop).split(loop, factor, nparts)
         return made
 
+    def loop_partition(
+        self, loop: IterVar | str, points: Sequence[int | str | Expr]
+    ) -> tuple[IterVar, ...]:
+        """Cut a loop; as :meth:`texpr.schedule.stage.Stage.loop_partition`."""
+        made: tuple[IterVar, ...] = self.around("loop_partition", loop).loop_partition(loop, points)
+        return made
+
     def reorder(self, *loops: IterVar | str) -> None:
         """Reorder loops; as :meth:`texpr.schedule.stage.Stage.reorder`."""
         if loops:
@@ -262,7 +271,11 @@ class Schedule:
         state, made = PRIMITIVES[primitive].apply(self.state, stage, *loops, **values)
         state = settled(state)
         new = [name for name in state.declared.stages if name not in self.state.declared.stages]
-        step = step_of(primitive, stage, loops, values, made)
+        if state.declared is not self.state.declared and isinstance(state.declared.witness, Parted):
+            new = [*state.declared.witness.stages]  # also those that keep their names
+        own = {*state.leaves(stage)}
+        known = made if own.issuperset(made) else ()
+        step = step_of(primitive, stage, loops, values, known)
         step = replace(
             step, stages={name: tuple(axis.name for axis in state.leaves(name)) for name in new}
         )
@@ -472,6 +485,10 @@ def schedule_of(program: Program, declares_tensors: bool, trace: Trace) -> Sched
 
 
 def _check_initialised(state: State) -> None:
+    # Parts of loops read what the whole ones read.
+    while isinstance(state.declared.witness, Parted) and state.declared.before is not None:
+        inlined = state.inlined & {*state.declared.before.stages}
+        state = replace(state, declared=state.declared.before, inlined=inlined)
     # A tensor is computed whole by its operation.
     made = [*state.declared.program.buffers, *state.declared.homes]
     is_scratch = (not buffer.is_computed for buffer in state.declared.homes)

@@ -152,10 +152,14 @@ class Trace:
             call = f"{names.stage(step.stage)}.{step.primitive}({', '.join(args)})"
             if step.made:
                 call = f"{', '.join(names.loop(step.stage, n) for n in step.made)} = {call}"
-            for stage in step.stages:
-                call = f"{names.stage(stage)} = {call}"
+            is_parted = step.stage in step.stages  # and goes on with other loops
+            if not is_parted:
+                for stage in step.stages:
+                    call = f"{names.stage(stage)} = {call}"
             lines.append(f"    {call}")
             for stage, loops in step.stages.items():
+                if is_parted:
+                    lines.append(f"    {names.stage(stage)} = s[{stage!r}]")
                 lines += names.unpacked(stage, loops)
         if len(lines) == 1:
             lines.append("    pass")
