@@ -194,6 +194,8 @@ def always(condition: Expr, program: Program) -> bool:
     >>> always(n//4*4 <= n, program), always(n >= 4, program)
     (True, False)
     """
+    if isinstance(condition, Const):
+        return bool(condition.value)
     params, facts = parameters(Domain((), ()), [condition], facts_of(program))
     analysis = Analysis()
     frame = Frame(analysis, (), params)

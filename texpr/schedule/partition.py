@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
+from typing import Any
 
 from texpr.errors import ScheduleError
 from texpr.ir.buffer import Buffer
@@ -30,11 +31,11 @@ from texpr.schedule.state import LoopNode, StageNode, State, Tree
 
 
 def parted(
-    state: State, stage: str, axis: IterVar, points: Sequence[Expr | int]
+    what: str, state: State, stage: str, axis: IterVar, points: Sequence[Expr | int]
 ) -> tuple[State, tuple[IterVar, ...]]:
     """Return the state in which the loop of ``axis`` is several, and these loops.
 
-    ``points`` count iterations of the loop, negative ones from its end.
+    ``points`` count iterations of the loop, negative ones from its end. ``what`` is the primitive.
 
     Raises
     ------
@@ -43,7 +44,7 @@ def parted(
     """
     why = obstacle(state, stage, axis)
     if why is not None:
-        raise ScheduleError(f"loop_partition: {why}")
+        raise ScheduleError(f"{what}: {why}")
     state = _by_width(state, axis)
     root, width = _root_of(state, axis)
     loop = state.declared.loop_of[root]
@@ -265,7 +266,7 @@ class _Part:
 
 def renamed(relation: Relation, axes: Mapping[IterVar, IterVar]) -> Relation:
     """Return ``relation`` of other axes."""
-    new = {}
+    new: dict[str, Any] = {}
     for one in fields(relation):  # type: ignore[arg-type]
         value = getattr(relation, one.name)
         if isinstance(value, IterVar):

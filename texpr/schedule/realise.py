@@ -32,7 +32,7 @@ from texpr.ir.program import (
 )
 from texpr.ir.simplify import prove, simplify
 from texpr.ir.visitor import Rewriter, Visit, substitute
-from texpr.polyhedral.domain import Place, facts_of
+from texpr.polyhedral.domain import Place, always, facts_of
 from texpr.polyhedral.footprint import footprint
 from texpr.schedule.attach import check_places, declared_loops
 from texpr.schedule.inline import inlined_stages
@@ -331,8 +331,13 @@ class _Nest:
     def fits(self, relation: Relation, parent: IterVar) -> bool:
         """Whether ``parent`` never runs over its ends, which are the same in all iterations."""
         ends = free_vars(self.state.lower(parent), self.state.extent(parent))
-        is_fixed = not any(var in self.state.declared.axis_of for var in ends)
-        return is_fixed and relation.fits(parent, self.state)
+        if any(var in self.state.declared.axis_of for var in ends):
+            return False
+        condition = simplify(relation.fits(parent, self.state))
+        known = self.state.declared.known
+        if condition not in known:
+            known[condition] = always(condition, self.state.declared.program)
+        return known[condition]
 
     def guards_of_overrun(
         self, relation: Relation, parent: IterVar, outside: _Scope, inside: _Scope

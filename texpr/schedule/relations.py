@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
-from texpr.ir.dtypes import INT64
+from texpr.ir.dtypes import BOOL, INT64
 from texpr.ir.expr import Binary, Const, Expr, int_value
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import ONE, ZERO
 from texpr.ir.simplify import simplify
+
+FALSE: Final = Const(False, BOOL)
 
 
 class Ranges(Protocol):
@@ -70,9 +72,9 @@ class Relation(ABC):
         """Return whether ``parent`` may run below its range, and whether above it."""
         return False, False
 
-    def fits(self, parent: IterVar, ranges: Ranges) -> bool:
-        """Whether it is seen from its extent that ``parent`` runs over no end after all."""
-        return False
+    def fits(self, parent: IterVar, ranges: Ranges) -> Expr:
+        """Return what must hold of the sizes for ``parent`` to run over no end after all."""
+        return FALSE
 
     def hangs(self, parent: IterVar) -> bool:
         """Whether ``parent`` runs too far where what was made runs over a range that is too large.
@@ -128,9 +130,33 @@ class Split(Relation):
     def overruns(self, parent: IterVar) -> tuple[bool, bool]:
         return False, True
 
-    def fits(self, parent: IterVar, ranges: Ranges) -> bool:
-        width = int_value(ranges.extent(self.inner))
-        return width is not None and is_multiple(ranges.extent(parent), width)
+    def fits(self, parent: IterVar, ranges: Ranges) -> Expr:
+        rest = Binary("floormod", ranges.extent(parent), ranges.extent(self.inner))
+        return Binary("eq", rest, ZERO)
+
+
+@dataclass(frozen=True, eq=False)
+class ShiftedSplit(Split):
+    """A split whose last part starts earlier, so that it ends with the loop.
+
+    ``parent = lower + min(outer * width, extent - width) + inner``. Only a loop that is shorter
+    than a part runs over, below its range.
+    """
+
+    def value(self, parent: IterVar, here: Values) -> Expr | None:
+        outer, inner = here.value(self.outer), here.value(self.inner)
+        lower, width, extent = here.lower(parent), here.extent(self.inner), here.extent(parent)
+        if outer is None or inner is None or lower is None or width is None or extent is None:
+            return None
+        start = Binary("min", outer * width, extent - width)
+        return lower + (start + inner)
+
+    def overruns(self, parent: IterVar) -> tuple[bool, bool]:
+        return True, False
+
+    def fits(self, parent: IterVar, ranges: Ranges) -> Expr:
+        extent, width = ranges.extent(parent), ranges.extent(self.inner)
+        return Binary("or", Binary("ge", extent, width), Binary("le", extent, ZERO))
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,21 +240,3 @@ def ceildiv(a: Expr, b: Expr) -> Expr:
     if known_a is not None and known_b:
         return Const(-(-known_a // known_b), INT64)
     return simplify((a + (b - 1)) // b)
-
-
-def is_multiple(expr: Expr, factor: int) -> bool:
-    """Whether ``expr`` is seen to be a multiple of ``factor``.
-
-    >>> from texpr.ir.expr import Var
-    >>> n = Var("n")
-    >>> is_multiple(n//4*8 - 4, 4), is_multiple(n, 4)
-    (True, False)
-    """
-    known = int_value(expr)
-    if known is not None:
-        return known % factor == 0
-    if not isinstance(expr, Binary):
-        return False
-    if expr.op in ("add", "sub", "min", "max"):
-        return is_multiple(expr.a, factor) and is_multiple(expr.b, factor)
-    return expr.op == "mul" and (is_multiple(expr.a, factor) or is_multiple(expr.b, factor))

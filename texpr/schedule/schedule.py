@@ -205,10 +205,17 @@ class Schedule:
         self.around("pragma", loop).pragma(loop, pragma_type, pragma_value)
 
     def split(
-        self, loop: IterVar | str, factor: int | None = None, nparts: int | None = None
-    ) -> tuple[IterVar, IterVar]:
+        self,
+        loop: IterVar | str,
+        factor: int | None = None,
+        nparts: int | None = None,
+        factors: Sequence[int | None] | None = None,
+        tail: str = "guard",
+    ) -> tuple[IterVar, ...]:
         """Split a loop; as :meth:`texpr.schedule.stage.Stage.split`."""
-        made: tuple[IterVar, IterVar] = self.around("split", loop).split(loop, factor, nparts)
+        made: tuple[IterVar, ...] = self.around("split", loop).split(
+            loop, factor, nparts, factors, tail
+        )
         return made
 
     def loop_partition(

@@ -57,8 +57,13 @@ class Stage:
     # ------------------------------------------------------------ primitives
 
     def split(
-        self, parent: IterVar | str, factor: int | None = None, nparts: int | None = None
-    ) -> tuple[IterVar, IterVar]:
+        self,
+        parent: IterVar | str,
+        factor: int | None = None,
+        nparts: int | None = None,
+        factors: Sequence[int | None] | None = None,
+        tail: str = "guard",
+    ) -> tuple[IterVar, ...]:
         """Split a loop in two, of which the inner one runs ``factor`` times.
 
         ::
@@ -69,7 +74,19 @@ class Stage:
                                                        B[i_o*4 + i_i] = A[i_o*4 + i_i]
 
         The guard is there only where the split may not divide. With ``nparts`` it is the outer
-        loop that runs that often.
+        loop that runs that often. ``factors`` are those of several loops, outermost first; one of
+        them may be None and follows from the others.
+
+        ``tail`` says what becomes of the iterations that fill no whole part:
+
+        ``"guard"``
+            A condition, where the split may not divide.
+        ``"cut"``
+            A loop of their own after the whole parts, in a stage of its own, as
+            :meth:`loop_partition` makes it: ``B_1`` for a stage ``B``.
+        ``"shift_inwards"``
+            The last part starts earlier, so that it ends with the loop; some elements are computed
+            twice. Only a loop that may be shorter than a part has a guard.
 
         Parameters
         ----------
@@ -77,17 +94,27 @@ class Stage:
             The loop.
         factor, nparts : int
             One of the two, at least 1.
+        factors : sequence of int or None
+            In the place of these, how often each loop runs.
+        tail : str
+            One of the above.
 
         Returns
         -------
-        (outer, inner), named ``i_o`` and ``i_i`` for a loop ``i``
+        (outer, inner), named ``i_o`` and ``i_i`` for a loop ``i``; ``i_0``, ``i_1``, … where there
+        are more
 
         Raises
         ------
         ScheduleError
-            Both or neither given, a factor below 1, a loop of another stage.
+            Both or neither given, a factor below 1, a loop of another stage, or a loop that cannot
+            be cut.
+        IllegalScheduleError
+            With ``"shift_inwards"``, an element that is computed from itself or overwritten, or
+            twice at once in parallel or in lanes.
 
-        Same as Halide's and TVM's ``split``, Exo's ``divide_loop``.
+        Same as Halide's and TVM's ``split``, Exo's ``divide_loop``; Halide's tail strategies
+        ``GuardWithIf`` and ``ShiftInwards``, Exo's ``tail="cut"``.
 
         >>> from texpr import te
         >>> A = te.placeholder((8,), name="A")
@@ -96,8 +123,13 @@ class Stage:
         >>> s[B].split(B.op.axis[0], factor=4)
         (<axis i_o>, <axis i_i>)
         """
-        outer, inner = self._apply("split", (parent,), {"factor": factor, "nparts": nparts})
-        return outer, inner
+        values: dict[str, Any] = {"factor": factor, "nparts": nparts}
+        if factors is not None:
+            is_list = isinstance(factors, (list, tuple))
+            values["factors"] = tuple(map(plain, factors)) if is_list else factors
+        if tail != "guard":
+            values["tail"] = tail
+        return self._apply("split", (parent,), values)
 
     def tile(
         self,

@@ -126,6 +126,8 @@ class Declared:
     """What stands for what in this declaration and the one before."""
     footprints: dict[tuple[object, ...], Window] = field(default_factory=dict)
     """What was asked of :func:`texpr.polyhedral.footprint.footprint` before."""
+    known: dict[Expr, bool] = field(default_factory=dict)
+    """Which conditions on the sizes hold always."""
     init_vars: dict[IterVar, Var] = field(default_factory=dict)
     """The variables of the loops around initialisations, by axis."""
     judges: dict[frozenset[str], Judge] = field(default_factory=dict)

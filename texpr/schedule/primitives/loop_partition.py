@@ -27,7 +27,7 @@ def apply(
         )
     found = [_checked(state, loop, point) for point in points]
     _check_order(state, loop, found)
-    return parted(state, stage, loop, found)
+    return parted("loop_partition", state, stage, loop, found)
 
 
 def _checked(state: State, loop: IterVar, point: object) -> Expr | int:
