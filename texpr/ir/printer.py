@@ -31,7 +31,7 @@ from texpr.ir.program import (
     Stmt,
     Store,
 )
-from texpr.ir.simplify import simplify
+from texpr.ir.simplify import Context, inside_loop, simplify
 from texpr.ir.visitor import Visit, Visitor, substitute
 
 INDENT = "    "
@@ -87,6 +87,8 @@ class _Printer(Visitor[None], over=STMT_NODES):
         self.style = style
         self.lines: list[str] = []
         self.depth = 0
+        self.context = Context()
+        """What the loops around say of their variables."""
 
     def line(self, text: str) -> None:
         self.lines.append(INDENT * self.depth + text)
@@ -122,7 +124,10 @@ class _Printer(Visitor[None], over=STMT_NODES):
             kind = self.style(node.kind.name.lower(), node.kind.value)
             head = f"{self.keyword('for')} {self.style('name', name)} {self.keyword('in')}"
             self.line(f"{head} {kind}({', '.join(bounds)}):")
+            around = self.context
+            self.context = inside_loop(node, around)
             yield from self.body(node.body)
+            self.context = around
 
     def visit_If(self, node: If) -> Visit[None]:
         self.line(f"{self.keyword('if')} {self.text(node.condition)}:")
@@ -149,8 +154,8 @@ class _Printer(Visitor[None], over=STMT_NODES):
         at_loops = {
             iter_.var: value for iter_, value in zip(node.iters, node.bindings, strict=True)
         }
-        predicate = simplify(substitute(node.predicate, at_loops))
-        body = [simplify(substitute(part, at_loops)) for part in node.body]
+        predicate = simplify(substitute(node.predicate, at_loops), self.context)
+        body = [simplify(substitute(part, at_loops), self.context) for part in node.body]
         if node.annotations:
             self.line(self.style("comment", f"# {', '.join(_notes(node.annotations))}"))
         if predicate is not TRUE:

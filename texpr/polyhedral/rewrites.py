@@ -24,6 +24,8 @@ from texpr.polyhedral.dependences import chain_operator
 from texpr.polyhedral.instances import is_once, runs_over, runs_short
 from texpr.polyhedral.judge import Finding, Judge
 from texpr.polyhedral.scop import Scop, Statement, Touch, textual_order
+from texpr.polyhedral.unfolding import Unfolded
+from texpr.polyhedral.unfolding import other_value as other_value_unfolded
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +92,7 @@ class _Joined(Rewriter):
         return replace(declared, bindings=node.bindings)
 
 
-Witness: TypeAlias = Cached | Factored | Parted
+Witness: TypeAlias = Cached | Factored | Unfolded | Parted
 
 
 def other_value(
@@ -98,7 +100,7 @@ def other_value(
 ) -> Finding | None:
     """Return why ``after`` may compute other values than ``before``, None where it does not.
 
-    What cannot be decided of the arrays in ``assumed`` does not count.
+    What cannot be decided does not count of the arrays in ``assumed``.
     """
     ask = after.scop.analysis.ask
     for statement in after.scop.statements:
@@ -110,13 +112,15 @@ def other_value(
                 else "its loops run instances that it does not have"
             )
             return Finding("instances", None, missing=f"{statement.label}: {why}")
+    if isinstance(witness, Parted):
+        return _other_order(before, after, witness, assumed)
+    if not isinstance(witness, Cached | Factored):
+        return other_value_unfolded(before, after, witness, assumed)
     if isinstance(witness, Factored):
         # Sets are compared, and those of two contexts must not meet.
         declared = Scop(before.scop.program, after.scop.analysis)
         uneven = ask(lambda: _other_parts(declared, after.scop, witness))
         return None if uneven is None else Finding("instances", None, missing=str(uneven))
-    if isinstance(witness, Parted):
-        return _other_order(before, after, witness, assumed)
     reason = _other_statements(before.scop, after.scop, witness)
     if reason is not None:
         return Finding("instances", None, missing=reason)

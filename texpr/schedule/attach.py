@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from texpr.errors import ScheduleError
 from texpr.ir.expr import Var, free_vars
 from texpr.ir.itervar import IterVar
@@ -35,10 +37,9 @@ def around_reads(state: State, stage: str, reader: str) -> list[IterVar]:
     init = inlined_stages(state)[0][reader].init
     own = {store.buffer for store in state.declared.stages[stage].block.stores}
     if init is not None and own & set(buffers_in(init)):
-        # The initialisation is a nest before the first loop that reduces.
-        reducing = [k for k, node in enumerate(state.path(reader)) if node.axis.is_reduce]
-        above = len(path) - len(state.path(reader))
-        return path[: above + reducing[0]] if reducing else path
+        # The initialisation is a nest of its own.
+        place = state.init_place(reader)
+        return [*takewhile(lambda axis: place is None or axis is not place.axis, path)]
     return path
 
 

@@ -6,7 +6,7 @@ As :mod:`texpr.schedule.caches` it makes another declared program and a witness 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ from texpr.ir.simplify import prove, simplify
 from texpr.ir.visitor import Rewriter, Visit, substitute
 from texpr.polyhedral.rewrites import Factored
 from texpr.schedule.caches import around, placed, rewritten, stages_in
+from texpr.schedule.relations import Ends
 from texpr.schedule.state import StageDecl, State, Tree
 
 T = TypeVar("T")
@@ -139,20 +140,39 @@ def _parts(state: State, own: StageDecl, axis: IterVar) -> _Parts:
     data = tuple(IterVar(i.name, i.dom) for i in block.iters if not i.is_reduce)
     old_data = [i for i in block.iters if not i.is_reduce]
     values: dict[Var, Expr] = {i.var: new.var for i, new in zip(old_data, data, strict=True)}
-    ranges = {
-        new.var: (_number(new.lower), _number(new.upper - 1)) for new in (*made.values(), *data)
-    }
-
-    here = _Here(state, axis, made, ranges)
-    for declared, i in root.items():
-        if i.is_reduce:
-            value = here.value(declared)
-            assert value is not None
-            values[i.var] = value
+    reducing = [i for i in block.iters if i.is_reduce]
+    roots = {i.var: declared for declared, i in root.items() if any(i is one for one in reducing)}
+    found, guards = declared_values(state, roots, made, axis, data)
+    values.update(found)
     reduced = tuple(new for leaf, new in made.items() if leaf is not axis)
     if not reduced:  # a reduction over one term still starts with what is neutral
         reduced = (IterVar("one", (ZERO, ONE), is_reduce=True),)
-    return _Parts(made[axis], data, reduced, values, tuple(here.guards))
+    return _Parts(made[axis], data, reduced, values, guards)
+
+
+def declared_values(
+    state: State,
+    roots: Mapping[Var, IterVar],
+    made: Mapping[IterVar, IterVar],
+    factored: IterVar,
+    others: Iterable[IterVar] = (),
+) -> tuple[dict[Var, Expr], tuple[Expr, ...]]:
+    """Return the values of declared loops in terms of the axes that their loops now become.
+
+    ``roots`` are the declared loops by the variable that each gives a value, ``made`` the new axis
+    for every loop, of which that for ``factored`` counts from 0. The guards say where those values
+    are in their ranges; ``others`` are further axes, whose ranges help to prove that.
+    """
+    ranges = {
+        new.var: (_number(new.lower), _number(new.upper - 1)) for new in (*made.values(), *others)
+    }
+    here = _Here(state, factored, made, ranges)
+    values: dict[Var, Expr] = {}
+    for var, root in roots.items():
+        value = here.value(root)
+        assert value is not None
+        values[var] = value
+    return values, tuple(here.guards)
 
 
 class _Here:
@@ -174,6 +194,12 @@ class _Here:
     def extent(self, axis: IterVar) -> Expr:
         return self.state.extent(axis)
 
+    def ends(self, axis: IterVar) -> Ends:
+        return self.state.ends(axis)
+
+    def is_loose(self, axis: IterVar) -> bool:
+        return self.state.is_loose(axis)
+
     def value(self, axis: IterVar) -> Expr | None:
         new = self.made.get(axis)
         if new is not None:
@@ -182,10 +208,9 @@ class _Here:
         found = None if relation is None else relation.value(axis, self)
         if relation is None or found is None:
             return None
-        lower = self.lower(axis)
-        ends = (("ge", lower), ("lt", simplify(lower + self.extent(axis))))
-        for (op, end), overruns in zip(ends, relation.overruns(axis), strict=True):
-            guard = Binary(op, found, end)
+        ends, sides = self.ends(axis), relation.overruns(axis, self)
+        for op, end, overruns in zip(("ge", "lt"), ends, sides, strict=True):
+            guard = Binary(op, found, simplify(end))
             is_known = not overruns or prove(guard, self.ranges)
             if not is_known and not any(guard is one for one in self.guards):
                 self.guards.append(guard)

@@ -10,9 +10,8 @@ own, which become one loop.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any
 
 from texpr.errors import ScheduleError
 from texpr.ir.buffer import Buffer
@@ -229,7 +228,7 @@ class _Part:
                     is_shared = set(self.state.remains(made)) <= around
                     if not is_shared and made not in self.axes:
                         fresh(made, None)
-                self.relations.append(renamed(relation, self.axes))
+                self.relations.append(relation.of(self.axes))
         return frozenset(names)
 
     def _iters(self) -> dict[Var, list[IterVar]]:
@@ -262,18 +261,6 @@ class _Part:
     def copied(self, top: Loop) -> Stmt:
         """Return the nest of ``top`` for this part."""
         return _Copied(self).rewrite_stmt(top)
-
-
-def renamed(relation: Relation, axes: Mapping[IterVar, IterVar]) -> Relation:
-    """Return ``relation`` of other axes."""
-    new: dict[str, Any] = {}
-    for one in fields(relation):  # type: ignore[arg-type]
-        value = getattr(relation, one.name)
-        if isinstance(value, IterVar):
-            new[one.name] = axes.get(value, value)
-        elif isinstance(value, tuple) and any(isinstance(item, IterVar) for item in value):
-            new[one.name] = tuple(axes.get(item, item) for item in value)
-    return replace(relation, **new)  # type: ignore[type-var]
 
 
 class _Copied(Rewriter):
@@ -362,7 +349,7 @@ def _state_of(
 ) -> tuple[State, tuple[IterVar, ...]]:
     first, *others = parts
     kept = [
-        renamed(relation, first.axes)
+        relation.of(first.axes)
         for relation in (*state.relations, *(one for part in others for one in part.relations))
     ]
     witness = Parted(

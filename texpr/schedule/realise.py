@@ -3,12 +3,13 @@
 Loops nest as the tree says. The value of every declared axis follows from the loops made out of
 it, and guards stand right inside the innermost loop that they depend on. A reduction's
 initialisation is a nest of its own, over the data loops only, before the outermost loop that
-reduces.
+reduces, or before one further out that was named.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from texpr.errors import ScheduleError
@@ -37,7 +38,7 @@ from texpr.polyhedral.footprint import footprint
 from texpr.schedule.attach import check_places, declared_loops
 from texpr.schedule.inline import inlined_stages
 from texpr.schedule.monotone import direction
-from texpr.schedule.relations import Relation
+from texpr.schedule.relations import Ends, Relation
 from texpr.schedule.state import LoopNode, StageNode, State, Tree
 
 
@@ -139,9 +140,36 @@ class _Values:
     def extent(self, axis: IterVar) -> Expr | None:
         return self.known(self.nest.state.extent(axis))
 
+    def ends(self, axis: IterVar) -> tuple[Expr | None, Expr | None]:
+        lower, upper = self.nest.state.ends(axis)
+        return self.known(lower), self.known(upper)
+
+    def is_loose(self, axis: IterVar) -> bool:
+        return self.nest.state.is_loose(axis)
+
     def known(self, expr: Expr) -> Expr | None:
         found = self.nest.at(expr, self.scope)
         return None if self.nest.unknown(found, self.scope) else found
+
+
+@dataclass(frozen=True)
+class _Partly(_Values):
+    """What relations ask where the variables of axes stand for the values that are not known."""
+
+    def value(self, axis: IterVar) -> Expr | None:
+        found = self.nest.value(axis, self.scope)
+        return self.nest.state.var_of(axis) if found is None else found
+
+    def known(self, expr: Expr) -> Expr | None:
+        return self.nest.at(expr, self.scope)
+
+
+@dataclass(frozen=True)
+class _Guard:
+    """A condition, and the stages that it is for."""
+
+    condition: Expr
+    stages: frozenset[str]
 
 
 class _Nest:
@@ -150,17 +178,23 @@ class _Nest:
     def __init__(self, state: State) -> None:
         self.state = state
         self.stages, self.inline = inlined_stages(state)
-        self.dependent = {
-            axis: loop
-            for axis, loop in state.declared.loop_of.items()
-            if any(var in state.declared.axis_of for var in free_vars(loop.lower, loop.upper))
-        }
-        """The declared loops whose bounds depend on others."""
+        self.dependent = dict(self.dependent_ends())
+        """What axes must keep to where that depends on others."""
         self.attached_to: dict[IterVar, list[str]] = {}
         for name in state.declared.stages:
             anchor = state.anchor(name)
             if anchor is not None and name in self.stages:
                 self.attached_to.setdefault(anchor, []).append(name)
+
+    def dependent_ends(self) -> Iterator[tuple[IterVar, Ends]]:
+        state = self.state
+        axes = [*state.declared.loop_of]
+        for relation in state.relations:
+            axes += (axis for axis in relation.made if not relation.covers(axis))
+        for axis in axes:
+            ends = state.ends(axis)
+            if any(var in state.axis_of for var in free_vars(*ends)):
+                yield axis, ends
 
     def is_attached(self, node: Tree) -> bool:
         """Whether ``node`` is the nest of a stage that is computed in a loop of another."""
@@ -169,8 +203,11 @@ class _Nest:
             return False
         return node is self.state.nest_of(stage)
 
-    def build(self, node: Tree, scope: _Scope) -> list[Stmt]:
-        """Return the statements of ``node``: none where all its stages are inlined."""
+    def build(self, node: Tree, scope: _Scope, waiting: Sequence[_Guard] = ()) -> list[Stmt]:
+        """Return the statements of ``node``: none where all its stages are inlined.
+
+        Guards that are ``waiting`` are for some of its stages only.
+        """
         if isinstance(node, StageNode):
             stage = self.stages.get(node.stage)
             if stage is None:
@@ -182,22 +219,48 @@ class _Nest:
         var = node.steps if node.axis in self.state.windows else node.var
         inner = scope.inside(node.axis, var, lower, upper)
         guards = [*self.guards(scope, inner)]
-        inner = replace(inner, place=(*inner.place, *guards))
-        here = (child for child in node.children if not self.is_attached(child))
-        parts = [part for child in here for part in self.build(child, inner)]
+        running = self.running(node)
+        whole = [guard.condition for guard in guards if running <= guard.stages]
+        for_some = [guard for guard in guards if not running <= guard.stages]
+        inner = replace(inner, place=(*inner.place, *whole))
+        parts = self.build_children(node, inner, [*for_some, *waiting])
         if not parts:
             return []
         body = seq(*parts)
         for name in reversed(self.attached_to.get(node.axis, [])):
             body = self.attach(name, body, inner)
-        body = self.housed(body, scope, inner)
-        for guard in guards:
-            body = If(guard, body)
-        inits = [self.init_nest(stage, node, scope) for stage in self.reduced_first_by(node)]
+        body = guarded(self.housed(body, scope, inner), whole)
         loop = Loop(
             var, lower, upper, body, node.kind, chunks=node.chunks, annotations=node.annotations
         )
-        return [*inits, loop]
+        return [*self.inits_before(node, scope, waiting), loop]
+
+    def build_children(
+        self, node: LoopNode, scope: _Scope, waiting: Sequence[_Guard]
+    ) -> list[Stmt]:
+        """Return the statements inside ``node``, each in the guards for it."""
+        parts: list[Stmt] = []
+        group: list[Stmt] = []
+        conditions: list[Expr] = []
+        for child in node.children:
+            if self.is_attached(child):
+                continue
+            running = self.running(child)
+            here = [guard.condition for guard in waiting if running <= guard.stages]
+            further = [guard for guard in waiting if not running <= guard.stages]
+            if [*map(id, here)] != [*map(id, conditions)]:
+                parts += [guarded(seq(*group), conditions)] if group else []
+                group, conditions = [], here
+            place = (*scope.place, *here)
+            group += self.build(child, replace(scope, place=place), further)
+        return [*parts, guarded(seq(*group), conditions)] if group else parts
+
+    def running(self, node: Tree) -> frozenset[str]:
+        """Return the stages that run inside ``node``."""
+        if isinstance(node, StageNode):
+            return frozenset([node.stage] if node.stage in self.stages else [])
+        here = (child for child in node.children if not self.is_attached(child))
+        return frozenset().union(*(self.running(child) for child in here))
 
     def attach(self, name: str, body: Stmt, scope: _Scope) -> Stmt:
         """Return ``body`` after a computation of what it reads of the stage ``name``.
@@ -255,12 +318,34 @@ class _Nest:
 
         Bounds that depend on a loop further in are taken for all its iterations together.
         """
-        loop = self.state.declared.loop_of.get(axis)
         lower: Expr = ZERO
         upper = self.state.extent(axis)
-        if loop is not None and axis not in self.state.windows:
-            lower, upper = loop.lower, loop.upper
+        if axis not in self.state.windows:
+            relation = self.state.relation_to(axis)
+            useful = None if relation is None else relation.useful(axis, self.state)
+            if useful is not None:
+                with suppress(ScheduleError):  # which then are not known
+                    return self.useful_bounds(axis, useful, scope)
+            lower, upper = self.state.ends(axis)
         return self.hull(axis, lower, scope, -1), self.hull(axis, upper, scope, 1)
+
+    def useful_bounds(self, axis: IterVar, useful: Ends, scope: _Scope) -> tuple[Expr, Expr]:
+        """Return bounds of a loop that leave out iterations in which guards fail anyhow.
+
+        A loop whose outer part is known gives closer ones than all its iterations together.
+        """
+        partly, ends = _Partly(self, scope), []
+        for end, side in zip(useful, (-1, 1), strict=True):
+            found, was = self.at(end, scope), None
+            while found is not was:
+                was = found
+                for var in self.unknown(found, scope):
+                    inner = self.state.axis_of[var]
+                    relation = self.state.relation_from(inner)
+                    value = None if relation is None else relation.value(inner, partly)
+                    found = found if value is None else substitute(found, {var: value})
+            ends.append(self.hull(axis, found, scope, side))
+        return ends[0], ends[1]
 
     def hull(self, axis: IterVar, bound: Expr, scope: _Scope, side: int) -> Expr:
         """Return the greatest value of ``bound`` at ``scope``, the least where ``side`` is -1."""
@@ -270,19 +355,19 @@ class _Nest:
             if not unknown:
                 return simplify(found, scope.ranges)
             inner = unknown[0]
-            loop = self.state.declared.loop_of[self.state.declared.axis_of[inner]]
             way = direction(found, inner)
             if way is None:
                 raise ScheduleError(
                     f"loop {axis.name!r} has the bound {bound}, and {inner.name!r} has no value "
                     f"outside its own loops; keep {axis.name!r} inside them"
                 )
-            end = loop.upper - 1 if way * side > 0 else loop.lower
+            lower, upper = self.state.ends(self.state.axis_of[inner])
+            end = upper - 1 if way * side > 0 else lower
             found = self.at(substitute(found, {inner: end}), scope)
 
     def unknown(self, expr: Expr, scope: _Scope) -> list[Var]:
         """Return the variables of declared loops in ``expr`` that have no value at ``scope``."""
-        axis_of, found = self.state.declared.axis_of, []
+        axis_of, found = self.state.axis_of, []
         for var in free_vars(expr):
             axis = axis_of.get(var)
             if axis is not None and scope.var_of.get(axis) is not var:
@@ -295,7 +380,7 @@ class _Nest:
             expr = self.inline.rewrite_expr(expr)
         values = {}
         for var in free_vars(expr):
-            axis = self.state.declared.axis_of.get(var)
+            axis = self.state.axis_of.get(var)
             value = None if axis is None else self.value(axis, scope)
             if value is not None:
                 values[var] = value
@@ -310,28 +395,30 @@ class _Nest:
         relation = self.state.relation_from(axis)
         return None if relation is None else relation.value(axis, _Values(self, scope))
 
-    def guards(self, outside: _Scope, inside: _Scope) -> Iterator[Expr]:
+    def guards(self, outside: _Scope, inside: _Scope) -> Iterator[_Guard]:
         """Yield the guards that come to be known between two scopes, the innermost first."""
-        for guard in self.new_guards(outside, inside):
+        for axis, guard in self.new_guards(outside, inside):
             here = simplify(guard, inside.ranges)
             if not prove(here, inside.ranges):
-                yield here
+                yield _Guard(here, self.state.stages_with(axis))
 
-    def new_guards(self, outside: _Scope, inside: _Scope) -> Iterator[Expr]:
-        """Yield what must hold of the axes, where that can be told inside and not yet outside."""
+    def new_guards(self, outside: _Scope, inside: _Scope) -> Iterator[tuple[IterVar, Expr]]:
+        """Yield what must hold of axes, where that can be told inside and not yet outside."""
+        here = _Values(self, inside)
         for relation in reversed(self.state.relations):
             for parent in relation.parents:
                 # The loops around an initialisation are the parents themselves.
-                may_overrun = any(relation.overruns(parent)) and not self.fits(relation, parent)
-                if parent not in inside.var_of and may_overrun:
-                    yield from self.guards_of_overrun(relation, parent, outside, inside)
+                if parent not in inside.var_of and self.value(parent, inside) is not None:
+                    sides = relation.overruns(parent, here)
+                    if any(sides) and not self.fits(relation, parent):
+                        yield from self.guards_of_overrun(parent, sides, outside, inside)
         yield from self.guards_of_windows(outside, inside)
         yield from self.guards_of_dependent(outside, inside)
 
     def fits(self, relation: Relation, parent: IterVar) -> bool:
         """Whether ``parent`` never runs over its ends, which are the same in all iterations."""
         ends = free_vars(self.state.lower(parent), self.state.extent(parent))
-        if any(var in self.state.declared.axis_of for var in ends):
+        if self.state.is_loose(parent) or any(var in self.state.axis_of for var in ends):
             return False
         condition = simplify(relation.fits(parent, self.state))
         known = self.state.declared.known
@@ -340,39 +427,40 @@ class _Nest:
         return known[condition]
 
     def guards_of_overrun(
-        self, relation: Relation, parent: IterVar, outside: _Scope, inside: _Scope
-    ) -> Iterator[Expr]:
+        self, parent: IterVar, sides: tuple[bool, bool], outside: _Scope, inside: _Scope
+    ) -> Iterator[tuple[IterVar, Expr]]:
         """Yield what keeps ``parent`` within its range where what it became may leave that."""
-        lower = self.state.lower(parent)
-        ends = (("ge", lower), ("lt", lower + self.state.extent(parent)))
-        for (op, end), overruns in zip(ends, relation.overruns(parent), strict=True):
+        for op, end, overruns in zip(("ge", "lt"), self.state.ends(parent), sides, strict=True):
             is_new = overruns and not self.can_tell(parent, end, outside)
             if is_new and self.can_tell(parent, end, inside):
-                yield Binary(op, self.known_value(parent, inside), self.at(end, inside))
+                yield parent, Binary(op, self.known_value(parent, inside), self.at(end, inside))
 
-    def guards_of_windows(self, outside: _Scope, inside: _Scope) -> Iterator[Expr]:
+    def guards_of_windows(self, outside: _Scope, inside: _Scope) -> Iterator[tuple[IterVar, Expr]]:
         """Yield what keeps windows inside their arrays, over the ends of which they may reach."""
         for axis, window in self.state.windows.items():
             if self.value(axis, inside) is not None and self.value(axis, outside) is None:
                 loop = self.state.declared.loop_of[axis]
                 if window.may_end_late:
-                    yield self.known_value(axis, inside) < loop.upper
+                    yield axis, self.known_value(axis, inside) < loop.upper
                 if window.may_start_early:
-                    yield self.known_value(axis, inside) >= loop.lower
+                    yield axis, self.known_value(axis, inside) >= loop.lower
 
-    def guards_of_dependent(self, outside: _Scope, inside: _Scope) -> Iterator[Expr]:
+    def guards_of_dependent(
+        self, outside: _Scope, inside: _Scope
+    ) -> Iterator[tuple[IterVar, Expr]]:
         """Yield what stops loops whose bounds depend on others, outside of which they were put."""
-        for axis, loop in self.dependent.items():
+        for axis, (lower, upper) in self.dependent.items():
             relation = self.state.relation_from(axis)
-            if relation is not None and not relation.hangs(axis):
+            if relation is not None and (self.state.is_loose(axis) or not relation.hangs(axis)):
                 continue
-            ends = (("lt", loop.upper), ("ge", loop.lower))
+            ends = (("lt", upper), ("ge", lower))
             late = [self.unknown(self.at(bound, outside), outside) for _, bound in ends]
             for (op, bound), is_late in zip(ends, late, strict=True):
                 # What was made counts from the lower end, so that both ends hang on either.
                 hangs = any(late) if relation is not None else is_late
                 if hangs and self.can_tell(axis, bound, inside):
-                    yield Binary(op, self.known_value(axis, inside), self.at(bound, inside))
+                    value = self.known_value(axis, inside)
+                    yield axis, Binary(op, value, self.at(bound, inside))
 
     def can_tell(self, axis: IterVar, bound: Expr, scope: _Scope) -> bool:
         """Whether the value of ``axis`` and a bound of it are known at ``scope``."""
@@ -392,24 +480,21 @@ class _Nest:
 
     # ------------------------------------------------------------ initialisation of reductions
 
-    def reduced_first_by(self, node: LoopNode) -> list[str]:
-        """Return the stages with an initialisation whose outermost reducing loop is ``node``."""
-        if not node.axis.is_reduce:
-            return []
-        found = []
+    def inits_before(
+        self, node: LoopNode, scope: _Scope, waiting: Sequence[_Guard]
+    ) -> Iterator[Stmt]:
+        """Yield the initialisations of the stages that come right before the loop ``node``."""
         for name, stage in self.stages.items():
-            if stage.init is not None:
-                first = next((n for n in self.state.path(name) if n.axis.is_reduce), None)
-                if first is node:
-                    found.append(name)
-        return found
+            if stage.init is not None and self.state.init_place(name) is node:
+                own = [guard.condition for guard in waiting if name in guard.stages]
+                yield guarded(self.init_nest(name, node, scope), own)
 
     def init_nest(self, name: str, node: LoopNode, scope: _Scope) -> Stmt:
         """Return the initialisation of ``name``: its data loops from ``node`` inwards."""
         path = self.state.path(name)
         inward = path[path.index(node) :]
         loop_of = {loop.axis: loop for loop in inward}
-        axes = data_axes(self.state, [loop.axis for loop in inward])
+        axes = data_axes(self.state, name, [loop.axis for loop in inward])
         init = self.stages[name].init
         assert init is not None
 
@@ -421,9 +506,8 @@ class _Nest:
             var = self.state.declared.init_vars.setdefault(axis, Var(axis.name))
             lower, upper = self.bounds(axis, scope)
             inner = scope.inside(axis, var, lower, upper)
-            body = nest(rest, inner)
-            for guard in self.guards(scope, inner):
-                body = If(guard, body)
+            own = [g.condition for g in self.guards(scope, inner) if name in g.stages]
+            body = guarded(nest(rest, inner), own)
             loop = loop_of.get(axis)
             if loop is None:
                 return Loop(var, lower, upper, body)
@@ -432,18 +516,27 @@ class _Nest:
         return nest(axes, scope)
 
 
-def data_axes(state: State, axes: Sequence[IterVar]) -> list[IterVar]:
-    """Return the axes over data that ``axes`` run through.
+def guarded(body: Stmt, conditions: Sequence[Expr]) -> Stmt:
+    """Return ``body`` inside the conditions, the innermost first."""
+    for condition in conditions:
+        body = If(condition, body)
+    return body
+
+
+def data_axes(state: State, stage: str, axes: Sequence[IterVar]) -> list[IterVar]:
+    """Return the axes over data of ``stage`` that ``axes`` run through.
 
     An axis over data and reduction together is taken apart again, back to the axes it was made
     from; what only reduces is dropped.
     """
+    own = set(state.declared.stages[stage].axes)
     found = list(axes)
     for relation in reversed(state.relations):
         made = set(relation.made)
         at = [k for k, axis in enumerate(found) if axis in made]
-        if not at or not any(state.is_mixed(axis) for axis in made):
+        roots = {root for axis in made for root in state.ancestors(axis) & own}
+        if not at or len({root.is_reduce for root in roots}) < 2:
             continue
         found = [axis for axis in found if axis not in made]
-        found[at[0] : at[0]] = relation.parents
-    return [axis for axis in found if not axis.is_reduce]
+        found[at[0] : at[0]] = [a for a in relation.parents if state.lineage(a) & own]
+    return [axis for axis in found if not state.reduces(axis, stage)]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from itertools import takewhile
+from typing import Any, NoReturn, TypeVar
 
-from texpr.errors import IllegalScheduleError, ScheduleError, did_you_mean
+from texpr.errors import IllegalScheduleError, InternalError, ScheduleError, did_you_mean
 from texpr.ir.buffer import Buffer
 from texpr.ir.expr import Expr
 from texpr.ir.html import Html, card, code, count, facts, folded, listed, loops, marked
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import Annotation, Program
 from texpr.polyhedral.initialised import check_initialised
+from texpr.polyhedral.judge import Finding
 from texpr.polyhedral.rewrites import Parted
 from texpr.polyhedral.verdict import Verdict, verdict_on
 from texpr.schedule.caches import arrays_called
@@ -23,7 +25,7 @@ from texpr.schedule.primitives.compute_at import check_settled, settled
 from texpr.schedule.realise import check_loops, realise
 from texpr.schedule.report import Report, report_on
 from texpr.schedule.stage import Stage, step_of
-from texpr.schedule.state import State, initial_state, unknown_stage
+from texpr.schedule.state import Declared, State, initial_state, unknown_stage
 from texpr.schedule.trace import Trace, trace_of
 
 Self = TypeVar("Self", bound="Schedule")
@@ -40,7 +42,9 @@ class Schedule:
     declares_tensors: bool = False
     """Whether tensor expressions were declared, and not loops."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, *, judged: bool = True) -> None:
+        self.judged = judged
+        """Whether every primitive is judged when it is applied, and not all of them at the end."""
         self._history: tuple[State, ...] = (initial_state(program),)
         self._realised: tuple[State, Program] | None = None
 
@@ -154,6 +158,8 @@ class Schedule:
     def around(self, what: str, given: IterVar | str) -> Any:
         """Return a stage inside the loop ``given``, on which a primitive acts for all of them."""
         axis = self.loop(given) if isinstance(given, str) else given
+        if isinstance(axis, IterVar):
+            axis = self.state.current(axis)
         stage = self.state.stage_around(axis)
         if stage is None:
             raise ScheduleError(
@@ -237,6 +243,32 @@ class Schedule:
         fused: IterVar = self.around("fuse", loops[0]).fuse(*loops)
         return fused
 
+    def reverse(self, loop: IterVar | str) -> IterVar:
+        """Reverse a loop; as :meth:`texpr.schedule.stage.Stage.reverse`."""
+        made: IterVar = self.around("reverse", loop).reverse(loop)
+        return made
+
+    def shift(self, loop: IterVar | str, amount: int) -> IterVar:
+        """Shift a loop; as :meth:`texpr.schedule.stage.Stage.shift`."""
+        made: IterVar = self.around("shift", loop).shift(loop, amount)
+        return made
+
+    def skew(self, outer: IterVar | str, inner: IterVar | str, factor: int = 1) -> IterVar:
+        """Skew a loop; as :meth:`texpr.schedule.stage.Stage.skew`."""
+        made: IterVar = self.around("skew", inner).skew(outer, inner, factor)
+        return made
+
+    def fuse_loops(self, first: IterVar | str, second: IterVar | str, shift: int = 0) -> IterVar:
+        """Fuse two nests; as :meth:`texpr.schedule.stage.Stage.fuse_loops`."""
+        other = self.around("fuse_loops", second)
+        made: IterVar = self.around("fuse_loops", first).fuse_loops(first, other, second, shift)
+        return made
+
+    def fission(self, loop: IterVar | str, after: Any) -> tuple[IterVar, ...]:
+        """Cut a loop after a stage; as :meth:`texpr.schedule.stage.Stage.fission`."""
+        made: tuple[IterVar, ...] = self.stage(self.stage_name(after)).fission(loop)
+        return made
+
     def cache_read(self, array: str, scope: str, readers: Any = None) -> Any:
         """Read an array through a copy; as :meth:`texpr.schedule.stage.Stage.cache_read`.
 
@@ -267,6 +299,14 @@ class Schedule:
         """Reduce in parts; as :meth:`texpr.schedule.stage.Stage.rfactor`."""
         return self.stage(self.stage_name(stage)).rfactor(axis, factor_axis)
 
+    def merge_reduction(self, init: Any, update: Any) -> None:
+        """Make a reduction; as :meth:`texpr.schedule.stage.Stage.merge_reduction`."""
+        self.stage(self.stage_name(update)).merge_reduction(init)
+
+    def decompose_reduction(self, stage: Any, loop: IterVar | str) -> None:
+        """Initialise further out; as :meth:`texpr.schedule.stage.Stage.decompose_reduction`."""
+        self.stage(self.stage_name(stage)).decompose_reduction(loop)
+
     def apply_primitive(
         self,
         primitive: str,
@@ -286,33 +326,107 @@ class Schedule:
         step = replace(
             step, stages={name: tuple(axis.name for axis in state.leaves(name)) for name in new}
         )
-        state = replace(state, trace=(*state.trace, step))
-        if state.declared is not self.state.declared:
-            self._judge_rewrite(state, str(step))
+        state = replace(state, trace=(*state.trace, step), is_judged=False)
+        if self.judged:
+            finding = self._fault((*self._history, state))
+            if finding is not None:
+                legal = alternatives(self.state, primitive, stage, loops, values)
+                verdict = verdict_on(judge_of(state), finding, str(step), legal)
+                raise IllegalScheduleError(str(verdict), verdict)
+            state = self._found_legal(state)
+        self._history = (*self._history, state)
+        return tuple(made)
+
+    def judge(self: Self) -> Self:
+        """Judge all primitives that were applied without being judged, and return self.
+
+        That is for schedules made with ``judged=False``; a build does it, too. What is judged is
+        the whole: what one primitive breaks and a later one mends is not refused.
+
+        Raises
+        ------
+        IllegalScheduleError
+            The program would compute something else; the primitive that made it so is named.
+        ScheduleError
+            Loops that cannot nest or run as asked.
+
+        >>> from texpr import te
+        >>> A = te.placeholder((8,), name="A")
+        >>> k = te.reduce_axis((0, 8), name="k")
+        >>> S = te.compute((), lambda: te.sum(A[k], axis=k), name="S")
+        >>> s = te.create_schedule(S.op, judged=False)
+        >>> s[S].parallel(k)
+        >>> s.judge()
+        Traceback (most recent call last):
+            ...
+        texpr.errors.IllegalScheduleError: s[S].parallel(k) would change the result ...
+        """
+        if self.state.is_judged:
+            return self
+        finding = self._fault(self._history)
+        if finding is not None:
+            last = len(self._history) - 1
+            while last > 1 and self._is_faulty(self._history[:last]):
+                last -= 1
+            self._refuse(self._history[: last + 1])
+        self._history = (*self._history[:-1], self._found_legal(self.state))
+        return self
+
+    def _fault(self, history: tuple[State, ...]) -> Finding | None:
+        """Return why the last state of ``history`` is not legal, None where it is.
+
+        Raises
+        ------
+        IllegalScheduleError
+            A rewrite of values on the way that may change one.
+        ScheduleError
+            Loops that cannot nest or run as asked.
+        """
+        pending = [*takewhile(lambda state: not state.is_judged, reversed(history))]
+        known: set[Declared] = set()
+        if len(pending) < len(history):
+            known.update(history[-1 - len(pending)].declared.and_before)
+        for state in reversed(pending):
+            if state.declared not in known:
+                known.add(state.declared)
+                fault = rewrite_fault(state)
+                if fault is not None:
+                    verdict = verdict_on(*fault, str(state.trace[-1]))
+                    raise IllegalScheduleError(str(verdict), verdict)
+                _check_initialised(state)
+        state = history[-1]
         if runs_as_declared(state):
-            self._history = (*self._history, state)
-            return tuple(made)
+            return None
         try:
             program = realise(state)
             check_loops(program)
         except ScheduleError as error:  # loops cannot nest or run like that
-            raise ScheduleError(f"{primitive}: {error}") from None
+            raise ScheduleError(f"{state.trace[-1].primitive}: {error}") from None
         finding = judge_of(state).first_fault(program, state.assumed)
-        if finding is not None:
-            legal = alternatives(self.state, primitive, stage, loops, values)
-            verdict = verdict_on(judge_of(state), finding, str(step), legal)
-            raise IllegalScheduleError(str(verdict), verdict)
-        self._realised = (state, program)
-        self._history = (*self._history, state)
-        return tuple(made)
+        if finding is None:
+            self._realised = (state, program)
+        return finding
 
-    def _judge_rewrite(self, state: State, what: str) -> None:
-        """Refuse another declaration that may compute other values."""
-        fault = rewrite_fault(state)
-        if fault is not None:
-            verdict = verdict_on(*fault, what)
-            raise IllegalScheduleError(str(verdict), verdict)
-        _check_initialised(state)
+    def _is_faulty(self, history: tuple[State, ...]) -> bool:
+        try:
+            return not history[-1].is_judged and self._fault(history) is not None
+        except ScheduleError:
+            return True
+
+    def _refuse(self, history: tuple[State, ...]) -> NoReturn:
+        """Raise what a judged schedule would when the last primitive of ``history`` is applied."""
+        before = self.copy()
+        before.judged, before._history = True, history[:-1]
+        (*_, step) = history[-1].trace
+        Trace((step,), {}).replay(before)
+        raise InternalError(f"{step} was refused among others, and was not by itself")
+
+    def _found_legal(self, state: State) -> State:
+        """Return ``state`` as judged; what was realised of it is its program still."""
+        legal = replace(state, is_judged=True)
+        if self._realised is not None and self._realised[0] is state:
+            self._realised = (legal, self._realised[1])
+        return legal
 
     def assume(self, array: str) -> None:
         """Take the responsibility for what cannot be decided about an array.
@@ -380,8 +494,10 @@ class Schedule:
         self, primitive: str, stage: str, loops: tuple[IterVar, ...], values: dict[str, Any]
     ) -> Verdict | None:
         """Return why a primitive would be refused, None where it would not."""
+        copy = self.copy()
+        copy.judged = True
         try:
-            self.copy().apply_primitive(primitive, stage, loops, values)
+            copy.judge().apply_primitive(primitive, stage, loops, values)
         except IllegalScheduleError as error:
             return error.verdict if isinstance(error.verdict, Verdict) else None
         except ScheduleError as error:
@@ -440,7 +556,7 @@ class Schedule:
         return (self.declared, self.declares_tensors, self.trace)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (schedule_of, self.recipe)
+        return (schedule_of, (*self.recipe, self.judged))
 
     def __str__(self) -> str:
         return str(self.program)
@@ -469,7 +585,9 @@ class Schedule:
         )
 
 
-def schedule_of(program: Program, declares_tensors: bool, trace: Trace) -> Schedule:
+def schedule_of(
+    program: Program, declares_tensors: bool, trace: Trace, judged: bool = True
+) -> Schedule:
     """Return a schedule of ``program`` with the primitives of ``trace`` applied.
 
     Parameters
@@ -479,13 +597,15 @@ def schedule_of(program: Program, declares_tensors: bool, trace: Trace) -> Sched
     declares_tensors : bool
         Whether tensor expressions were.
     trace : Trace
+    judged : bool
+        Whether every primitive is judged now, and not all of them before a build.
 
     Raises
     ------
     ScheduleError
         A primitive that cannot be applied.
     """
-    schedule = Schedule(program)
+    schedule = Schedule(program, judged=judged)
     schedule.declares_tensors = declares_tensors
     trace.replay(schedule)
     return schedule

@@ -206,6 +206,238 @@ class Stage:
         """
         self._apply("reorder", args)
 
+    def reverse(self, axis: IterVar | str) -> IterVar:
+        """Run a loop from its end to its start.
+
+        ::
+
+            for i in range(n):             for i_r in range(n):
+                B[i] = A[i]          →         B[n - 1 - i_r] = A[n - 1 - i_r]
+
+        Returns
+        -------
+        The loop that counts from 0 up, ``i_r`` for a loop ``i``
+
+        Raises
+        ------
+        IllegalScheduleError
+            An iteration needs what an earlier one computes.
+
+        Same as "loop reversal" of the polyhedral model; Halide, TVM and Exo have none.
+
+        >>> from texpr import te
+        >>> A = te.placeholder((8,), name="A")
+        >>> B = te.compute((8,), lambda i: A[i], name="B")
+        >>> s = te.create_schedule(B.op)
+        >>> i_r = s[B].reverse("i")
+        >>> print(s)
+        def B(A: float32[8], B: out float32[8]):
+            for i_r in range(8):
+                B[7 - i_r] = A[7 - i_r]
+        """
+        (made,) = self._apply("reverse", (axis,))
+        return made
+
+    def shift(self, axis: IterVar | str, amount: int) -> IterVar:
+        """Let the variable of a loop count from further on.
+
+        ::
+
+            for i in range(n):             for i_m in range(2, n + 2):
+                B[i] = A[i]          →         B[i_m - 2] = A[i_m - 2]
+
+        Alone that is another name for each iteration. It tells loops apart that are to be skewed,
+        or says where tiles begin; :meth:`fuse_loops` shifts the second loop by itself.
+
+        Parameters
+        ----------
+        axis : IterVar or str
+            The loop.
+        amount : int
+            How much more the variable is than before; negative for less.
+
+        Returns
+        -------
+        The loop, ``i_m`` for a loop ``i``
+
+        Raises
+        ------
+        ScheduleError
+            An amount that is no int, or a loop that is marked already.
+
+        Same as Exo's ``shift_loop``, which names the new first value.
+
+        >>> from texpr import te
+        >>> A = te.placeholder((8,), name="A")
+        >>> B = te.compute((8,), lambda i: A[i], name="B")
+        >>> s = te.create_schedule(B.op)
+        >>> i_m = s[B].shift("i", 2)
+        >>> print(s)
+        def B(A: float32[8], B: out float32[8]):
+            for i_m in range(2, 10):
+                B[i_m - 2] = A[i_m - 2]
+        """
+        (made,) = self._apply("shift", (axis,), {"amount": amount})
+        return made
+
+    def skew(self, outer: IterVar | str, inner: IterVar | str, factor: int = 1) -> IterVar:
+        """Let a loop move along with one around it.
+
+        ::
+
+            for t in range(T):             for t in range(T):
+                for i in range(n):   →         for i_s in range(t, n + t):
+                    A[t, i] = …                    A[t, i_s - t] = …
+
+        That changes no order. What it is for comes after: where an instance needs others of
+        earlier ``t`` and of larger ``i``, these have no larger ``i_s`` any more if ``factor`` is
+        large enough, and the two loops can be tiled or exchanged. The parts of a loop that is split
+        lie on one grid, which does not move with ``outer``; where the loop runs outside of
+        ``outer``, it runs over all iterations of that together, and guards keep each to its own.
+
+        Parameters
+        ----------
+        outer, inner : IterVar or str
+            Two loops, the first around the second.
+        factor : int
+            How far ``inner`` moves with each step of ``outer``; may be negative.
+
+        Returns
+        -------
+        The loop in the place of ``inner``, ``i_s`` for a loop ``i``
+
+        Raises
+        ------
+        ScheduleError
+            A factor that is no int, loops in another order, or a loop that is marked already.
+
+        Same as "loop skewing" of the polyhedral model (M. Wolfe, "Loop Skewing: The Wavefront
+        Method Revisited", 1986); Halide, TVM and Exo have none.
+
+        >>> from texpr import te
+        >>> A = te.placeholder((4, 8), name="A")
+        >>> B = te.compute((4, 8), lambda t, i: A[t, i], name="B")
+        >>> s = te.create_schedule(B.op)
+        >>> i_s = s[B].skew("t", "i")
+        >>> print(s)
+        def B(A: float32[4, 8], B: out float32[4, 8]):
+            for t in range(4):
+                for i_s in range(t, t + 8):
+                    B[t, i_s - t] = A[t, i_s - t]
+        """
+        (made,) = self._apply("skew", (outer, inner), {"factor": factor})
+        return made
+
+    def fuse_loops(
+        self, first: IterVar | str, other: Any, second: IterVar | str, shift: int = 0
+    ) -> IterVar:
+        """Make one loop of two that follow one another, around what is inside either.
+
+        ::
+
+            for i in range(n):             for i_f in range(n + 1):
+                B[i] = A[i]*2                  if i_f < n:
+            for j in range(n):       →             B[i_f] = A[i_f]*2
+                C[j] = B[j] + 1                if i_f >= 1:
+                                                   C[i_f - 1] = B[i_f - 1] + 1
+
+        Here with ``shift=1``, so that the second follows one iteration behind. The loop runs over
+        both ranges; where they differ, each part is guarded by its own. Loops inside, which follow
+        one another now, can be fused in turn.
+
+        Parameters
+        ----------
+        first : IterVar or str
+            A loop of this stage.
+        other : Stage or str
+            A stage inside the loop that follows it.
+        second : IterVar or str
+            That loop, inside the same loops as the first.
+        shift : int
+            How many iterations the second is behind the first; negative where it is ahead.
+
+        Returns
+        -------
+        The loop, ``i_f`` for a first loop ``i``
+
+        Raises
+        ------
+        ScheduleError
+            Loops that do not follow one another, ranges that are read from memory.
+        IllegalScheduleError
+            The second needs what the first computes only in later iterations. Where a shift
+            helps, the least one is named.
+
+        Same as Exo's ``fuse``, Halide's ``compute_with``; "loop fusion" of the polyhedral model.
+
+        >>> from texpr import te
+        >>> A = te.placeholder((8,), name="A")
+        >>> B = te.compute((8,), lambda i: A[i] * 2, name="B")
+        >>> C = te.compute((8,), lambda j: B[j] + 1, name="C")
+        >>> s = te.create_schedule([B.op, C.op])
+        >>> i_f = s[B].fuse_loops("i", C, "j")
+        >>> print(s)
+        def C(A: float32[8], B: out float32[8], C: out float32[8]):
+            for i_f in range(8):
+                B[i_f] = A[i_f]*2.0
+                C[i_f] = B[i_f] + 1.0
+        """
+        name = self._schedule.stage_name(other)
+        loop = self._schedule.stage(name)._loop("fuse_loops", second)
+        values = {"other": name, "second": loop.name, "shift": shift}
+        (made,) = self._apply("fuse_loops", (first,), values)
+        return made
+
+    def fission(self, axis: IterVar | str) -> tuple[IterVar, ...]:
+        """Cut a loop in two after this stage: first all iterations of what comes up to it.
+
+        ::
+
+            for i in range(n):             for i_1 in range(n):
+                B[i] = A[i]*2                  B[i_1] = A[i_1]*2
+                C[i] = A[i] + 1      →     for i_2 in range(n):
+                                               C[i_2] = A[i_2] + 1
+
+        Loops between ``axis`` and the stage in which something follows the stage are cut, too.
+
+        Parameters
+        ----------
+        axis : IterVar or str
+            The outermost loop that is cut.
+
+        Returns
+        -------
+        Two loops for each that was cut, outermost first: ``i_1`` and ``i_2`` for a loop ``i``
+
+        Raises
+        ------
+        ScheduleError
+            Nothing in the loop runs after the stage.
+        IllegalScheduleError
+            What comes first needs in a later iteration what comes then, or the second part reads
+            scratch that each iteration has of its own.
+
+        Same as Exo's ``fission``; "loop distribution" of the polyhedral model.
+
+        >>> import texpr
+        >>> N = texpr.size("N")
+        >>> @texpr.kernel
+        ... def both(A: texpr.f64[N], B: texpr.f64[N]):
+        ...     for i in range(N):
+        ...         A[i] = A[i] * 2
+        ...         B[i] = B[i] + 1
+        >>> s = texpr.create_schedule(both)
+        >>> s["S0"].fission("i")
+        (<axis i_1>, <axis i_2>)
+        >>> print(s)
+        def both(A: out float64[N], B: out float64[N]):
+            for i_1 in range(N):
+                A[i_1] *= 2.0
+            for i_2 in range(N):
+                B[i_2] += 1.0
+        """
+        return self._apply("fission", (axis,))
+
     def unroll(self, var: IterVar | str, factor: int | None = None) -> None:
         """Write the iterations of a loop out one after the other.
 
@@ -666,13 +898,156 @@ class Stage:
         """
         return self._new_stage("rfactor", (axis,), {"factor_axis": factor_axis})
 
+    def decompose_reduction(self, loop: IterVar | str) -> None:
+        """Initialise a reduction right before ``loop``, further out than it would be.
+
+        ::
+
+            for i in range(4):             for i in range(4):
+                for j in range(8):             for j in range(8):
+                    C[i, j] = 0.0                  C[i, j] = 0.0
+                    for k in range(n):   →     for j in range(8):
+                        C[i, j] += …               for k in range(n):
+                                                       C[i, j] += …
+
+        above with ``loop`` ``j``. The initialisation is a nest of its own, over the data loops from
+        ``loop`` inwards; unless told, it is right before the outermost loop that reduces. Loops
+        are scheduled before and after as without it: of a loop that is split the initialisation
+        stays before the outer part, of one that is fused before the fused loop, and a reordering
+        that puts ``loop`` inside a loop that reduces takes it before that. :meth:`merge_reduction`
+        without an argument takes it back.
+
+        Parameters
+        ----------
+        loop : IterVar or str
+            A loop of the stage's own, at or outside of the outermost one that reduces.
+
+        Raises
+        ------
+        ScheduleError
+            No reduction, or a loop inside one that reduces; the loops that can be named are.
+        IllegalScheduleError
+            What the initialisation writes is still needed there.
+
+        Same as TVM's ``decompose_reduction``, Exo's ``fission``; in Halide a pure definition, with
+        a ``compute_with`` of its own.
+
+        >>> from texpr import te
+        >>> A, k = te.placeholder((4, 8), name="A"), te.reduce_axis((0, 8), name="k")
+        >>> S = te.compute((4,), lambda i: te.sum(A[i, k], axis=k), name="S")
+        >>> s = te.create_schedule(S.op)
+        >>> s[S].decompose_reduction("i")
+        >>> print(s)
+        def S(A: float32[4, 8], S: out float32[4]):
+            for i in range(4):
+                S[i] = 0.0
+            for i in range(4):
+                for k in range(8):
+                    S[i] += A[i, k]
+        """
+        self._apply("decompose_reduction", (loop,))
+
+    def merge_reduction(self, init: Any = None) -> None:
+        """Make a reduction of this stage, which updates an array, and of ``init``, which sets it.
+
+        ::
+
+            for i in range(n):             for i in range(n):
+                C[i] = 0.0                     C[i] = 0.0
+            for i in range(n):                 for k in range(m):
+                for k in range(m):   →             C[i] += A[i, k]
+                    C[i] += A[i, k]
+
+        The loops do not change but for the initialisation, which is a nest right before the
+        outermost loop that reduces; ``init`` is no stage any more. The reduction is one as
+        ``te.sum`` declares: :meth:`rfactor`, :meth:`cache_write`, :meth:`compute_at` and
+        :meth:`decompose_reduction` take it. Without ``init``, what :meth:`decompose_reduction`
+        did is taken back.
+
+        Parameters
+        ----------
+        init : Stage or str, optional
+            The stage that sets the elements which this one updates, each to what is neutral: 0
+            for ``+``, 1 for ``*``, -inf or the least integer for ``max``, and so on.
+
+        Raises
+        ------
+        ScheduleError
+            This is no update ``x = x op term``, or ``init`` does not set just what it updates to
+            what is neutral.
+        IllegalScheduleError
+            Something else touches the array in between; the pair of instances is named.
+
+        Same as TVM's ``merge_reduction``.
+
+        >>> import texpr
+        >>> N = texpr.size("N")
+        >>> @texpr.kernel
+        ... def rows(A: texpr.f64[N, 8], S: texpr.f64[N]):
+        ...     for i in range(N):
+        ...         S[i] = 0.0
+        ...     for i in range(N):
+        ...         for k in range(8):
+        ...             S[i] += A[i, k]
+        >>> s = texpr.create_schedule(rows)
+        >>> s["S1"].merge_reduction("S0")
+        >>> print(s)
+        def rows(A: float64[N, 8], S: out float64[N]):
+            for i in range(N):
+                S[i] = 0.0
+                for k in range(8):
+                    S[i] += A[i, k]
+        """
+        name = None if init is None else self._schedule.stage_name(init)
+        self._apply("merge_reduction", (), {"init": name} if name is not None else {})
+
+    def reverse_compute_inline(self) -> None:
+        """Compute the stage where its only producer writes, and store nothing in between.
+
+        ::
+
+            for i in range(8):             for i in range(8):
+                B[i] = A[i]*2.0      →         C[7 - i] = max(A[i]*2.0 + b[7 - i], 0.0)
+            for i in range(8):
+                C[i] = max(B[7 - i] + b[i], 0.0)
+
+        The producer's stage keeps its name and its loops, however they are scheduled; it writes
+        the array of this stage, which is no stage any more. Elements that this stage does not have
+        are left out by a condition. Of a reduction, :meth:`cache_write` the producer first: the
+        stage is then computed in the copy from the cache, and with the cache at a loop of the copy
+        it is an epilogue in the tile.
+
+        Raises
+        ------
+        ScheduleError
+            A producer that is a reduction, an output, or read elsewhere; several producers;
+            several elements that are read for one; subscripts that do not tell which.
+        IllegalScheduleError
+            What else the stage reads is not there yet, or an element that the producer has not.
+
+        Same as TVM's ``reverse_compute_inline``; Halide's ``compute_at`` the other way round.
+
+        >>> from texpr import te
+        >>> A = te.placeholder((8,), name="A")
+        >>> B = te.compute((8,), lambda i: A[i] * 2, name="B")
+        >>> C = te.compute((6,), lambda i: te.max(B[i + 1], 0.0), name="C")
+        >>> s = te.create_schedule(C.op)
+        >>> s[C].reverse_compute_inline()
+        >>> print(s)
+        def C(A: float32[8], C: out float32[6]):
+            for i in range(8):
+                if i >= 1 and i < 7:
+                    C[i - 1] = max(A[i]*2.0, 0.0)
+        """
+        self._apply("reverse_compute_inline", ())
+
     # ------------------------------------------------------------ applying
 
     def _new_stage(self, primitive: str, loops: tuple[Any, ...], values: dict[str, Any]) -> Stage:
         """Apply a primitive that makes a stage and return that."""
         known = set(self._schedule.state.declared.stages)
         self._apply(primitive, loops, values)
-        (made,) = (name for name in self._schedule.state.declared.stages if name not in known)
+        *_, made = (name for name in self._schedule.state.declared.stages if name not in known)
         return self._schedule.stage(made)
 
     def _apply(
@@ -714,7 +1089,7 @@ class Stage:
                 f"{what}: {given!r} is no loop; pass an axis such as "
                 f"s[{self.name}].op.axis[0], or the name of a loop of {self.name!r}: {listed}"
             )
-        axis = self._schedule.own_axis(self.name, given)
+        axis = state.current(self._schedule.own_axis(self.name, given))
         if any(leaf is axis for leaf in leaves):
             return axis
         now = state.remains(axis)

@@ -7,7 +7,7 @@ and which stages are inlined; :mod:`texpr.schedule.realise` turns it into a Prog
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeAlias
@@ -31,10 +31,12 @@ from texpr.ir.program import (
     blocks,
 )
 from texpr.ir.simplify import simplify
+from texpr.ir.visitor import substitute
 from texpr.polyhedral.footprint import Window
 from texpr.polyhedral.judge import Judge
 from texpr.polyhedral.rewrites import Witness
-from texpr.schedule.relations import Relation
+from texpr.schedule.monotone import direction
+from texpr.schedule.relations import Ends, Relation
 from texpr.schedule.trace import Step
 
 
@@ -133,6 +135,14 @@ class Declared:
     judges: dict[frozenset[str], Judge] = field(default_factory=dict)
     """By the stages that are inlined: who knows the dependences that are left."""
 
+    @property
+    def and_before(self) -> Iterator[Declared]:
+        """The declaration itself, and those that it was made of."""
+        found: Declared | None = self
+        while found is not None:
+            yield found
+            found = found.before
+
 
 @dataclass(frozen=True, eq=False)
 class State:
@@ -157,11 +167,24 @@ class State:
     """
     windows: Mapping[IterVar, Window] = field(default_factory=dict)
     """What is computed of a declared axis where its stage is attached, while that is realised."""
+    is_judged: bool = True
+    """Whether the judge found it legal; else that is asked before it is built."""
+    decomposed: Mapping[str, IterVar] = field(default_factory=dict)
+    """The reductions that are initialised further out than need be, each with the loop before
+    which they are, as it was called then."""
+    became: Mapping[IterVar, IterVar] = field(default_factory=dict)
+    """Axes of loops that a rewrite of the declaration gave another axis: which."""
 
     annotations: Mapping[str, Annotations] = field(default_factory=dict)
     """The notes on stages; those on loops are in the tree."""
 
     # ------------------------------------------------------------ asking
+
+    def current(self, axis: IterVar) -> IterVar:
+        """Return the axis that a loop has now which had ``axis``."""
+        while axis in self.became:
+            axis = self.became[axis]
+        return axis
 
     def path(self, stage: str) -> tuple[LoopNode, ...]:
         """The loops around ``stage``, outermost first."""
@@ -250,7 +273,25 @@ class State:
         A loop that was split since has become its inner part, one that was fused the fused loop.
         """
         found = self.attached.get(stage)
-        return None if found is None or stage in self.waiting else self.remains(found[1])[-1]
+        if found is None or stage in self.waiting:
+            return None
+        parent, loop = found
+        around = set(self.leaves(parent))
+        loops = [axis for axis in self.remains(loop) if axis in around]
+        return loops[-1] if loops else self.remains(loop)[-1]
+
+    def init_place(self, stage: str) -> LoopNode | None:
+        """The loop before which a reduction is initialised, None where no loop reduces.
+
+        That is the outermost one that reduces, or the one that was named, where that is further
+        out. One that was split since has become its outer part, one that was fused the fused loop.
+        """
+        named = self.decomposed.get(stage)
+        first = None if named is None else self.remains(named)[0]
+        for node in self.path(stage):
+            if self.reduces(node.axis, stage) or node.axis is first:
+                return node
+        return None
 
     def whole_path(self, stage: str) -> tuple[LoopNode, ...]:
         """The loops around ``stage`` and those around the loop that it is attached to."""
@@ -262,6 +303,11 @@ class State:
         places = [k for k, node in enumerate(above) if node.axis is anchor]
         own = path[len(self.shared_loops(stage)) :]
         return (*above[: places[0] + 1], *own) if places else path
+
+    def loop_around(self, node: Tree) -> LoopNode | None:
+        """The loop that ``node`` is directly inside of, None for the root."""
+        loops = (loop for path in self._paths.values() for loop in path)
+        return next((loop for loop in loops if any(c is node for c in loop.children)), None)
 
     def stage_around(self, axis: IterVar) -> str | None:
         """The first stage that the loop of ``axis`` is around, None where it is no loop."""
@@ -291,6 +337,51 @@ class State:
     def _extents(self) -> dict[IterVar, Expr]:
         return {}
 
+    def ends(self, axis: IterVar) -> Ends:
+        """The first value and one past the last that ``axis`` must keep to."""
+        relation = self.relation_to(axis)
+        if relation is not None:
+            return relation.ends(axis, self)
+        if axis in self.windows:
+            return self.lower(axis), self.lower(axis) + self.extent(axis)
+        loop = self.declared.loop_of[axis]
+        return loop.lower, loop.upper
+
+    def is_loose(self, axis: IterVar) -> bool:
+        """Whether the range of ``axis`` is larger than what it must keep to."""
+        relation = self.relation_to(axis)
+        return relation is not None and relation.is_loose(axis, self)
+
+    def var_of(self, axis: IterVar) -> Var:
+        """The variable that stands for ``axis`` in ranges of others."""
+        loop = self.declared.loop_of.get(axis)
+        return axis.var if loop is None else loop.var
+
+    @cached_property
+    def axis_of(self) -> Mapping[Var, IterVar]:
+        """The axis that a variable stands for in ranges."""
+        made = {axis.var: axis for axis in self._makers}
+        return {**self.declared.axis_of, **made}
+
+    def at_most(self, bound: Expr, axis: IterVar, side: int) -> Expr:
+        """The greatest ``bound`` over the range of ``axis``, the least where ``side`` is -1.
+
+        Raises
+        ------
+        ScheduleError
+            It goes up and down as the axis grows.
+        """
+        way = direction(bound, self.var_of(axis))
+        if way is None:
+            raise ScheduleError(
+                f"{bound} goes up and down with loop {axis.name!r}, so that nothing is known of it "
+                f"over all iterations"
+            )
+        end = self.lower(axis)
+        if way * side > 0:
+            end = end + self.extent(axis) - 1
+        return simplify(substitute(bound, {self.var_of(axis): end}))
+
     def _extent(self, axis: IterVar) -> Expr:
         if axis in self.windows:
             return self.windows[axis].extent
@@ -301,12 +392,33 @@ class State:
         return relation.extent(axis, self)
 
     def ancestors(self, axis: IterVar) -> set[IterVar]:
-        """``axis`` and everything that it was made from."""
+        """``axis`` and everything that its value depends on."""
+        found = {axis}
+        for relation in reversed(self.relations):
+            if any(made in found for made in relation.made):
+                found.update(relation.sources)
+        return found
+
+    def lineage(self, axis: IterVar) -> set[IterVar]:
+        """``axis`` and everything that was used up to make it."""
         found = {axis}
         for relation in reversed(self.relations):
             if any(made in found for made in relation.made):
                 found.update(relation.parents)
         return found
+
+    def stages_with(self, axis: IterVar) -> frozenset[str]:
+        """The stages that ``axis`` is an axis of, or was made from one."""
+        lineage = self.lineage(axis)
+        stages = self.declared.stages.items()
+        return frozenset(name for name, stage in stages if not lineage.isdisjoint(stage.axes))
+
+    def reduces(self, axis: IterVar, stage: str) -> bool:
+        """Whether the loop of ``axis`` reduces in ``stage``; it may run over data in another."""
+        if not axis.is_reduce:
+            return False
+        own = self.ancestors(axis).intersection(self.declared.stages[stage].axes)
+        return any(root.is_reduce for root in own)
 
     def is_mixed(self, axis: IterVar) -> bool:
         """Whether ``axis`` runs over data and reduction axes together."""
@@ -315,16 +427,19 @@ class State:
 
     # ------------------------------------------------------------ changing
 
-    def fresh_axis(self, stage: str, name: str, *, is_reduce: bool) -> tuple[State, IterVar]:
+    def fresh_axis(
+        self, stage: str, name: str, *others: str, is_reduce: bool
+    ) -> tuple[State, IterVar]:
         """Return a new axis whose name no loop of ``stage`` has had, or of its neighbours.
 
-        Neighbours are the stages inside the same outermost loop, with which it may share loops.
+        Neighbours are the stages inside the same outermost loop, with which it may share loops,
+        and those of ``others``.
         """
-        path = self.path(stage)
+        tops = [self.path(one)[:1] for one in (stage, *others)]
         neighbours = [
             other
             for other in self.declared.stages
-            if other == stage or (path and self.path(other)[:1] == path[:1])
+            if other == stage or (self.path(other) and self.path(other)[:1] in tops)
         ]
         taken = frozenset().union(*(self.names.get(other, frozenset()) for other in neighbours))
         unique = unique_name(name, taken)
@@ -348,6 +463,14 @@ class State:
             return replace(node, children=children)
 
         return replace(self, tree=tuple(walk(node) for node in self.tree))
+
+    def edit_inside(
+        self, loop: LoopNode | None, change: Callable[[tuple[Tree, ...]], tuple[Tree, ...]]
+    ) -> State:
+        """Return the state with what is inside ``loop``, None for the root, replaced."""
+        if loop is None:
+            return replace(self, tree=change(self.tree))
+        return self.edit(loop.axis, lambda node: replace(node, children=change(node.children)))
 
     def wrap(self, stage: str, change: Callable[[StageNode], Tree]) -> State:
         """Return the state with the leaf of ``stage`` replaced by ``change(leaf)``."""

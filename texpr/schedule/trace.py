@@ -152,14 +152,12 @@ class Trace:
             call = f"{names.stage(step.stage)}.{step.primitive}({', '.join(args)})"
             if step.made:
                 call = f"{', '.join(names.loop(step.stage, n) for n in step.made)} = {call}"
-            is_parted = step.stage in step.stages  # and goes on with other loops
-            if not is_parted:
-                for stage in step.stages:
-                    call = f"{names.stage(stage)} = {call}"
+            others = [*step.stages]
+            if others and step.stage not in others:  # else it goes on with other loops
+                call = f"{names.stage(others.pop())} = {call}"
             lines.append(f"    {call}")
+            lines += [f"    {names.stage(other)} = s[{other!r}]" for other in others]
             for stage, loops in step.stages.items():
-                if is_parted:
-                    lines.append(f"    {names.stage(stage)} = s[{stage!r}]")
                 lines += names.unpacked(stage, loops)
         if len(lines) == 1:
             lines.append("    pass")

@@ -51,9 +51,16 @@ class TeSchedule(Schedule):
 
     declares_tensors = True
 
-    def __init__(self, outputs: list[Operation], name: str, float_policy: FloatPolicy) -> None:
+    def __init__(
+        self,
+        outputs: list[Operation],
+        name: str,
+        float_policy: FloatPolicy,
+        *,
+        judged: bool = True,
+    ) -> None:
         declared = declaration(outputs, name, float_policy)
-        super().__init__(declared.program)
+        super().__init__(declared.program, judged=judged)
         self.outputs = tuple(outputs)
         self._names = declared.names
         self._axes = declared.axes
@@ -191,6 +198,7 @@ def create_schedule(
     *,
     contract: bool = True,
     name: str | None = None,
+    judged: bool = True,
 ) -> TeSchedule:
     """Return a schedule of ``ops`` and all that they depend on, in declared order.
 
@@ -206,6 +214,9 @@ def create_schedule(
         Whether a product and a sum may be fused and round once.
     name : str, optional
         The name of the program; that of the last output unless given.
+    judged : bool
+        Whether every primitive is judged when it is applied. Otherwise they only check their
+        arguments, and all of them together are judged before a build, or by ``s.judge()``.
 
     Raises
     ------
@@ -230,4 +241,4 @@ def create_schedule(
         )
     policy = FloatPolicy(fp, contract)
     own = operations[-1].name if name is None else checked_name(name, "create_schedule")
-    return TeSchedule(operations, own, policy)
+    return TeSchedule(operations, own, policy, judged=judged)

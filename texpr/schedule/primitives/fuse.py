@@ -42,7 +42,7 @@ def _pair(state: State, stage: str, outer: IterVar, inner: IterVar) -> tuple[Sta
                 f"fuse first and mark the fused loop"
             )
     for var in free_vars(state.extent(inner), state.lower(inner)):
-        if var in state.declared.axis_of:
+        if var in state.axis_of:
             raise ScheduleError(
                 f"fuse: the range of {inner.name!r} depends on loop {var.name!r}, so the two are "
                 f"no rectangle; leave them apart"

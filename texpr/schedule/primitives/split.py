@@ -41,8 +41,8 @@ def apply(
             f"split: loop {parent.name!r} is {node.kind.value} already; "
             f"split it first and mark one of the parts"
         )
-    if not isinstance(tail, str) or tail not in TAILS:
-        near = did_you_mean(tail, TAILS) if isinstance(tail, str) else ""
+    if tail not in TAILS:
+        near = did_you_mean(str(tail), TAILS)
         raise ScheduleError(
             f"split: no tail {shown(tail)} of loop {parent.name!r}{near}; "
             f"it is one of {', '.join(map(repr, TAILS))}"

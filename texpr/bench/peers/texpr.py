@@ -1,0 +1,58 @@
+"""texpr: its ready operators, and the kernels that measure the machine's ceilings."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from texpr import ops
+from texpr.bench.ceilings import copy_kernel, peak_kernel, triad_kernel
+from texpr.bench.peers.peer import Peer, Prepared
+from texpr.bench.workloads import Array
+from texpr.driver import build
+from texpr.target.llvm import query
+from texpr.target.target import Target
+from texpr.target.threads import get_num_threads, set_num_threads
+from texpr.version import __version__
+
+
+class Texpr(Peer):
+    """The operators of ``texpr.ops`` on arrays, with the schedules that they have."""
+
+    name: ClassVar[str] = "texpr"
+    package: ClassVar[str] = "texpr"
+
+    def __init__(self, num_threads: int) -> None:
+        super().__init__(num_threads)
+        set_num_threads(num_threads)
+
+    def versions(self) -> dict[str, str]:
+        return {
+            "texpr": __version__,
+            **query.versions(),
+            "target": str(Target.of(None)),
+            "threads": str(get_num_threads()),
+        }
+
+    def gemm(self, a: Array, b: Array) -> Prepared:
+        (n, k), m = a.shape, b.shape[1]
+        A, B, C = ops.matmul(n, m, k, str(a.dtype))
+        kernel = build(ops.schedule_matmul(C), [A, B, C])
+        out = np.empty((n, m), a.dtype)
+        return Prepared(lambda: kernel(a, b, out), lambda: out)
+
+    def peak(self, steps: Array, x: Array, y: Array, c: Array) -> Prepared:
+        kernel = peak_kernel(str(c.dtype), c.shape[1], c.shape[2])
+        count = int(steps)
+        return Prepared(lambda: kernel(count, x, y, c), lambda: c)
+
+    def copy(self, a: Array) -> Prepared:
+        kernel = copy_kernel(a.size)
+        out = np.empty_like(a)
+        return Prepared(lambda: kernel(a, out), lambda: out)
+
+    def triad(self, a: Array, b: Array) -> Prepared:
+        kernel = triad_kernel(a.size)
+        out = np.empty_like(a)
+        return Prepared(lambda: kernel(a, b, out), lambda: out)
