@@ -212,13 +212,18 @@ def tells_again(statement: Statement, home: int) -> str | None:
         return "and the sizes are the base of a loop's number"
     if statement.block.extern is not None:
         return "which calls a function from outside"
-    for write in (touch for touch in statement.touches if touch.access.is_write):
-        for read in (touch for touch in statement.touches if not touch.access.is_write):
-            same = read.access.buffer.whole is write.access.buffer.whole
-            if same and not read.cells.over.is_disjoint(write.cells.over):
-                return f"which reads what it writes of {write.access.buffer.name}"
     times = statement.iterations(statement.loops).over
     again = times.reverse().apply_range(times)
+    for column in range(home):
+        again = again.equate(IN, column, OUT, column)
+    same = isl.Map.identity(again.get_space())
+    twice = times.intersect_range(again.subtract(same).domain()).domain()
+    for write in (touch for touch in statement.touches if touch.access.is_write):
+        written = write.cells.over.intersect_domain(twice)
+        for read in (touch for touch in statement.touches if not touch.access.is_write):
+            alike = read.access.buffer.whole is write.access.buffer.whole
+            if alike and not read.cells.over.is_disjoint(written):
+                return f"which reads what it writes of {write.access.buffer.name}"
     for column, loop in enumerate(statement.loops):
         if column >= home and loop.kind in (LoopKind.PARALLEL, LoopKind.VECTORIZED):
             apart = again.subtract(again.equate(IN, column, OUT, column))

@@ -23,6 +23,7 @@ from texpr.polyhedral.context import Unknown
 from texpr.polyhedral.dependences import chain_operator
 from texpr.polyhedral.instances import is_once, runs_over, runs_short
 from texpr.polyhedral.judge import Finding, Judge
+from texpr.polyhedral.padded import Padded, shown_padding
 from texpr.polyhedral.scop import Scop, Statement, Touch, textual_order
 from texpr.polyhedral.unfolding import Unfolded
 from texpr.polyhedral.unfolding import other_value as other_value_unfolded
@@ -92,7 +93,7 @@ class _Joined(Rewriter):
         return replace(declared, bindings=node.bindings)
 
 
-Witness: TypeAlias = Cached | Factored | Unfolded | Parted
+Witness: TypeAlias = Cached | Factored | Unfolded | Parted | Padded
 
 
 def other_value(
@@ -112,6 +113,13 @@ def other_value(
                 else "its loops run instances that it does not have"
             )
             return Finding("instances", None, missing=f"{statement.label}: {why}")
+    if isinstance(witness, Padded):
+        declared = Scop(before.scop.program, after.scop.analysis)
+        finding = _other_order(before, after, witness, assumed)
+        if finding is not None:
+            return finding
+        shown = ask(lambda: shown_padding(declared, after.scop, witness))
+        return None if shown is None else Finding("instances", None, missing=str(shown))
     if isinstance(witness, Parted):
         return _other_order(before, after, witness, assumed)
     if not isinstance(witness, Cached | Factored):
@@ -134,7 +142,7 @@ def other_value(
 
 
 def _other_order(
-    before: Judge, after: Judge, witness: Parted, assumed: Collection[Buffer]
+    before: Judge, after: Judge, witness: Parted | Padded, assumed: Collection[Buffer]
 ) -> Finding | None:
     """Return what the parts of statements do not do as the whole ones did, or not in its order.
 
@@ -142,8 +150,9 @@ def _other_order(
     runs the statements from before, some in pieces.
     """
     plain = _Uncached(Cached("", witness.buffers, axes=witness.axes))
+    stages = witness.stages if isinstance(witness, Parted) else {}
     for statement in after.scop.statements:
-        name = witness.stages.get(statement.block.name, statement.block.name)
+        name = stages.get(statement.block.name, statement.block.name)
         label = replace(statement.block, name=name).label
         declared = next((one for one in before.scop.statements if one.label == label), None)
         if declared is None or not _is_same(declared.block, statement.block, plain):

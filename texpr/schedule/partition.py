@@ -23,7 +23,7 @@ from texpr.ir.program import Alloc, Block, Loop, Seq, Stmt, Store, blocks, seq, 
 from texpr.ir.simplify import simplify
 from texpr.ir.visitor import Rewriter, Visit, substitute
 from texpr.polyhedral.domain import always
-from texpr.polyhedral.rewrites import Parted
+from texpr.polyhedral.rewrites import Parted, Witness
 from texpr.schedule.caches import fresh_name, rewritten, stages_in
 from texpr.schedule.relations import Relation, Shared, Split
 from texpr.schedule.state import LoopNode, StageNode, State, Tree
@@ -50,12 +50,12 @@ def parted(
     cuts = _cuts(state, axis, loop, width, points)
     inside = sorted(stages_in(state.node(stage, axis)), key=[*state.declared.stages].index)
     around = {node.axis for node in state.path(stage)[: _depth(state, stage, axis)]}
-    top = _top(state, inside, around)
-    parts: list[_Part] = []
+    top = nest_top(state, inside, around)
+    parts: list[LoopPart] = []
     taken = frozenset().union(*state.names.values())
     names = {*state.declared.stages}
     for k, (lower, upper) in enumerate(pairwise(cuts)):
-        part = _Part(state, inside, root, (lower, upper))
+        part = LoopPart(state, inside, root, (lower, upper))
         for name in inside:
             part.stages[name] = name if k == 0 else fresh_name(state, name, names)
             names.add(part.stages[name])
@@ -64,10 +64,15 @@ def parted(
             allocs = (one for one in stmts(top) if isinstance(one, Alloc))
             part.buffers = {one.buffer: replace(one.buffer) for one in allocs}
         parts.append(part)
-    body = _Replaced(top, [part.copied(top) for part in parts]).rewrite_stmt(
+    body = Replaced(top, [part.copied(top) for part in parts]).rewrite_stmt(
         state.declared.program.body
     )
-    return _state_of(state, stage, axis, body, parts)
+    witness = Parted(
+        {new: old for part in parts for old, new in part.stages.items()},
+        {new.var: old.var for part in parts for old, new in part.axes.items()},
+        {new: old for part in parts for old, new in part.buffers.items()},
+    )
+    return state_of(state, stage, axis, body, parts, witness)
 
 
 def obstacle(state: State, stage: str, axis: IterVar) -> str | None:
@@ -97,7 +102,7 @@ def obstacle(state: State, stage: str, axis: IterVar) -> str | None:
             )
     depth = _depth(state, stage, axis)
     around = {node.axis for node in state.path(stage)[:depth]}
-    own = _top(state, sorted(inside), around)
+    own = nest_top(state, sorted(inside), around)
     if {block.name for block in blocks(own)} != set(inside):
         return f"loop {axis.name!r} is around some of the stages of loop {own.var.name!r} only"
     inner = {one.var: one for one in stmts(own) if isinstance(one, Loop)}
@@ -171,7 +176,7 @@ def _cuts(
     return [*cuts, loop.upper]
 
 
-def _top(state: State, inside: Sequence[str], around: set[IterVar]) -> Loop:
+def nest_top(state: State, inside: Sequence[str], around: set[IterVar]) -> Loop:
     """Return the outermost declared loop around stages that is not a loop around all the parts."""
     (first, *_) = inside
     for root in state.declared.stages[first].axes:
@@ -181,7 +186,7 @@ def _top(state: State, inside: Sequence[str], around: set[IterVar]) -> Loop:
 
 
 @dataclass
-class _Part:
+class LoopPart:
     """One part: its range, and what its stages, axes and arrays are called by in the whole."""
 
     state: State
@@ -260,13 +265,13 @@ class _Part:
 
     def copied(self, top: Loop) -> Stmt:
         """Return the nest of ``top`` for this part."""
-        return _Copied(self).rewrite_stmt(top)
+        return Copied(self).rewrite_stmt(top)
 
 
-class _Copied(Rewriter):
+class Copied(Rewriter):
     """Makes the nest of a part from that of the whole."""
 
-    def __init__(self, part: _Part) -> None:
+    def __init__(self, part: LoopPart) -> None:
         self.part = part
         self.is_first = all(new == old for old, new in part.stages.items())
 
@@ -315,7 +320,7 @@ class _Copied(Rewriter):
         return replace(new, name=self.part.stages[node.name], iters=iters)
 
 
-class _Replaced(Rewriter):
+class Replaced(Rewriter):
     """Puts the parts in the place of the nest that they were."""
 
     def __init__(self, nest: Loop, parts: Sequence[Stmt]) -> None:
@@ -340,23 +345,20 @@ class _Replaced(Rewriter):
 # ---------------------------------------------------------------- the state afterwards
 
 
-def _state_of(
+def state_of(
     state: State,
     stage: str,
     axis: IterVar,
     body: Stmt,
-    parts: Sequence[_Part],
+    parts: Sequence[LoopPart],
+    witness: Witness,
 ) -> tuple[State, tuple[IterVar, ...]]:
+    """Return the state of the program ``body``, with the loop of ``axis`` in parts, and these."""
     first, *others = parts
     kept = [
         relation.of(first.axes)
         for relation in (*state.relations, *(one for part in others for one in part.relations))
     ]
-    witness = Parted(
-        {new: old for part in parts for old, new in part.stages.items()},
-        {new.var: old.var for part in parts for old, new in part.axes.items()},
-        {new: old for part in parts for old, new in part.buffers.items()},
-    )
     known = {
         new: part.axes[state.declared.axis_of[old]]
         for part in others
@@ -399,7 +401,7 @@ def _state_of(
     return new, tuple(part.axes.get(axis, axis) for part in parts)
 
 
-def _node_of(node: Tree, part: _Part, first: _Part) -> Tree:
+def _node_of(node: Tree, part: LoopPart, first: LoopPart) -> Tree:
     """Return the tree of a part."""
     if isinstance(node, StageNode):
         return StageNode(part.stages[node.stage])

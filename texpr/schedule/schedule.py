@@ -318,11 +318,11 @@ class Schedule:
         state, made = PRIMITIVES[primitive].apply(self.state, stage, *loops, **values)
         state = settled(state)
         new = [name for name in state.declared.stages if name not in self.state.declared.stages]
-        if state.declared is not self.state.declared and isinstance(state.declared.witness, Parted):
-            new = [*state.declared.witness.stages]  # also those that keep their names
-        own = {*state.leaves(stage)}
-        known = made if own.issuperset(made) else ()
-        step = step_of(primitive, stage, loops, values, known)
+        own, witness = made, state.declared.witness
+        if state.declared is not self.state.declared and isinstance(witness, Parted):
+            new = [*witness.stages]  # also those that keep their names, but not all their loops
+            own = made if {*state.leaves(stage)}.issuperset(made) else ()
+        step = step_of(primitive, stage, loops, values, own)
         step = replace(
             step, stages={name: tuple(axis.name for axis in state.leaves(name)) for name in new}
         )

@@ -87,6 +87,11 @@ class Stage:
         ``"shift_inwards"``
             The last part starts earlier, so that it ends with the loop; some elements are computed
             twice. Only a loop that may be shorter than a part has a guard.
+        ``"round_up"``
+            The loop runs whole parts, over its end, and the arrays that the stage writes get room
+            for what is computed there, which nobody reads. Only for a declared loop over data of a
+            stage whose arrays are the program's own, such as a cache, and that reads inside of its
+            operands there, too: these are padded before.
 
         Parameters
         ----------
@@ -111,10 +116,10 @@ class Stage:
             be cut.
         IllegalScheduleError
             With ``"shift_inwards"``, an element that is computed from itself or overwritten, or
-            twice at once in parallel or in lanes.
+            twice at once in parallel or in lanes. With ``"round_up"``, a read outside of an array.
 
         Same as Halide's and TVM's ``split``, Exo's ``divide_loop``; Halide's tail strategies
-        ``GuardWithIf`` and ``ShiftInwards``, Exo's ``tail="cut"``.
+        ``GuardWithIf``, ``ShiftInwards`` and ``RoundUp``, Exo's ``tail="cut"``.
 
         >>> from texpr import te
         >>> A = te.placeholder((8,), name="A")

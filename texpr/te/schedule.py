@@ -117,7 +117,9 @@ class TeSchedule(Schedule):
             return super().stage_name(key)
         name = op.name if isinstance(op, MadeOp) else self._names.get(op)
         is_gone = isinstance(op, ComputeOp) and name not in self.state.declared.stages
-        if name is None or is_gone or (isinstance(op, MadeOp) and self.stage(name).op is not op):
+        # A stage that was given other axes since is the one that it was.
+        is_strange = isinstance(op, MadeOp) and all(op is not made for made in self._made.values())
+        if name is None or is_gone or is_strange:
             raise ScheduleError(
                 f"schedule: {op.name!r} does not belong to this schedule, whose stages are "
                 f"{', '.join(self.state.declared.stages)}; make the schedule from an operation "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -389,7 +391,7 @@ TAIL_REFUSALS = {
         {"factor": 4, "tail": "cutt"},
         (
             r"split: no tail 'cutt' of loop 'i'; did you mean 'cut'\?; it is one of 'guard', "
-            r"'cut', 'shift_inwards'"
+            r"'cut', 'shift_inwards', 'round_up'"
         ),
     ),
     "two ways": (
@@ -458,3 +460,121 @@ def test_refusals_that_hang_on_the_loop():
         match="split: tail='cut': loop 'k_i' was made of k, of which a part of it is no part",
     ):
         s[B].split(k_i, 3, tail="cut")
+
+
+# ---------------------------------------------------------------- rounded up
+
+
+def padded_product(n, m, depth):
+    """A matrix product over operands that are padded to tiles of 6 and 16."""
+    A, B = te.placeholder((n, depth), name="A"), te.placeholder((depth, m), name="B")
+    PA = te.compute(
+        ((n + 5) // 6 * 6, depth), lambda i, j: te.if_then_else(i < n, A[i, j], 0.0), name="PA"
+    )
+    PB = te.compute(
+        (depth, (m + 15) // 16 * 16), lambda i, j: te.if_then_else(j < m, B[i, j], 0.0), name="PB"
+    )
+    k = te.reduce_axis((0, depth), name="k")
+    return A, B, te.compute((n, m), lambda i, j: te.sum(PA[i, k] * PB[k, j], axis=k), name="C")
+
+
+def test_golden_of_a_loop_that_is_rounded_up(golden):
+    A, B, C = padded_product(13, 17, 5)
+    s = te.create_schedule(C.op)
+    CC = s.cache_write(C, "local")
+    before = str(s)
+    s[CC].split("i_c", 6, tail="round_up")
+    s[CC].split("j_c", 16, tail="round_up")
+    golden(story(before, s), "primitive_split_round_up")
+    check_readings(s, [C], {A: filled(13, 5), B: filled(5, 17)})
+
+
+def test_accumulators_of_a_matrix_product_over_padded_operands():
+    n, m, depth = (te.size_var(name) for name in ("n", "m", "depth"))
+    A, B, C = padded_product(n, m, depth)
+    s = te.create_schedule(C.op)
+    CC = s.cache_write(C, "local")
+    i_o, i_i = s[CC].split(CC.op.axis[0], 6, tail="round_up")
+    j_o, j_i = s[CC].split("j_c", 16, tail="round_up")
+    s[CC].reorder(i_o, j_o, "k", i_i, j_i)
+    s[CC].vectorize(j_i)
+    s[CC].parallel(i_o)
+    assert "C_local = empty(((n + 5)//6*6, (m + 15)//16*16), float32)" in str(s)
+    assert "if " not in str(s).replace(" if i < n", "").replace(" if j < m", "")
+    kernel = None
+    for rows, columns, terms in ((0, 3, 2), (1, 1, 0), (13, 17, 5), (6, 16, 2), (7, 33, 1)):
+        arrays = {A: filled(rows, terms), B: filled(terms, columns)}
+        known = {n: rows, m: columns, depth: terms}
+        kernel = check_readings(s, [C], arrays, sizes=known, kernel=kernel)
+
+
+def test_rounded_up_and_computed_in_tiles_of_its_reader():
+    A, B, C = padded_product(13, 17, 5)
+    s = te.create_schedule(C.op)
+    CC = s.cache_write(C, "local")
+    _, j_o, *_ = s[C].tile("i", "j", 6, 16)
+    s[CC].split("i_c", 6, tail="round_up")
+    s[CC].split("j_c", 16, tail="round_up")
+    s[CC].compute_at(s[C], j_o)
+    sums = str(s).partition("C_local = ")[2].partition("for i_i in")[0]
+    assert sums.startswith("empty((6, 16), float32)")
+    assert "if " not in sums
+    check_readings(s, [C], {A: filled(13, 5), B: filled(5, 17)})
+    again = Trace.from_json(s.trace.to_json()).replay(te.create_schedule(C.op))
+    assert str(again) == str(s)
+    assert str(s.undo().undo().undo().undo().undo()) == str(te.create_schedule(C.op))
+
+
+def test_what_a_rounded_loop_would_read_outside_is_named():
+    A, B = te.placeholder((9, 5), name="A"), te.placeholder((5, 8), name="B")
+    k = te.reduce_axis((0, 5), name="k")
+    C = te.compute((9, 8), lambda i, j: te.sum(A[i, k] * B[k, j], axis=k), name="C")
+    s = te.create_schedule(C.op)
+    CC = s.cache_write(C, "local")
+    before = str(s)
+    with pytest.raises(
+        IllegalScheduleError,
+        match=r"C_local would touch A\[9, 0\], which is outside of the array; let it read a padded",
+    ):
+        s[CC].split("i_c", 4, tail="round_up")
+    assert str(s) == before
+    s[CC].split("j_c", 4, tail="round_up")
+    assert str(s).count("C_local = empty((9, 8), float32)") == 1, "it divides"
+
+
+def test_a_reader_that_would_see_what_is_beyond():
+    """At an index that is data nobody can tell that it stays within what was there."""
+    A = te.placeholder((9,), name="A")
+    I = te.placeholder((9,), "int32", name="I")  # noqa: E741 - short as the others
+    B = te.compute((9,), lambda i: A[0] * 2, name="B")
+    C = te.compute((9,), lambda i: B[I[i]], name="C")
+    s = te.create_schedule(C.op)
+    with pytest.raises(IllegalScheduleError, match=r"C may touch B\[9\], which is outside"):
+        s[B].split("i", 4, tail="round_up")
+
+
+ROUND_UP_REFUSALS = {
+    "the caller's": (
+        "C",
+        "i",
+        (
+            "'C' writes an array of the caller's, which has no room for more; call cache_write, "
+            "and round up what computes the cache"
+        ),
+    ),
+    "reducing": ("C_local", "k", "it reduces, and would add more terms; take tail='guard' or"),
+    "a part": ("C_local", "i_c_i", "it is no declared loop of 'C_local' alone that is a subscript"),
+}
+
+
+@pytest.mark.parametrize("case", ROUND_UP_REFUSALS)
+def test_loops_that_are_not_rounded_up(case):
+    stage, loop, message = ROUND_UP_REFUSALS[case]
+    _, _, C = padded_product(13, 17, 5)
+    s = te.create_schedule(C.op)
+    CC = s.cache_write(C, "local")
+    s[CC].split("i_c", 6)
+    with pytest.raises(
+        ScheduleError, match=re.escape(f"split: tail='round_up' of loop '{loop}': {message}")
+    ):
+        s[stage].split(loop, 4, tail="round_up")

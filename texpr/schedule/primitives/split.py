@@ -12,6 +12,7 @@ from texpr.errors import ScheduleError, did_you_mean, shown
 from texpr.ir.expr import Expr, free_vars, int_value
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import LoopKind
+from texpr.schedule.padding import rounded_up
 from texpr.schedule.partition import obstacle, parted
 from texpr.schedule.primitives.cache_read import MAX_STAGES
 from texpr.schedule.relations import ShiftedSplit, Split
@@ -20,7 +21,7 @@ from texpr.schedule.state import State, loop_node
 # Sums and products with an extent still fit int64.
 MAX_FACTOR = 1 << 31
 
-TAILS: Final = ("guard", "cut", "shift_inwards")
+TAILS: Final = ("guard", "cut", "shift_inwards", "round_up")
 """What becomes of the iterations that fill no whole part."""
 
 
@@ -56,6 +57,9 @@ def apply(
         )
     if tail == "cut":
         state, parent = _cut(state, stage, parent, whole)
+    if tail == "round_up":
+        what = f"split: tail='round_up' of loop {parent.name!r}"
+        state, parent = rounded_up(what, state, stage, parent, whole)
     if tail == "shift_inwards":
         _check_shift(state, stage, parent, extents)
     return _split(state, stage, parent, extents, is_shifted=tail == "shift_inwards")
