@@ -108,7 +108,7 @@ def marked(state: State, stage: str, kind: str) -> list[IterVar]:
     return [node.axis for node in state.path(stage) if node.kind.name.lower() == kind]
 
 
-def along(state: State, stage: str, array: Any, dimension: int, step: int | None) -> list[IterVar]:
+def along(state: State, stage: str, array: Any, dimension: Any, step: int | None) -> list[IterVar]:
     """Return the loops around a stage that move a subscript of an array, outermost first.
 
     With ``step`` those that move it by so many elements from one iteration to the next, in every
