@@ -147,7 +147,11 @@ class _Printer(Visitor[None], over=STMT_NODES):
             shape = ", ".join(map(self.text, node.buffer.shape))
             comma = "," if node.buffer.ndim == 1 else ""
             dtype = self.style("type", str(node.buffer.dtype))
-            self.line(f"{self.style('name', name)} = empty(({shape}{comma}), {dtype})")
+            more = "" if node.buffer.scope == "global" else f', scope="{node.buffer.scope}"'
+            if node.buffer.strides is not None:
+                strides = ", ".join(self.text(simplify(stride)) for stride in node.buffer.strides)
+                more += f", strides=({strides}{comma})"
+            self.line(f"{self.style('name', name)} = empty(({shape}{comma}), {dtype}{more})")
             yield node.body
 
     def visit_Block(self, node: Block) -> None:

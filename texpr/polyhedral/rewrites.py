@@ -21,8 +21,10 @@ from texpr.ir.program import TRUE, Block, Fold
 from texpr.ir.visitor import Rewriter, Visit, substitute
 from texpr.polyhedral.context import Unknown
 from texpr.polyhedral.dependences import chain_operator
+from texpr.polyhedral.homes import Rehomed
 from texpr.polyhedral.instances import is_once, runs_over, runs_short
 from texpr.polyhedral.judge import Finding, Judge
+from texpr.polyhedral.layouts import LaidOut
 from texpr.polyhedral.scop import Scop, Statement, Touch, textual_order
 from texpr.polyhedral.unfolding import Unfolded
 from texpr.polyhedral.unfolding import other_value as other_value_unfolded
@@ -58,11 +60,14 @@ class Factored:
     dimension: int
 
 
-Witness: TypeAlias = Cached | Factored | Unfolded
+Witness: TypeAlias = Cached | Factored | LaidOut | Rehomed | Unfolded
 
 
 def other_value(
-    before: Judge, after: Judge, witness: Witness, assumed: Collection[Buffer] = ()
+    before: Judge,
+    after: Judge,
+    witness: Cached | Factored | Unfolded,
+    assumed: Collection[Buffer] = (),
 ) -> Finding | None:
     """Return why ``after`` may compute other values than ``before``, None where it does not.
 

@@ -98,9 +98,9 @@ def _in_words(reason: str, witness: Unfolded) -> str:
             return f"{witness.init} sets elements that {witness.stage} does not update"
         if "not declared" in reason:
             return f"{witness.init} does not set every element that {witness.stage} updates"
-    if isinstance(witness, Absorbed) and reason.startswith(f"{witness.consumer}:"):
-        if "every instance" in reason:
-            return f"{witness.consumer} has elements for which {witness.stage} computes none"
+    is_consumer = isinstance(witness, Absorbed) and reason.startswith(f"{witness.consumer}:")
+    if isinstance(witness, Absorbed) and is_consumer and "every instance" in reason:
+        return f"{witness.consumer} has elements for which {witness.stage} computes none"
     return reason
 
 
@@ -155,12 +155,12 @@ def _unmerged(before: Scop, after: Scop, witness: Merged) -> Program | str:
             f"{witness.init} sets it to {set_to.value}, and what is neutral for "
             f"{witness.stage} is {value}"
         )
-    wanted = [substitute(index, witness.values) for index in set_to.indices]
+    wanted = [simplify(substitute(index, witness.values)) for index in set_to.indices]
     if not (
         sets.buffer is target.buffer is set_to.buffer
         and sets.value is set_to.value
         and start.predicate is init.predicate is TRUE
-        and _are_same(sets.indices, wanted)
+        and _are_same([simplify(index) for index in sets.indices], wanted)
         and _are_same(sets.indices, target.indices)
     ):
         return f"{witness.stage} starts with something else than {witness.init} sets"

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from texpr.errors import ScheduleError
-from texpr.ir.expr import Binary, Const, Expr, Load, Var, free_vars, int_value
+from texpr.ir.expr import Binary, Expr, Load, Var, free_vars, int_value
 from texpr.ir.itervar import IterVar
-from texpr.ir.linear import sum_of
 from texpr.ir.program import Block, Stmt
 from texpr.ir.simplify import Ranges, prove, simplify
 from texpr.ir.visitor import Rewriter, substitute
 from texpr.polyhedral.unfolding import Absorbed, absorbed
 from texpr.schedule.caches import rewritten
-from texpr.schedule.regroup import Without, own_roots, pruned, without_relations
+from texpr.schedule.regroup import Without, own_roots, pruned, solved, without_relations
 from texpr.schedule.state import State
 
 
@@ -61,21 +60,18 @@ def _inverse(made: Block, own: Block, read: Load) -> tuple[dict[Var, Expr], list
     (store,) = made.stores
     for index, cell in zip(read.indices, store.indices, strict=True):
         index = substitute(index, values)  # noqa: PLW2901 - in terms of the shared loops
-        moving = [var for var in free_vars(index) if var in axes]
-        if not moving:
+        if axes.keys().isdisjoint(free_vars(index)):
             if index is not cell:
                 guards.append(Binary("eq", cell, index))
             continue
-        (first, *more), terms = moving, sum_of(index).terms
-        factor = terms.get(first, 0)
-        rest = simplify(substitute(index, {first: Const(0, first.dtype)}))
-        if more or factor not in (1, -1) or first in free_vars(rest) or first in values:
+        found = solved(index, cell, axes)
+        if found is None or found[0] in values:
             raise ScheduleError(
                 f"reverse_compute_inline: {own.name!r} reads {read}, and the subscript {index} "
                 f"does not tell which element of {own.name!r} that is for; subscripts may be axes, "
                 f"each once, and offsets"
             )
-        values[first] = simplify(cell - rest if factor == 1 else rest - cell)
+        values[found[0]] = found[1]
     free = [axis.name for axis in own.iters if axis.var not in values]
     if free:
         raise ScheduleError(

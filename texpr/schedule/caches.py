@@ -35,7 +35,7 @@ def checked_scope(what: str, scope: object) -> str:
     if not isinstance(scope, str) or scope not in SCOPES:
         raise ScheduleError(
             f"{what}: no scope {scope!r}; it is one of {', '.join(map(repr, SCOPES))}, "
-            f"which on a CPU are all memory, and name the new stage"
+            f"which on a CPU are all memory"
         )
     return scope
 
@@ -66,13 +66,15 @@ def arrays_called(state: State, name: str) -> set[Buffer]:
     return {b for stage in stages.values() for b in stage.block.buffers if b.name == name}
 
 
-def read_through(state: State, array: Buffer, name: str, readers: Collection[str]) -> State:
+def read_through(
+    state: State, array: Buffer, name: str, scope: str, readers: Collection[str]
+) -> State:
     """Return the state in which ``readers`` read ``array`` from a copy made by the stage ``name``.
 
     The copy is made before the first nest with a reader in it.
     """
     program = state.declared.program
-    cache = ComputedBuffer(name, array.shape, array.dtype)
+    cache = ComputedBuffer(name, array.shape, array.dtype, scope=scope)
     axes = tuple(IterVar(f"i{k}", (ZERO, extent)) for k, extent in enumerate(array.shape))
     at = tuple(axis.var for axis in axes)
     store = Store(cache, at, Load(array, at))
@@ -128,7 +130,7 @@ class _Reads(Rewriter):
 # ---------------------------------------------------------------- writing through a cache
 
 
-def write_through(state: State, stage: str, name: str) -> State:
+def write_through(state: State, stage: str, name: str, scope: str) -> State:
     """Return the state in which the stage ``name`` computes what ``stage`` then copies."""
     declared = state.declared
     own = declared.stages[stage]
@@ -139,6 +141,7 @@ def write_through(state: State, stage: str, name: str) -> State:
             name if len(own.block.stores) == 1 else f"{name}_v{k}",
             store.buffer.shape,
             store.buffer.dtype,
+            scope=scope,
         )
         for k, store in enumerate(own.block.stores)
     }

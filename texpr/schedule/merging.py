@@ -9,6 +9,7 @@ from texpr.errors import ScheduleError
 from texpr.ir.expr import Binary, Expr, Var, free_vars
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import Block, Fold, Stmt, Store, seq
+from texpr.ir.simplify import simplify
 from texpr.ir.update import Update
 from texpr.ir.visitor import substitute
 from texpr.polyhedral.unfolding import Merged
@@ -20,6 +21,7 @@ from texpr.schedule.regroup import (
     own_roots,
     pruned,
     renewed,
+    solved,
     without_relations,
 )
 from texpr.schedule.state import State
@@ -105,9 +107,11 @@ def _init_values(start: Block, own: Block) -> dict[Var, Expr]:
     axes = {axis.var for axis in start.iters}
     (set_to,), (target,) = start.stores, own.stores
     for index, wanted in zip(set_to.indices, target.indices, strict=True):
-        if isinstance(index, Var) and index in axes and index not in values:
-            values[index] = wanted
-        elif substitute(index, values) is not wanted:
+        here = substitute(index, values)
+        found = solved(here, wanted, axes - set(values))
+        if found is not None:
+            values[found[0]] = found[1]
+        elif simplify(here) is not simplify(wanted):
             raise ScheduleError(
                 f"merge_reduction: {start.name!r} sets {_element(start)}, and {own.name!r} updates "
                 f"{_element(own)}; name the statement that sets just these, each in a loop of its "

@@ -6,7 +6,7 @@ array at the end. Nothing is asked of the subscripts: they may be data.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from texpr.ir.buffer import ComputedBuffer
@@ -14,8 +14,9 @@ from texpr.ir.dtypes import INT64
 from texpr.ir.expr import Binary, Const, Expr, Load, Var, free_vars, int_value
 from texpr.ir.functions import all_of
 from texpr.ir.itervar import IterVar
+from texpr.ir.names import unique_name
 from texpr.ir.program import TRUE, ZERO, Alloc, Block, Stmt, Store, seq
-from texpr.ir.simplify import simplify
+from texpr.ir.simplify import prove, simplify
 from texpr.ir.update import Update, neutral
 from texpr.ir.visitor import Rewriter, Visit, substitute
 from texpr.polyhedral.unfolding import Privatised
@@ -53,11 +54,15 @@ def privatise(
     # A subscript that the stage's own loops do not change needs no dimension.
     kept = [d for d, index in enumerate(store.indices) if not _is_fixed(index, root_of)]
     place = min(dimension, len(kept))
-    starts = [_cell_axis(state, store, d, own, root_of) for d in kept]
-    totals = [IterVar(f"{cell.name[:-2]}_v", cell.dom) for cell in starts]
-    last = IterVar(f"{axis.name}_v", part.dom)
+    cells = [_cell(store, d, own, root_of) for d in kept]
+    taken = [a.name for a in around]
+    starts = _axes([(f"{base}_c", dom) for base, dom in cells], [*taken, part.name])
+    *totals, last = _axes(
+        [*((f"{base}_v", dom) for base, dom in cells), (f"{axis.name}_v", _dom(part))], taken
+    )
     shape = [store.buffer.shape[d] for d in kept]
-    buffer = ComputedBuffer(name, (*shape[:place], part.extent, *shape[place:]), store.buffer.dtype)
+    count = part.extent if prove(part.extent >= 0) else Binary("max", part.extent, ZERO)
+    buffer = ComputedBuffer(name, (*shape[:place], count, *shape[place:]), store.buffer.dtype)
 
     def at(number: Expr, cell: list[Expr]) -> tuple[Expr, ...]:
         return (*cell[:place], number, *cell[place:])
@@ -124,10 +129,10 @@ def _range(state: State, leaf: IterVar, *, is_factored: bool) -> tuple[Expr, Exp
     # The factored axis is a dimension of the parts and counts from 0.
     lower = ZERO if is_factored else state.lower(leaf)
     relation, extent = state.relation_to(leaf), state.extent(leaf)
-    if isinstance(relation, Split) and relation.is_parts and leaf is relation.outer:
+    is_counted = isinstance(relation, Split) and relation.is_parts and leaf is relation.outer
+    if isinstance(relation, Split) and is_counted and int_value(extent) is None:
         # As many as were asked for; where there are fewer, the last are empty.
-        if int_value(extent) is None:
-            extent = Const(relation.count, INT64)
+        extent = Const(relation.count, INT64)
     return lower, simplify(lower + extent)
 
 
@@ -135,19 +140,32 @@ def _is_fixed(index: Expr, root_of: Mapping[Var, IterVar]) -> bool:
     return not any(var in root_of for var in free_vars(index))
 
 
-def _cell_axis(
-    state: State, store: Store, dimension: int, own: Block, root_of: Mapping[Var, IterVar]
-) -> IterVar:
-    """Return an axis over the part of a dimension that the update may reach.
+def _cell(
+    store: Store, dimension: int, own: Block, root_of: Mapping[Var, IterVar]
+) -> tuple[str, tuple[Expr, Expr]]:
+    """Return a name and a range for the part of a dimension that the update may reach.
 
     Where the subscript is just a loop that is the loop's range, else all of it.
     """
     index = store.indices[dimension]
+    is_alone = sum(index is other for other in store.indices) == 1
     for axis in own.iters:
-        is_alone = sum(index is other for other in store.indices) == 1
-        if axis.var is index and axis.var in root_of and axis.dom is not None and is_alone:
-            return IterVar(f"{axis.name}_c", axis.dom)
-    return IterVar(f"i{dimension}_c", (ZERO, store.buffer.shape[dimension]))
+        if axis.var is index and axis.var in root_of and is_alone:
+            return axis.name, _dom(axis)
+    return f"i{dimension}", (ZERO, store.buffer.shape[dimension])
+
+
+def _dom(axis: IterVar) -> tuple[Expr, Expr]:
+    return axis.lower, axis.upper
+
+
+def _axes(wanted: Iterable[tuple[str, tuple[Expr, Expr]]], taken: Iterable[str]) -> list[IterVar]:
+    """Return axes, with ``_1``, ``_2`` … behind names that are taken."""
+    names, made = set(taken), []
+    for name, dom in wanted:
+        made.append(IterVar(unique_name(name, names), dom))
+        names.add(made[-1].name)
+    return made
 
 
 class _Swap(Rewriter):

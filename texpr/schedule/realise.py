@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 from texpr.errors import ScheduleError
-from texpr.ir.buffer import Part
+from texpr.ir.buffer import Part, aligned_strides
 from texpr.ir.dtypes import INT64
 from texpr.ir.expr import Binary, Const, Expr, Load, Var, free_vars, int_value
 from texpr.ir.itervar import IterVar
@@ -423,7 +423,17 @@ class _Nest:
                     for window, fold in zip(windows, folds, strict=True)
                 )
                 origin = tuple(window.lower for window in windows)
-                part = Part(buffer.name, shape, buffer.dtype, of=buffer, origin=origin, folds=folds)
+                part = Part(
+                    buffer.name,
+                    shape,
+                    buffer.dtype,
+                    aligned_strides(shape, buffer.aligned),
+                    buffer.scope,
+                    aligned=buffer.aligned,
+                    of=buffer,
+                    origin=origin,
+                    folds=folds,
+                )
                 self.state.declared.parts[key] = part
             parts[id(buffer)] = part
         body = _Parts(parts).rewrite_stmt(body)

@@ -11,10 +11,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from texpr.ir.buffer import Buffer
-from texpr.ir.expr import Var
+from texpr.ir.expr import Const, Expr, Var, free_vars
 from texpr.ir.itervar import IterVar
+from texpr.ir.linear import sum_of
 from texpr.ir.program import Alloc, Block, Loop, Seq, Stmt, blocks, seq
-from texpr.ir.visitor import Rewriter, Visit
+from texpr.ir.simplify import simplify
+from texpr.ir.visitor import Rewriter, Visit, substitute
 from texpr.schedule.relations import Relation
 from texpr.schedule.state import StageNode, State, Tree
 
@@ -146,6 +148,22 @@ def renewed(state: State, axes: Mapping[IterVar, IterVar]) -> State:
         decomposed={stage: new.get(axis, axis) for stage, axis in state.decomposed.items()},
         became={**state.became, **new},
     )
+
+
+def solved(index: Expr, wanted: Expr, axes: Collection[Var]) -> tuple[Var, Expr] | None:
+    """Return which of ``axes`` an index hangs on, and its value where the index is ``wanted``.
+
+    None where that is not just one, plus or minus something.
+    """
+    moving = [var for var in free_vars(index) if var in axes]
+    if len(moving) != 1:
+        return None
+    (var,) = moving
+    factor = sum_of(index).terms.get(var, 0)
+    rest = simplify(substitute(index, {var: Const(0, var.dtype)}))
+    if factor not in (1, -1) or var in set(free_vars(simplify(index - var * factor))):
+        return None
+    return var, simplify(wanted - rest if factor == 1 else rest - wanted)
 
 
 def loops_around(stmt: Stmt, stage: str) -> list[Loop]:

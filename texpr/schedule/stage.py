@@ -10,8 +10,10 @@ import numpy as np
 from texpr.errors import ScheduleError, did_you_mean
 from texpr.ir.expr import int_value
 from texpr.ir.itervar import IterVar
-from texpr.ir.program import Annotation
+from texpr.ir.program import Annotation, Program
 from texpr.polyhedral.verdict import Verdict
+from texpr.schedule.primitives import transform_layout
+from texpr.schedule.select import along, consumers, marked, producers
 from texpr.schedule.trace import LoopName, Step
 
 if TYPE_CHECKING:
@@ -30,6 +32,11 @@ class Stage:
         self.name = name
 
     @property
+    def declared(self) -> Program:
+        """The program that the schedule was opened on."""
+        return self._schedule.declared
+
+    @property
     def leaf_iter_vars(self) -> tuple[IterVar, ...]:
         """The loops around the stage, outermost first."""
         return self._schedule.state.leaves(self.name)
@@ -44,15 +51,96 @@ class Stage:
         """Whether the stage is computed where it is read."""
         return self.name in self._schedule.state.inlined
 
-    def loop(self, name: str) -> IterVar:
-        """Return the loop called ``name``.
+    # ------------------------------------------------------------ finding loops and neighbours
+
+    def loop(self, name: str | int) -> IterVar:
+        """Return the loop called ``name``, or the one at that place, 0 outermost, -1 innermost.
 
         Raises
         ------
         ScheduleError
-            There is none.
+            There is none; the loops are listed.
         """
+        if isinstance(name, int) and not isinstance(name, bool):
+            loops = self.loops
+            if -len(loops) <= name < len(loops):
+                return loops[name]
+            raise ScheduleError(
+                f"loop: stage {self.name!r} has no loop at {name}; its loops are "
+                f"{', '.join(loop.name for loop in loops) or 'none'}, outermost first"
+            )
         return self._loop("loop", name)
+
+    @property
+    def reduce_loops(self) -> tuple[IterVar, ...]:
+        """The loops that reduce, or reduce and run over data together, outermost first."""
+        return tuple(loop for loop in self.loops if loop.is_reduce)
+
+    @property
+    def data_loops(self) -> tuple[IterVar, ...]:
+        """The loops that only run over data, outermost first."""
+        return tuple(loop for loop in self.loops if not loop.is_reduce)
+
+    @property
+    def shared_loops(self) -> tuple[IterVar, ...]:
+        """The loops that were declared around other stages, too, outermost first."""
+        return tuple(node.axis for node in self._schedule.state.shared_loops(self.name))
+
+    def loops_marked(self, kind: str) -> tuple[IterVar, ...]:
+        """The loops that are ``"serial"``, ``"parallel"``, ``"vectorized"`` or ``"unrolled"``.
+
+        Raises
+        ------
+        ScheduleError
+            Another word.
+        """
+        return tuple(marked(self._schedule.state, self.name, kind))
+
+    def loops_along(
+        self, array: Any, dimension: int = -1, *, step: int | None = None
+    ) -> tuple[IterVar, ...]:
+        """The loops that move along a dimension of an array, outermost first.
+
+        Those are the ones on whose value the subscript depends, in any access of the stage. With
+        ``step=1`` they are those that go from one element to the next in every access: along the
+        last dimension the ones to vectorize.
+
+        Parameters
+        ----------
+        array : Tensor, Buffer or str
+            An array that the stage reads or writes.
+        dimension : int
+            Negative from the end.
+        step : int, optional
+            By how much one iteration more moves the subscript.
+
+        Raises
+        ------
+        ScheduleError
+            No such array or dimension.
+
+        >>> from texpr import te
+        >>> A = te.placeholder((64, 64), name="A")
+        >>> B = te.compute((64, 64), lambda i, j: A[j, i], name="B")
+        >>> s = te.create_schedule(B.op)
+        >>> s[B].split("j", 8)
+        (<axis j_o>, <axis j_i>)
+        >>> s[B].loops_along(B), s[B].loops_along("A")
+        ((<axis j_o>, <axis j_i>), (<axis i in [0, 64)>,))
+        >>> s[B].loops_along(B, step=1)
+        (<axis j_i>,)
+        """
+        return tuple(along(self._schedule.state, self.name, array, dimension, step))
+
+    @property
+    def producers(self) -> tuple[Any, ...]:
+        """The other stages that write what this one reads, producers first."""
+        return tuple(map(self._schedule.stage, producers(self._schedule.state, self.name)))
+
+    @property
+    def consumers(self) -> tuple[Any, ...]:
+        """The other stages that read what this one writes, producers first."""
+        return tuple(map(self._schedule.stage, consumers(self._schedule.state, self.name)))
 
     # ------------------------------------------------------------ primitives
 
@@ -1067,6 +1155,208 @@ class Stage:
                     C[i - 1] = max(A[i]*2.0, 0.0)
         """
         self._apply("reverse_compute_inline", ())
+
+    # ------------------------------------------------------------ memory
+
+    def transform_layout(self, index_map: Any, pad_value: Any = None) -> tuple[IterVar, ...]:
+        """Lay out what the stage writes anew, by a map from its indices to those of another array.
+
+        ::
+
+            T = empty((10,), float32)          T = empty((3, 4), float32)
+            for i in range(10):                for i_o in range(3):
+                T[i] = A[i]               →        for i_i in range(4):
+            for j in range(10):                        if i_o*4 + i_i < 10:
+                B[j] = T[j]                                T[i_o, i_i] = A[i_o*4 + i_i]
+                                               for j in range(10):
+                                                   B[j] = T[j//4, j%4]
+
+        with ``lambda i: [i//4, i%4]``. Everything that touches the array does so through the map,
+        and the loops of this stage run over the new array, one for each of its dimensions. That is
+        so where the stage gives every element its one value, and the map can be undone: where it
+        permutes dimensions, splits them by ``//`` and ``%``, fuses them as ``i*16 + j``, or
+        several of these. Else the loops stay as they are. Where a split leaves over some cells,
+        these are neither written nor read; with ``pad_value`` they are written with that.
+
+        Parameters
+        ----------
+        index_map : function or str
+            Takes an index for each dimension and returns a list of new ones, made of
+            ``+ - * // %``, ``min`` and ``max`` with numbers and sizes. It is called once; a text,
+            ``"lambda i: [i//4, i%4]"``, is read. A remainder by 4 makes a dimension of 4.
+        pad_value : number, optional
+            What stands in cells that stand for no element.
+
+        Returns
+        -------
+        The new axes, none where the loops stay; ``i_o`` and ``i_i`` for a split ``i``
+
+        Raises
+        ------
+        ScheduleError
+            An argument of the program (cache it, and lay out the cache), a map that gives two
+            cells one place, loops that were scheduled before.
+
+        Same as TVM's ``transform_layout``; Halide's ``reorder_storage`` and Exo's ``rearrange_dim``
+        permute, Exo's ``divide_dim`` splits, ``mult_dim`` fuses.
+
+        >>> from texpr import te
+        >>> A = te.placeholder((10,), name="A")
+        >>> B = te.compute((10,), lambda i: A[i] * 2, name="B")
+        >>> s = te.create_schedule(B.op)
+        >>> AA = s.cache_read(A, "local", [B])
+        >>> s[AA].transform_layout(lambda i: [i//4, i%4], pad_value=0)
+        (<axis i0_o in [0, 3)>, <axis i0_i in [0, 4)>)
+        >>> s[AA].op.output(0).shape
+        (<int64 3>, <int64 4>)
+        """
+        state = self._schedule.state
+        index_map = str(transform_layout.mapped(state, self.name, index_map))
+        values = {"index_map": index_map, "pad_value": pad_value}
+        return self._apply("transform_layout", (), values)
+
+    def storage_align(self, axis: IterVar | str | int, factor: int, offset: int = 0) -> None:
+        """Keep rows of what the stage writes apart, so that the stride of a dimension is aligned.
+
+        ::
+
+            T = empty((5, 30), float32)   →   T = empty((5, 30), float32, strides=(32, 1))
+
+        with ``storage_align(T.op.axis[0], 16)``. The stride of the dimension becomes the least
+        number of elements that leaves ``offset`` when divided by ``factor``; what lies between is
+        never touched. A window of the array (:meth:`compute_at`) is aligned likewise.
+
+        Parameters
+        ----------
+        axis : IterVar, str or int
+            An axis of the stage, or the number of a dimension.
+        factor : int
+            At least 1.
+        offset : int
+            Below ``factor``.
+
+        Raises
+        ------
+        ScheduleError
+            An argument of the program, an axis that is no dimension, numbers that are none.
+
+        Same as TVM's ``storage_align``, Halide's ``align_storage``.
+        """
+        decl = self._schedule.state.declared.stages[self.name]
+        axes = decl.cell_axes or ()
+        known = [own.name for own in axes]
+        given = self._schedule.own_axis(self.name, axis) if isinstance(axis, IterVar) else axis
+        place = plain(given)
+        if isinstance(given, IterVar):
+            place = next((k for k, own in enumerate(axes) if own is given), given)
+        elif isinstance(given, str):
+            place = known.index(given) if given in known else given
+        values = {"axis": place, "factor": factor, "offset": offset}
+        self._apply("storage_align", (), values)
+
+    def set_scope(self, scope: str) -> None:
+        """Name the memory that what the stage writes is in.
+
+        ::
+
+            T = empty((8,), float32)   →   T = empty((8,), float32, scope="local")
+
+        The name is shown where the array is made. On a CPU all memory is alike, and the scope
+        changes nothing else: small arrays of constant size are on the stack, others on the heap,
+        and LLVM keeps in registers what it can.
+
+        Parameters
+        ----------
+        scope : str
+            ``"global"``, ``"local"``, ``"shared"`` or ``"warp"``.
+
+        Raises
+        ------
+        ScheduleError
+            An argument of the program, or another scope.
+
+        Same as TVM's ``set_scope``, Halide's ``store_in``, Exo's ``set_memory``.
+        """
+        self._apply("set_scope", (), {"scope": scope})
+
+    def expand(self, array: str, loop: IterVar | str) -> None:
+        """Give scratch cells of their own for every iteration of a loop, in a new first dimension.
+
+        ::
+
+            for i in range(n):                 x = empty((n,), float64)
+                x = empty((), float64)         for i in range(n):
+                x[()] = A[i]*2            →        x[i] = A[i]*2
+                B[i] = x[()] + 1                   B[i] = x[i] + 1
+
+        What one iteration computes no longer overwrites what another one did, so that loops may
+        be taken apart, reordered or run at once; all of it is kept till the loop ends.
+        :meth:`privatize` has no more memory than before.
+
+        Parameters
+        ----------
+        array : str
+            The scratch: a temporary scalar of a loop kernel, or what ``texpr.empty`` made.
+        loop : IterVar or str
+            A declared loop around this stage and all that touches the scratch.
+
+        Raises
+        ------
+        ScheduleError
+            An argument, a loop that is not around all that touches the scratch, or one whose range
+            depends on another.
+        IllegalScheduleError
+            An iteration reads what another one wrote.
+
+        Same as Exo's ``expand_dim`` with ``lift_alloc``; compilers' scalar and array expansion.
+        """
+        self._apply("expand", (), {"array": array, "loop": self._declared_loop("expand", loop)})
+
+    def privatize(self, array: str, loop: IterVar | str) -> None:
+        """Make scratch in a loop, anew in each iteration, where it was made before the loop.
+
+        ::
+
+            T = empty((4,), float64)           for i in range(n):
+            for i in range(n):                     T = empty((4,), float64)
+                for k in range(4):        →        for k in range(4):
+                    T[k] = A[i, k]                     T[k] = A[i, k]
+                B[i] = T[0] + T[3]                 B[i] = T[0] + T[3]
+
+        Iterations no longer share it, so that the loop may run in parallel or in lanes.
+
+        Parameters
+        ----------
+        array : str
+            The scratch: a temporary scalar of a loop kernel, or what ``texpr.empty`` made.
+        loop : IterVar or str
+            A declared loop around this stage and all that touches the scratch.
+
+        Raises
+        ------
+        ScheduleError
+            An argument, a loop that is not around all that touches the scratch, or one in which it
+            is new already.
+        IllegalScheduleError
+            An iteration reads what another one wrote.
+
+        Same as Exo's ``sink_alloc``; OpenMP's ``private``.
+        """
+        values = {"array": array, "loop": self._declared_loop("privatize", loop)}
+        self._apply("privatize", (), values)
+
+    def _declared_loop(self, what: str, given: IterVar | str) -> str:
+        """Return the name of a declared loop around this stage, scheduled or not."""
+        if isinstance(given, str):
+            return given
+        axes = self._schedule.state.declared.stages[self.name].axes
+        axis = self._schedule.own_axis(self.name, given) if isinstance(given, IterVar) else None
+        if not any(axis is own for own in axes):
+            raise ScheduleError(
+                f"{what}: {given!r} is no declared loop of {self.name!r}; its declared loops are "
+                f"{', '.join(own.name for own in axes) or 'none'}"
+            )
+        return str(axis)
 
     # ------------------------------------------------------------ applying
 

@@ -36,6 +36,7 @@ from texpr.polyhedral.footprint import Window
 from texpr.polyhedral.judge import Judge
 from texpr.polyhedral.kept import Kept
 from texpr.polyhedral.rewrites import Witness
+from texpr.polyhedral.unfolding import Absorbed, Merged
 from texpr.schedule.monotone import direction
 from texpr.schedule.relations import Ends, Relation
 from texpr.schedule.trace import Step
@@ -248,6 +249,8 @@ class State:
     def path(self, stage: str) -> tuple[LoopNode, ...]:
         """The loops around ``stage``, outermost first."""
         found = self._paths.get(stage)
+        if found is None and stage not in self.declared.stages:
+            raise unknown_stage(stage, self)
         if found is None:
             raise InternalError(f"stage {stage!r} has no place in the tree")
         return found
@@ -645,9 +648,21 @@ def taken_apart(program: Program, known: Mapping[Var, IterVar]) -> Declared:
 
 
 def unknown_stage(name: object, state: State) -> ScheduleError:
-    """Say that no stage is called ``name``, and which there are."""
+    """Say that no stage is called ``name``, or no longer, and which there are."""
     known = list(state.declared.stages)
-    return ScheduleError(
-        f"schedule: no stage {name!r}{did_you_mean(str(name), known)}; "
-        f"the stages are {', '.join(known)}"
-    )
+    listed = f"the stages are {', '.join(known)}"
+    declared = state.declared
+    while declared.before is not None:
+        witness = declared.witness
+        if isinstance(witness, Merged) and isinstance(name, str) and witness.init == name:
+            return ScheduleError(
+                f"schedule: stage {name!r} became the initialisation of {witness.stage!r}, by "
+                f"merge_reduction; use that ({listed})"
+            )
+        if isinstance(witness, Absorbed) and isinstance(name, str) and witness.consumer == name:
+            return ScheduleError(
+                f"schedule: stage {name!r} is computed where {witness.stage!r} writes, by "
+                f"reverse_compute_inline; use that ({listed})"
+            )
+        declared = declared.before
+    return ScheduleError(f"schedule: no stage {name!r}{did_you_mean(str(name), known)}; {listed}")

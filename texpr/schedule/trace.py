@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from texpr.errors import ScheduleError
@@ -209,6 +210,8 @@ class _PythonNames:
             return self.loop(stage, value.name)
         if isinstance(value, tuple):
             return "[" + ", ".join(self.value(stage, part) for part in value) + "]"
+        if isinstance(value, float) and not isfinite(value):
+            return f"float('{value}')"
         return repr(value)
 
 

@@ -9,6 +9,7 @@ from texpr.errors import ScheduleError
 from texpr.ir.expr import Load
 from texpr.ir.itervar import IterVar
 from texpr.schedule.absorbing import absorb
+from texpr.schedule.select import producers
 from texpr.schedule.state import State
 
 
@@ -20,16 +21,6 @@ def apply(state: State, stage: str) -> tuple[State, tuple[IterVar, ...]]:
     (producer,) = producers(state, stage)
     (read,) = _reads(state, stage, producer)
     return absorb(state, producer, stage, read), ()
-
-
-def producers(state: State, stage: str) -> list[str]:
-    """Return the other stages that write what ``stage`` reads."""
-    read = set(state.declared.stages[stage].block.read_buffers)
-    return [
-        name
-        for name, other in state.declared.stages.items()
-        if name != stage and read.intersection(other.block.written_buffers)
-    ]
 
 
 def _reads(state: State, stage: str, producer: str) -> list[Load]:

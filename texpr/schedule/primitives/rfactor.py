@@ -8,6 +8,7 @@ from typing import Any
 from texpr.errors import ScheduleError
 from texpr.ir.expr import Load, Var, postorder
 from texpr.ir.itervar import IterVar
+from texpr.ir.program import TRUE
 from texpr.ir.update import FOLDS, update_of
 from texpr.polyhedral.dependences import chain_operator
 from texpr.schedule.attach import declared_loops, tangled_loops
@@ -68,6 +69,8 @@ def obstacle(state: State, stage: str) -> str | None:
     """Return why ``stage`` cannot reduce in parts, None where it can."""
     declared = state.declared.stages[stage]
     if is_declared(state, stage):
+        if declared.init is not None and declared.init.predicate is not TRUE:
+            return f"{stage!r} writes only some of its elements; factor it before it is laid out"
         if declared.cell_axes is None or declared_loops(state, stage) is None:
             return f"{stage!r} does not give every element of its arrays one value"
         if state.shared_loops(stage) or declared.home:

@@ -536,9 +536,9 @@ def alignment(buffer: Buffer) -> int:
     """Return the alignment in bytes that an element of ``buffer`` is known to have.
 
     A dense argument is checked at the call to be aligned to its element; nothing is known of a
-    strided one.
+    strided one. Scratch is aligned to more, whatever its strides.
     """
-    return buffer.dtype.size_bytes if buffer.strides is None else 1
+    return buffer.dtype.size_bytes if buffer.strides is None or buffer.aligned else 1
 
 
 def may_fail(expr: Expr) -> bool:

@@ -527,7 +527,7 @@ class _Function(Visitor[None], over=STMT_NODES):
         """Give room for ``buffer`` in each lane: small and known on the stack, else in the pool."""
         element = memory_type(buffer.dtype)
         count: int | None = lanes
-        for extent in buffer.shape:
+        for extent in buffer.room:
             known = int_value(extent)
             count = None if count is None or known is None else count * known
         if count is not None and count * buffer.dtype.size_bytes <= SMALLEST_BYTES:
@@ -548,7 +548,7 @@ class _Function(Visitor[None], over=STMT_NODES):
         size: ir.Value = ir.Constant(I64, buffer.dtype.size_bytes * lanes)
         too_large: ir.Value = ir.Constant(I1, 0)
         pair = ir.LiteralStructType([I64, I1])
-        for extent in buffer.shape:
+        for extent in buffer.room:
             both = intrinsic(
                 build, "llvm.umul.with.overflow", [size, self.value(extent)], [I64], pair
             )
