@@ -94,7 +94,7 @@ def test_the_judge_agrees_with_brute_force(program: Program, seed: int, count: i
 PLACING = ("compute_at", "compute_at", "reverse_compute_at", "store_at", "store_root",
            "rolling_buffer", "compute_inline", "compute_root")  # fmt: skip
 PLACED = ("stencil", "stencils", "convolution", "recurrence", "matrix_product", "triangle",
-          "one_axis_for_two_stages")  # fmt: skip
+          "one_axis_for_two_stages", "diagonals")  # fmt: skip
 
 
 def placed(program: str, n: int, m: int, seed: int, count: int) -> tuple[State, Program]:
