@@ -9,7 +9,7 @@ import pytest
 
 from texpr import te
 from texpr.ir.buffer import Part
-from texpr.ir.expr import Binary, Const, Expr, Load
+from texpr.ir.expr import Binary, Const, Expr, IfThenElse, Load
 from texpr.ir.program import ONE, ZERO, Alloc, Block, If, Loop, LoopKind, Program, Store, seq
 from texpr.ir.visitor import Rewriter, Visit
 from texpr.polyhedral.judge import Judge
@@ -72,6 +72,24 @@ def test_a_loop_that_leaves_an_instance_out():
 
     finding = judged(*moved(), Loop, shorter)
     assert finding.missing == "C: its loops do not run every instance"
+
+
+def test_an_instance_that_is_left_out_of_room_outside_of_all_loops():
+    """There every instance has its cell, so that nothing but being there is to be asked."""
+    A = te.placeholder((10,), name="A")
+    B = te.compute((10,), lambda i: A[i] + 1.0, name="B")
+    C = te.compute((8,), lambda i: B[i] + B[i + 2], name="C")
+    s = te.create_schedule(C.op)
+    s[B].compute_at(s[C], C.op.axis[0])
+    s[B].store_root()
+    assert Judge(s.declared).first_fault(s.program) is None
+
+    def fewer(node: If | Block | Loop) -> Any:
+        is_first = isinstance(node, Loop) and isinstance(node.lower, IfThenElse)
+        return replace(node, lower=node.lower.children[2]) if is_first else node
+
+    finding = judged(s.declared, s.program, Loop, fewer)
+    assert (finding.fault, finding.is_certain) == ("missing", True)
 
 
 def test_a_guard_that_is_missing():

@@ -45,7 +45,7 @@ from texpr.polyhedral.kept import Kept
 from texpr.polyhedral.scop import Scop, Statement, textual_order
 
 Fault: TypeAlias = Literal[
-    "order", "parallel", "vectorized", "storage", "fold", "stale", "instances"
+    "order", "parallel", "vectorized", "storage", "missing", "fold", "stale", "instances"
 ]
 
 
@@ -213,26 +213,29 @@ class Judge:
         self, dependence: Dependence, source: Statement, sink: Statement
     ) -> Iterator[Finding]:
         home = _home(dependence, source, sink)
+        # What is not moved runs every instance, and finds the cells where they were declared.
+        is_whole = home is not None and not home and not source.is_moved
         is_first = textual_order(source.columns, sink.columns) == "always"
-        if is_first and home is not None and not home:
+        if is_first and is_whole:
             return
         questions = [*_questions(dependence, source, sink)]
-        if not questions and not home and home is not None:
+        if not questions and is_whole:
             return
         ask = self.scop.analysis.ask
         moved = ask(lambda: _Moved(dependence, source, sink))
         if isinstance(moved, Unknown):
             yield Finding("order", dependence, missing=str(moved))
             return
-        if home is None or home:
+        if not is_whole:
             # The scratch is another one where the loops of its home are at another iteration.
             if dependence.kind == "flow":
                 lost = ask(moved.lost)
+                kind: Fault = "missing" if home == () else "storage"
                 if isinstance(lost, Unknown):
-                    yield Finding("storage", dependence, missing=str(lost))
+                    yield Finding(kind, dependence, missing=str(lost))
                 elif lost is not None:
                     by_digits = moved.digits > 0
-                    yield Finding("storage", dependence, lost, None, moved.missing, by_digits)
+                    yield Finding(kind, dependence, lost, None, moved.missing, by_digits)
             if home is None or is_first:
                 return
         for fault, loop, wrong in questions:
