@@ -7,7 +7,7 @@ statement copies cell by cell; and where it stands, every cell holds the value t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial, reduce
 from typing import TypeAlias
@@ -26,6 +26,8 @@ from texpr.polyhedral.instances import is_once, runs_over, runs_short
 from texpr.polyhedral.judge import Finding, Judge
 from texpr.polyhedral.layouts import LaidOut
 from texpr.polyhedral.scop import Scop, Statement, Touch, textual_order
+from texpr.polyhedral.unfolding import Unfolded
+from texpr.polyhedral.unfolding import other_value as other_value_unfolded
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,11 +60,19 @@ class Factored:
     dimension: int
 
 
-Witness: TypeAlias = Cached | Factored | LaidOut | Rehomed
+Witness: TypeAlias = Cached | Factored | LaidOut | Rehomed | Unfolded
 
 
-def other_value(before: Judge, after: Judge, witness: Cached | Factored) -> Finding | None:
-    """Return why ``after`` may compute other values than ``before``, None where it does not."""
+def other_value(
+    before: Judge,
+    after: Judge,
+    witness: Cached | Factored | Unfolded,
+    assumed: Collection[Buffer] = (),
+) -> Finding | None:
+    """Return why ``after`` may compute other values than ``before``, None where it does not.
+
+    What cannot be decided does not count of the arrays in ``assumed``.
+    """
     ask = after.scop.analysis.ask
     for statement in after.scop.statements:
         answer = ask(partial(runs_over, statement))
@@ -73,6 +83,8 @@ def other_value(before: Judge, after: Judge, witness: Cached | Factored) -> Find
                 else "its loops run instances that it does not have"
             )
             return Finding("instances", None, missing=f"{statement.label}: {why}")
+    if not isinstance(witness, Cached | Factored):
+        return other_value_unfolded(before, after, witness, assumed)
     if isinstance(witness, Factored):
         # Sets are compared, and those of two contexts must not meet.
         declared = Scop(before.scop.program, after.scop.analysis)

@@ -20,7 +20,7 @@ from texpr.ir.linear import Sum, sum_expr, sum_of
 from texpr.ir.names import unique_name
 from texpr.ir.program import ZERO
 from texpr.ir.simplify import prove, simplify
-from texpr.schedule.state import ceildiv
+from texpr.schedule.relations import ceildiv
 
 _OPERATORS: Final = {
     ast.Add: "add",

@@ -18,10 +18,11 @@ def judge_of(state: State) -> Judge:
     It is made once for every set of inlined stages and shared by all states of a declaration.
     """
     judges = state.declared.judges
-    found = judges.get(state.inlined)
+    key = (state.inlined,)
+    found = judges.get(key)
     if found is None:
         plain = State(state.declared, state.declared.tree, inlined=state.inlined)
-        found = judges[state.inlined] = Judge(realise(plain))
+        found = judges[key] = Judge(realise(plain))
     return found
 
 
@@ -55,5 +56,5 @@ def rewrite_fault(state: State) -> tuple[Judge, Finding] | None:
         }
         state = replace(state, inlined=state.inlined - computing)
     before = judge_of(replace(state, declared=declared.before))
-    finding = other_value(before, judge_of(state), witness)
+    finding = other_value(before, judge_of(state), witness, state.assumed)
     return None if finding is None else (before, finding)

@@ -153,9 +153,11 @@ class Trace:
             call = f"{names.stage(step.stage)}.{step.primitive}({', '.join(args)})"
             if step.made:
                 call = f"{', '.join(names.loop(step.stage, n) for n in step.made)} = {call}"
-            for stage in step.stages:
-                call = f"{names.stage(stage)} = {call}"
+            *others, returned = step.stages or (None,)
+            if returned is not None:
+                call = f"{names.stage(returned)} = {call}"
             lines.append(f"    {call}")
+            lines += [f"    {names.stage(other)} = s[{other!r}]" for other in others if other]
             for stage, loops in step.stages.items():
                 lines += names.unpacked(stage, loops)
         if len(lines) == 1:

@@ -9,7 +9,7 @@ from texpr.errors import ScheduleError
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import FLOAT_ORDERS, FloatPolicy
 from texpr.schedule import Schedule, Stage
-from texpr.schedule.state import Declared, StageDecl
+from texpr.schedule.state import Declared, StageDecl, unknown_stage
 from texpr.te.declare import checked_name
 from texpr.te.program import as_operations, declaration
 from texpr.te.scan import ScanOp
@@ -51,9 +51,16 @@ class TeSchedule(Schedule):
 
     declares_tensors = True
 
-    def __init__(self, outputs: list[Operation], name: str, float_policy: FloatPolicy) -> None:
+    def __init__(
+        self,
+        outputs: list[Operation],
+        name: str,
+        float_policy: FloatPolicy,
+        *,
+        judged: bool = True,
+    ) -> None:
         declared = declaration(outputs, name, float_policy)
-        super().__init__(declared.program)
+        super().__init__(declared.program, judged=judged)
         self.outputs = tuple(outputs)
         self._names = declared.names
         self._axes = declared.axes
@@ -110,6 +117,8 @@ class TeSchedule(Schedule):
             return super().stage_name(key)
         name = op.name if isinstance(op, MadeOp) else self._names.get(op)
         is_gone = isinstance(op, ComputeOp) and name not in self.state.declared.stages
+        if is_gone and name in self._history[0].declared.stages:
+            raise unknown_stage(name, self.state)
         if name is None or is_gone or (isinstance(op, MadeOp) and not self._has_made(op)):
             raise ScheduleError(
                 f"schedule: {op.name!r} does not belong to this schedule, whose stages are "
@@ -201,6 +210,7 @@ def create_schedule(
     *,
     contract: bool = True,
     name: str | None = None,
+    judged: bool = True,
 ) -> TeSchedule:
     """Return a schedule of ``ops`` and all that they depend on, in declared order.
 
@@ -216,6 +226,9 @@ def create_schedule(
         Whether a product and a sum may be fused and round once.
     name : str, optional
         The name of the program; that of the last output unless given.
+    judged : bool
+        Whether every primitive is judged when it is applied. Otherwise they only check their
+        arguments, and all of them together are judged before a build, or by ``s.judge()``.
 
     Raises
     ------
@@ -240,4 +253,4 @@ def create_schedule(
         )
     policy = FloatPolicy(fp, contract)
     own = operations[-1].name if name is None else checked_name(name, "create_schedule")
-    return TeSchedule(operations, own, policy)
+    return TeSchedule(operations, own, policy, judged=judged)
