@@ -136,7 +136,7 @@ def lost_instances(
         runs = known.get(statement.label)
         key = (statement.label,) if runs is None else (runs.key, is_moved(runs))
         if key not in counted:
-            answer = declared.analysis.ask(partial(_fault, statement, runs))
+            answer = declared.analysis.ask(partial(instances_fault, statement, runs))
             if isinstance(answer, Unknown):
                 return str(answer)
             counted[key] = answer
@@ -146,7 +146,8 @@ def lost_instances(
     return None
 
 
-def _fault(declared: Statement, proposed: Statement | None) -> str | None:
+def instances_fault(declared: Statement, proposed: Statement | None) -> str | None:
+    """Return why ``proposed`` does not run the instances of ``declared``, each once."""
     instances = declared.iterations(()).over.domain()
     if proposed is None:
         return None if instances.is_empty() else "no loop runs it"
