@@ -130,6 +130,8 @@ def test_loops_along_an_array():
     assert names(s[C].loops_along(W, step=1)) == ["j_i"]
     with pytest.raises(ScheduleError, match="'A' has no dimension 2; pass one from -2 to 1"):
         s[C].loops_along(A, 2)
+    with pytest.raises(ScheduleError, match="step='one' is no number"):
+        s[C].loops_along(A, step="one")
     with pytest.raises(ScheduleError, match="'conv1' does not touch 'b' element by element"):
         s[C].loops_along("b")
 
