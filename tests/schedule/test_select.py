@@ -54,7 +54,9 @@ def test_stages_by_what_they_touch():
     assert (s[C].producers, s[E].consumers) == ((), ())
     AL = s.cache_read(A, "local")
     assert names(s.stages_reading("A")) == ["A_local"]
-    assert names(s[AL].consumers) == ["conv1"]
+    assert names(s[AL].consumers) == names(s.stages_reading(AL)) == ["conv1"]
+    assert names(s.stages_writing(AL)) == ["A_local"]
+    assert names(s[C].loops_along(AL)) == ["k"]
     for given in ("Q", te.placeholder((3,), name="Q"), 7):
         with pytest.raises(
             ScheduleError, match=r"stages_reading: no stage touches an array .*; the"

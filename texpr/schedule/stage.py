@@ -127,7 +127,8 @@ class Stage:
         >>> s[B].loops_along(B, step=1)
         (<axis j_i>,)
         """
-        return tuple(along(self._schedule.state, self.name, array, dimension, step))
+        own = self._schedule.own_array(array)
+        return tuple(along(self._schedule.state, self.name, own, dimension, step))
 
     @property
     def producers(self) -> tuple[Any, ...]:
