@@ -141,6 +141,18 @@ def test_parts_without_some_terms():
     assert reason(s, shorter("k_o")) == "the loops of S_rf do not run all of its instances once"
 
 
+def test_parts_of_a_length_that_a_size_decides():
+    n = te.size_var("n")
+    A, k = te.placeholder((n,), "int32", name="A"), te.reduce_axis((0, n), name="k")
+    S = te.compute((), lambda: te.sum(A[k], axis=k), name="S")
+    s = te.create_schedule(S.op)
+    k_o, _ = s[S].split(k, nparts=4)
+    s.rfactor(S, k_o)
+    assert reason(s) is None
+    assert reason(s, shorter("k_i")) == "the loops of S_rf do not run all of its instances once"
+    assert reason(s, guards=()) is not None
+
+
 def test_parts_that_start_late_or_lie_elsewhere():
     s = factored()
 

@@ -131,7 +131,7 @@ def lost_instances(declared: Scop, proposed: Scop, counted: Kept[str | None]) ->
         key = (statement.label, *(piece.key for piece in own))
         reason = counted.get(key)
         if reason is None and key not in counted:
-            answer = declared.analysis.ask(partial(_fault, statement, own))
+            answer = declared.analysis.ask(partial(instances_fault, statement, own))
             if isinstance(answer, Unknown):
                 return str(answer)
             reason = counted[key] = answer
@@ -148,7 +148,8 @@ def pieces_of(scop: Scop) -> dict[str, list[Statement]]:
     return found
 
 
-def _fault(declared: Statement, pieces: Sequence[Statement]) -> str | None:
+def instances_fault(declared: Statement, pieces: Sequence[Statement]) -> str | None:
+    """Return why ``pieces`` do not run the instances of ``declared``, each once."""
     instances = declared.iterations(()).over.domain()
     if not pieces:
         return None if instances.is_empty() else "no loop runs it"

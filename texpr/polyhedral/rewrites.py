@@ -22,12 +22,12 @@ from texpr.ir.visitor import CellRewriter, Rewriter, Visit, substitute
 from texpr.polyhedral.context import Unknown
 from texpr.polyhedral.dependences import chain_operator
 from texpr.polyhedral.homes import Rehomed
-from texpr.polyhedral.instances import is_once, runs_over, runs_short
+from texpr.polyhedral.instances import instances_fault, is_once, runs_over, runs_short
 from texpr.polyhedral.judge import Finding, Judge
 from texpr.polyhedral.layouts import LaidOut
 from texpr.polyhedral.padded import Padded, shown_padding
 from texpr.polyhedral.scop import Scop, Statement, Touch, textual_order
-from texpr.polyhedral.unfolding import Unfolded
+from texpr.polyhedral.unfolding import Unfolded, whole_again
 from texpr.polyhedral.unfolding import other_value as other_value_unfolded
 
 
@@ -282,18 +282,15 @@ def _is_total(declared: Block, total: Block, parts: Block, fold: Fold, witness: 
 
 def _uneven(declared: Statement, parts: Statement, witness: Factored) -> str | None:
     """Return which terms the parts do not have just once, None where all are there."""
-    if declared.region.missing or parts.region.missing:
+    gone = (f"{witness.stage}.init", witness.total)
+    whole = whole_again(
+        parts.scop, parts.label, gone, declared.block, witness.values, witness.guards
+    )
+    terms = Scop(whole, parts.scop.analysis)[witness.total]
+    if declared.region.missing or terms.region.missing:
         return f"the terms of {witness.stage} are not known"
-    guards = parts.frame.all_of(witness.guards)
-    values = [witness.values.get(axis.var, axis.var) for axis in declared.block.iters]
-    terms = parts.image(values, parts.region & guards)
-    if terms.missing is not None:
-        return f"the terms of {witness.stage} are not known, as {terms.missing}"
-    wanted = declared.iterations(()).over.domain().reset_tuple_id()
-    facts = parts.frame.all_of(parts.scop.facts).over.params()
-    wanted = wanted.intersect_params(facts)
     # A cell of the parts has the data axes of its own; so no two parts of a term may be.
-    if not terms.over.is_injective() or not terms.over.range().is_equal(wanted):
+    if instances_fault(declared, [terms]) is not None:
         return f"{witness.stage} does not have every term of {witness.total} once"
     return None
 

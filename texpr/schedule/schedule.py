@@ -113,6 +113,10 @@ class Schedule:
         """Return the axis of this schedule that ``axis`` stands for in ``stage``; itself here."""
         return axis
 
+    def own_array(self, array: Any) -> Any:
+        """Return the array of this schedule that ``array`` stands for; itself here."""
+        return array
+
     def stage_name(self, key: Any) -> str:
         """Return the name of the stage that ``key`` stands for.
 
@@ -165,7 +169,8 @@ class Schedule:
         ScheduleError
             An array that no stage touches.
         """
-        found = touching(self.state, "stages_reading", arrays, is_write=False)
+        wanted = [self.own_array(array) for array in arrays]
+        found = touching(self.state, "stages_reading", wanted, is_write=False)
         return tuple(map(self.stage, found))
 
     def stages_writing(self, *arrays: Any) -> tuple[Any, ...]:
@@ -180,7 +185,8 @@ class Schedule:
         ScheduleError
             An array that no stage touches.
         """
-        found = touching(self.state, "stages_writing", arrays, is_write=True)
+        wanted = [self.own_array(array) for array in arrays]
+        found = touching(self.state, "stages_writing", wanted, is_write=True)
         return tuple(map(self.stage, found))
 
     def loop(self, name: str) -> IterVar:

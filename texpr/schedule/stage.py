@@ -129,7 +129,8 @@ class Stage:
         >>> s[B].loops_along(B, step=1)
         (<axis j_i>,)
         """
-        return tuple(along(self._schedule.state, self.name, array, dimension, step))
+        own = self._schedule.own_array(array)
+        return tuple(along(self._schedule.state, self.name, own, dimension, step))
 
     @property
     def producers(self) -> tuple[Any, ...]:
@@ -1091,10 +1092,26 @@ class Stage:
         The new stage has a dimension more: the loop is one over data there, which may run in
         parallel or in lanes. This stage keeps its loops over data and combines.
 
+        Of a loop kernel it takes every update ``x = x op term``, whatever the subscripts are, as
+        in a histogram::
+
+            for i_o in range(8):               for i_o in range(8):
+                for i_i in range(n):               for c in range(m):
+                    H[idx[…]] += w[…]   →              S0_rf[i_o, c] = -0.0
+                                                   for i_i in range(n):
+                                                       S0_rf[i_o, idx[…]] += w[…]
+                                               for c in range(m):
+                                                   for i_o_v in range(8):
+                                                       H[c] += S0_rf[i_o_v, c]
+
+        The parts start with what is neutral, in a stage ``S0_rf_init`` that shares their loop.
+        References to loops of the stage go on to mean those of the parts, so that
+        ``s.parallel(i_o)`` is next.
+
         Parameters
         ----------
         axis : IterVar or str
-            A loop that reduces, such as a part of a split.
+            A loop that reduces, such as a part of a split; of an update any loop of its own.
         factor_axis : int
             Where the new dimension is; negative from the end.
 
@@ -1105,9 +1122,9 @@ class Stage:
         Raises
         ------
         ScheduleError
-            No reduction, a loop over data, floats whose order is declared.
+            Neither a reduction nor an update, a loop over data, floats whose order is declared.
 
-        Same as TVM's and Halide's ``rfactor``.
+        Same as TVM's and Halide's ``rfactor``; the reduction clause of an OpenMP loop.
         """
         return self._new_stage("rfactor", (axis,), {"factor_axis": factor_axis})
 
