@@ -80,12 +80,10 @@ def _less_multiples(f: Formula, x: Term, n: Term, parts: Sequence[float]) -> Ter
         less = r - product
         lost = lost + ((r - less) - product)
         r = less
-    return r + (lost - n * last) if len(firsts) > 1 else r - n * last
+    return r - (n * last - lost)  # so that -0 stays -0
 
 
-def _where_large(
-    f: Formula, is_large: ir.Value, x: Term, r: Term, n: Term
-) -> tuple[Term, Term]:
+def _where_large(f: Formula, is_large: ir.Value, x: Term, r: Term, n: Term) -> tuple[Term, Term]:
     """Return ``r`` and ``n``, in the lanes that are large by :func:`_of_large`."""
     build = f.builder
     function = _of_large(build.module)
@@ -143,9 +141,7 @@ def _lane_by_lane(
         made.append(phi)
     step = build.add(lane, ir.Constant(I32, 1))
     lane.add_incoming(step, following)
-    build.cbranch(
-        build.icmp_unsigned("<", step, ir.Constant(I32, x.type.count)), head, done
-    )
+    build.cbranch(build.icmp_unsigned("<", step, ir.Constant(I32, x.type.count)), head, done)
     build.position_at_end(done)
     return made[0], made[1]
 
@@ -192,10 +188,10 @@ def _of_large(module: ir.Module) -> ir.Function:
         address = build.gep(table, [build.add(word, const(k))], inbounds=True, source_etype=I64)
         words.append(build.load(address, align=8, typ=I64))
     v = [
-        intrinsic(build, "llvm.fshl", [words[k], words[k + 1], shift], [I64], I64)
-        for k in range(3)
+        intrinsic(build, "llvm.fshl", [words[k], words[k + 1], shift], [I64], I64) for k in range(3)
     ]
-    lower_part = build.add(build.mul(wide(v[1]), wide(m)), wide(upper(build.mul(wide(v[2]), wide(m)))))
+    carried = upper(build.mul(wide(v[2]), wide(m)))
+    lower_part = build.add(build.mul(wide(v[1]), wide(m)), wide(carried))
     top = build.add(build.mul(v[0], m), upper(lower_part))
     product = build.or_(
         build.shl(wide(top), ir.Constant(_I128, 64)), wide(build.trunc(lower_part, I64))
