@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from llvmlite import ir
 
 from texpr.target.llvm.mathfunctions.formula import FLOAT64, Formula, Term
-from texpr.target.llvm.types import I1, I32, I64, PTR, intrinsic, is_vector, like
+from texpr.target.llvm.types import I1, I64, PTR, intrinsic, is_vector, like
 
 _F64 = ir.DoubleType()
 _I128 = ir.IntType(128)
@@ -58,8 +58,9 @@ def quadrant(f: Formula, x: Term) -> Quadrant:
     r = _less_multiples(wide, y, moved - rounder, HALF_PI[f.format.bits])
     n = wide.bits(moved)
     size = wide.magnitude(y)
-    is_large = f.builder.and_(size > LIMITS[f.format.bits], size < math.inf)
-    r, n = _where_large(wide, is_large, y, r, n)
+    limit = LIMITS[f.format.bits]
+    is_large = f.builder.and_(size > limit, size < math.inf)
+    r, n = _where_large(wide, is_large, limit, y, r, n)
     if f.format is FLOAT64:
         return Quadrant(r, n)
     return Quadrant(
@@ -83,23 +84,33 @@ def _less_multiples(f: Formula, x: Term, n: Term, parts: Sequence[float]) -> Ter
     return r - (n * last - lost)  # so that -0 stays -0
 
 
-def _where_large(f: Formula, is_large: ir.Value, x: Term, r: Term, n: Term) -> tuple[Term, Term]:
-    """Return ``r`` and ``n``, in the lanes that are large by :func:`_of_large`."""
+def _where_large(
+    f: Formula, is_large: ir.Value, limit: float, x: Term, r: Term, n: Term
+) -> tuple[Term, Term]:
+    """Return ``r`` and ``n``, where ``x`` is large those of :func:`_of_large`."""
     build = f.builder
-    function = _of_large(build.module)
     wanted = is_large
     if is_vector(is_large):
         wanted = intrinsic(build, "llvm.vector.reduce.or", [is_large], [is_large.type], I1)
+        rooms = [build.alloca(value.type) for value in (x.value, r.value, n.value)]
     before, after = build.block, None
     with build.if_then(wanted, likely=False):
         if is_vector(is_large):
-            made_r, made_n = _lane_by_lane(build, function, is_large, x.value, r.value, n.value)
+            for room, value in zip(rooms, (x.value, r.value, n.value), strict=True):
+                room.type = PTR  # llvmlite would have it typed
+                build.store(value, room, align=8)
+            count = ir.Constant(I64, x.value.type.count)
+            build.call(_of_large_lanes(build.module), [*rooms, count, ir.Constant(_F64, limit)])
+            made = [
+                build.load(room, align=8, typ=value.type)
+                for room, value in zip(rooms[1:], (r.value, n.value), strict=True)
+            ]
         else:
-            pair = build.call(function, [x.value])
-            made_r, made_n = build.extract_value(pair, 0), build.extract_value(pair, 1)
+            pair = build.call(_of_large(build.module), [x.value])
+            made = [build.extract_value(pair, 0), build.extract_value(pair, 1)]
         after = build.block
     results = []
-    for old, new in ((r.value, made_r), (n.value, made_n)):
+    for old, new in zip((r.value, n.value), made, strict=True):
         phi = build.phi(old.type)
         phi.add_incoming(old, before)
         phi.add_incoming(new, after)
@@ -107,43 +118,55 @@ def _where_large(f: Formula, is_large: ir.Value, x: Term, r: Term, n: Term) -> t
     return results[0], results[1]
 
 
-def _lane_by_lane(
-    build: ir.IRBuilder,
-    function: ir.Function,
-    is_large: ir.Value,
-    x: ir.Value,
-    r: ir.Value,
-    n: ir.Value,
-) -> tuple[ir.Value, ir.Value]:
-    """Emit a loop that calls ``function`` for the lanes in which ``is_large`` holds."""
-    before = build.block
-    head, body, following, done = (
-        build.append_basic_block(name) for name in ("lane", "large", "next", "done")
-    )
-    build.branch(head)
-    build.position_at_end(head)
-    lane, now_r, now_n = build.phi(I32), build.phi(r.type), build.phi(n.type)
-    for phi, start in ((lane, ir.Constant(I32, 0)), (now_r, r), (now_n, n)):
-        phi.add_incoming(start, before)
-    build.cbranch(build.extract_element(is_large, lane), body, following)
+def _of_large_lanes(module: ir.Module) -> ir.Function:
+    """The function from the lanes of ``x`` in memory to those of ``r`` and ``n``.
+
+    It is there once and not inlined: unlikely to run, and long. It leaves the lanes that are not
+    beyond the limit.
+    """
+    name = "texpr.quadrants_of_large"
+    function = module.globals.get(name)
+    if function is not None:
+        return function
+    function = _cold(module, name, ir.VoidType(), [PTR, PTR, PTR, I64, _F64])
+    x, r, n, count, limit = function.args
+    build = ir.IRBuilder(function.append_basic_block())
+    before, body = build.block, build.append_basic_block("lane")
+    build.branch(body)
     build.position_at_end(body)
-    pair = build.call(function, [build.extract_element(x, lane)])
-    new_r = build.insert_element(now_r, build.extract_value(pair, 0), lane)
-    new_n = build.insert_element(now_n, build.extract_value(pair, 1), lane)
-    build.branch(following)
-    build.position_at_end(following)
-    made = []
-    for old, new in ((now_r, new_r), (now_n, new_n)):
-        phi = build.phi(old.type)
-        phi.add_incoming(old, head)
-        phi.add_incoming(new, body)
-        old.add_incoming(phi, following)
-        made.append(phi)
-    step = build.add(lane, ir.Constant(I32, 1))
-    lane.add_incoming(step, following)
-    build.cbranch(build.icmp_unsigned("<", step, ir.Constant(I32, x.type.count)), head, done)
+    lane = build.phi(I64)
+    lane.add_incoming(ir.Constant(I64, 0), before)
+
+    def cell(array: ir.Value, type_: ir.Type) -> ir.Value:
+        return build.gep(array, [lane], inbounds=True, source_etype=type_)
+
+    value = build.load(cell(x, _F64), align=8, typ=_F64)
+    size = intrinsic(build, "llvm.fabs", [value], [_F64], _F64)
+    is_large = build.and_(
+        build.fcmp_ordered(">", size, limit),
+        build.fcmp_ordered("<", size, ir.Constant(_F64, math.inf)),
+    )
+    with build.if_then(is_large):
+        pair = build.call(_of_large(module), [value])
+        build.store(build.extract_value(pair, 0), cell(r, _F64), align=8)
+        build.store(build.extract_value(pair, 1), cell(n, I64), align=8)
+    following = build.add(lane, ir.Constant(I64, 1))
+    lane.add_incoming(following, build.block)
+    done = build.append_basic_block("done")
+    build.cbranch(build.icmp_unsigned("<", following, count), body, done)
     build.position_at_end(done)
-    return made[0], made[1]
+    build.ret_void()
+    return function
+
+
+def _cold(
+    module: ir.Module, name: str, result: ir.Type, parameters: Sequence[ir.Type]
+) -> ir.Function:
+    function = ir.Function(module, ir.FunctionType(result, parameters), name)
+    function.linkage = "internal"
+    for attribute in ("noinline", "cold"):
+        function.attributes.add(attribute)
+    return function
 
 
 def _of_large(module: ir.Module) -> ir.Function:
@@ -160,10 +183,7 @@ def _of_large(module: ir.Module) -> ir.Function:
     if function is not None:
         return function
     result = ir.LiteralStructType([_F64, I64])
-    function = ir.Function(module, ir.FunctionType(result, [_F64]), name)
-    function.linkage = "internal"
-    for attribute in ("noinline", "cold"):
-        function.attributes.add(attribute)
+    function = _cold(module, name, result, [_F64])
     build = ir.IRBuilder(function.append_basic_block())
 
     def const(value: int) -> ir.Constant:
