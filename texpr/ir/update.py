@@ -32,26 +32,34 @@ class Update:
         return FOLDS[self.op]
 
 
-def neutral(op: str, dtype: DType) -> Const:
-    """Return the value that changes nothing when ``op`` folds it in.
+def neutral(fold: str, dtype: DType) -> Const:
+    """Return what ``fold`` of it and any other value is that value, to the bit.
 
-    >>> from texpr.ir.dtypes import FLOAT32, INT8
-    >>> print(neutral("add", FLOAT32), neutral("min", INT8), neutral("bitand", INT8))
-    -0.0 127 -1
+    Of a sum of floats that is -0.0: 0.0 would make 0.0 of -0.0.
+
+    >>> from texpr.ir.dtypes import FLOAT32, UINT8
+    >>> str(neutral("add", FLOAT32)), str(neutral("bitand", UINT8)), str(neutral("max", FLOAT32))
+    ('-0.0', '255', '-inf')
     """
-    fold = FOLDS[op]
-    value: float
-    if fold in ("add", "or", "bitor", "bitxor"):
-        value = -0.0 if dtype.is_float else 0
-    elif fold == "mul":
-        value = 1
-    elif fold in ("and", "bitand"):
-        value = -1 if dtype.kind == "int" else dtype.max
-    elif dtype.is_float:
-        value = math.inf if fold == "min" else -math.inf
-    else:
-        value = dtype.max if fold == "min" else dtype.min
-    return Const(value, dtype)
+    if fold == "add":
+        return Const(-0.0 if dtype.is_float else 0, dtype)
+    if fold == "mul":
+        return Const(1, dtype)
+    if fold in ("min", "max"):
+        if dtype.is_float:
+            return Const(math.inf if fold == "min" else -math.inf, dtype)
+        return Const(dtype.max if fold == "min" else dtype.min, dtype)
+    if dtype.is_bool:
+        return Const(fold in ("and", "bitand"), dtype)
+    ones = dtype.max if dtype.kind == "uint" else -1
+    return Const(ones if fold == "bitand" else 0, dtype)
+
+
+def is_neutral(value: Expr, fold: str, dtype: DType) -> bool:
+    """Whether starting with ``value`` starts with nothing; of floats 0.0 will do for a sum."""
+    if not isinstance(value, Const) or value.dtype is not dtype:
+        return False
+    return bool(value.value == neutral(fold, dtype).value)
 
 
 def update_of(block: Block) -> Update | None:

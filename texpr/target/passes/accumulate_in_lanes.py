@@ -262,7 +262,7 @@ def _summed(sum_: Sum, vector: Buffer) -> Block:
     block, update = sum_.block, sum_.update
     term = update.term
     if block.predicate is not TRUE:
-        term = if_then_else(block.predicate, term, neutral(update.op, sum_.dtype))
+        term = if_then_else(block.predicate, term, neutral(update.fold, sum_.dtype))
     own = (simplify(sum_.lanes.var - sum_.lanes.lower),)
     value = Binary(update.op, Load(vector, own), term)
     return replace(block, stores=(Store(vector, own, value),), predicate=TRUE)
