@@ -103,12 +103,30 @@ def test_who_has_no_such_workload_is_absent():
 def test_who_fails_is_named():
     class Failing(Fake):
         def prepare(self, workload):
-            raise PeerError("failing: RuntimeError: out of luck")
+            raise PeerError("failing", "RuntimeError: out of luck")
 
     found = compared(Fake(), Failing("failing"))
     assert (found["failing"].state, found["failing"].why) == (
         "failed", "failing: RuntimeError: out of luck",
     )  # fmt: skip
+
+
+def test_who_crashes_while_it_is_timed_does_not_take_the_others_along():
+    class Crashing(Fake):
+        calls = 0
+
+        def elapsed_ns(self, count):
+            self.calls += 1
+            if self.calls > 5:
+                raise PeerError("crashing", "its process ended with -11")
+            return super().elapsed_ns(count)
+
+    found = compared(Fake(), Crashing("crashing"), Fake("other", 2e6))
+    assert (found["crashing"].state, found["crashing"].why) == (
+        "failed", "crashing: its process ended with -11",
+    )  # fmt: skip
+    assert found["crashing"].timing is None
+    assert found["other"].ratio.median == pytest.approx(2)
 
 
 def whole(monkeypatch, **fakes):
@@ -131,7 +149,7 @@ def test_a_whole_run(monkeypatch):
         return fake
 
     def broken():
-        raise PeerError("broken: ImportError: libfoo.so is missing")
+        raise PeerError("broken", "ImportError: libfoo.so is missing")
 
     report = whole(
         monkeypatch, texpr=start(), other=start(name="other", time_ns=3e6), broken=broken

@@ -111,6 +111,15 @@ def test_a_plot_of_no_format():
     )
 
 
+def test_a_file_in_no_folder():
+    run(
+        "bench",
+        "--json",
+        "no/such/folder/a.json",
+        fails="bench: there is no folder 'no/such/folder'",
+    )
+
+
 def test_the_list():
     text = run("bench", "--list").output
     assert "gemm-509x1021x733" in text
