@@ -1,4 +1,8 @@
-"""How long the judge takes: dependences once for a declaration, then a verdict a primitive."""
+"""How long the judge takes: dependences once for a declaration, then a verdict a primitive.
+
+A tuner's question as well: a schedule of twenty primitives, judged at each of them, judged once at
+the end, and not judged at all.
+"""
 
 from __future__ import annotations
 
@@ -62,6 +66,80 @@ def conv2d() -> tuple[te.Tensor, Callable[[te.TeSchedule], object]]:
     return O, schedule
 
 
+def moved_three_times(s: te.TeSchedule, O: te.Tensor) -> None:  # noqa: E741
+    """Apply twenty primitives: the sums in a cache, the filters and the padding moved to them."""
+    P, W = O.op.input_tensors
+    OC = s.cache_write(O, "local")
+    WC = s.cache_read(W, "local", [OC])
+    b, f, y, x = s[O].op.axis
+    f_o, f_i = s[O].split(f, factor=8)
+    x_o, x_i = s[O].split(x, factor=14)
+    y_o, y_i = s[O].split(y, factor=2)
+    s[O].reorder(b, f_o, y_o, x_o, y_i, f_i, x_i)
+    s[OC].compute_at(s[O], x_o)
+    b_c, f_c, y_c, x_c = OC.op.axis
+    c, dy, dx = OC.op.reduce_axis
+    c_o, c_i = s[OC].split(c, factor=4)
+    s[OC].reorder(c_o, dy, dx, c_i, b_c, y_c, f_c, x_c)
+    s[OC].vectorize(x_c)
+    s[OC].unroll(f_c)
+    s[OC].unroll(dx)
+    s[WC].compute_at(s[OC], c_o)
+    s[P].compute_at(s[O], y_o)
+    s[WC].unroll(WC.op.axis[3])
+    s[O].vectorize(x_i)
+    s[O].unroll(f_i)
+    s[O].parallel(s[O].fuse(b, f_o))
+    s[P].vectorize(P.op.axis[3])
+
+
+def moved_five_times(s: te.TeSchedule, O: te.Tensor) -> None:  # noqa: E741
+    """Apply twenty primitives, as above and with a copy of the padding."""
+    P, W = O.op.input_tensors
+    OC = s.cache_write(O, "local")
+    WC, PC = s.cache_read(W, "local", [OC]), s.cache_read(P, "local", [OC])
+    b, f, y, x = s[O].op.axis
+    f_o, f_i = s[O].split(f, factor=8)
+    x_o, x_i = s[O].split(x, factor=14)
+    y_o, y_i = s[O].split(y, factor=2)
+    s[O].reorder(b, f_o, y_o, x_o, y_i, f_i, x_i)
+    s[OC].compute_at(s[O], x_o)
+    b_c, f_c, y_c, x_c = OC.op.axis
+    c, dy, dx = OC.op.reduce_axis
+    c_o, c_i = s[OC].split(c, factor=4)
+    s[OC].reorder(c_o, dy, dx, c_i, b_c, y_c, f_c, x_c)
+    s[OC].vectorize(x_c)
+    s[OC].unroll(f_c)
+    s[WC].compute_at(s[OC], c_o)
+    s[PC].compute_at(s[OC], c_o)
+    s[P].compute_at(s[O], y_o)
+    s[O].vectorize(x_i)
+    s[O].unroll(f_i)
+    s[O].parallel(s[O].fuse(b, f_o))
+    s[P].vectorize(P.op.axis[3])
+
+
+def _of_twenty() -> dict[str, float]:
+    """Return medians in seconds for schedules of twenty primitives on the convolution."""
+    found = {}
+    for name, schedule in (("3 moves", moved_three_times), ("5 moves", moved_five_times)):
+        judged: list[float] = []
+        recorded: list[float] = []
+        whole: list[float] = []
+        for _ in range(REPEAT):
+            output, _ = conv2d()
+            s = te.create_schedule(output.op)
+            judged.append(_seconds(lambda: schedule(s, output)))  # noqa: B023
+            later = te.create_schedule(output.op, judged=False)
+            recorded.append(_seconds(lambda: s.trace.replay(later)))  # noqa: B023
+            whole.append(_seconds(later.judge))
+        label = f"padded conv2d: {len(s.trace)} primitives with {name}"
+        found[f"{label}, each judged"] = statistics.median(judged)
+        found[f"{label}, replayed without the judge"] = statistics.median(recorded)
+        found[f"{label}, then judged as a whole"] = statistics.median(whole)
+    return found
+
+
 def measure() -> dict[str, float]:
     """Return medians in seconds."""
     found = {}
@@ -80,7 +158,7 @@ def measure() -> dict[str, float]:
             further.append(_seconds(lambda: judge.first_fault(proposed)))  # noqa: B023
         found[f"{name}: dependences and a first verdict"] = statistics.median(first)
         found[f"{name}: a further verdict, whole schedule"] = statistics.median(further)
-    return found
+    return {**found, **_of_twenty()}
 
 
 def _seconds(run: Callable[[], Any]) -> float:

@@ -17,6 +17,7 @@ def create_schedule(
     fp: Literal["exact", "reassoc", "fast"] | None = None,
     *,
     contract: bool = True,
+    judged: bool = True,
 ) -> Any:
     """Return a schedule of a loop kernel, or of tensor expressions, in declared order.
 
@@ -30,6 +31,9 @@ def create_schedule(
         and start as ``"reassoc"``.
     contract : bool
         Whether a product and a sum may be fused and round once.
+    judged : bool
+        Whether every primitive is judged when it is applied. Otherwise they only check their
+        arguments, and all of them together are judged before a build, or by ``s.judge()``.
 
     Raises
     ------
@@ -44,11 +48,12 @@ def create_schedule(
             f"pass a @texpr.kernel, or C.op of a tensor C"
         )
     if not isinstance(declared, LoopKernel):
-        return te.create_schedule(declared, fp or "reassoc", contract=contract)
+        return te.create_schedule(declared, fp or "reassoc", contract=contract, judged=judged)
     order = fp or "exact"
     if order not in FLOAT_ORDERS:
         raise ScheduleError(
             f"create_schedule: fp={fp!r} is unknown; it is one of "
             f"{', '.join(map(repr, FLOAT_ORDERS))}"
         )
-    return Schedule(replace(declared.program, float_policy=FloatPolicy(order, contract)))
+    policy = FloatPolicy(order, contract)
+    return Schedule(replace(declared.program, float_policy=policy), judged=judged)

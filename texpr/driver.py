@@ -37,6 +37,7 @@ def lower(
     name: str | None = None,
     *,
     simple_mode: bool = False,
+    judged: bool = False,
 ) -> Program:
     """Return the lowered program of a schedule: what machine code is made from.
 
@@ -51,9 +52,14 @@ def lower(
         The program's name; the schedule's unless given.
     simple_mode : bool
         Stop before the passes: the loop nest as it was scheduled, with its arguments.
+    judged : bool
+        Whether the same steps were judged elsewhere, so that a schedule which was made with
+        ``judged=False`` is not judged here. What was not is not checked by anybody.
 
     Raises
     ------
+    IllegalScheduleError
+        Primitives that were not judged so far, and would change the result.
     LoweringError
         An argument that is missing, given twice, or foreign to the schedule; a bad name.
     DTypeError
@@ -75,7 +81,7 @@ def lower(
     """
     log = _checked_log("lower", schedule, name)
     passes = () if simple_mode else PASSES
-    return _lower(schedule, args, Target.of(target), log, passes)
+    return _lower(schedule, args, Target.of(target), log, passes, judged)
 
 
 def build(
@@ -83,6 +89,8 @@ def build(
     args: Sequence[Any] | None = None,
     target: Any = None,
     name: str | None = None,
+    *,
+    judged: bool = False,
 ) -> Kernel:
     """Compile a schedule into a kernel that runs on arrays.
 
@@ -96,10 +104,13 @@ def build(
         another machine has ``.asm`` but cannot be called.
     name : str, optional
         The kernel's name; the schedule's unless given.
+    judged : bool
+        As :func:`lower`: whether the steps of a schedule made with ``judged=False`` were judged
+        elsewhere, as those that a tuner has measured.
 
     Raises
     ------
-    LoweringError, BoundsError
+    IllegalScheduleError, LoweringError, BoundsError
         As :func:`lower`.
     TargetError
         An unknown target.
@@ -114,7 +125,7 @@ def build(
     """
     log = _checked_log("build", schedule, name)
     machine = Target.of(target)
-    lowered = _lower(schedule, args, machine, log, PASSES)
+    lowered = _lower(schedule, args, machine, log, PASSES, judged)
     log.show("lowered", ENDS, lambda: str(lowered))
     compiled = log.timed("compile", partial(compile_program, lowered, machine))
     log.show("llvm", CODE, lambda: compiled.code.llvm)
@@ -187,8 +198,11 @@ def _lower(
     target: Target,
     log: BuildLog,
     passes: Sequence[tuple[str, Pass]],
+    judged: bool,
 ) -> Program:
     schedule.check_placed()
+    if not judged:
+        log.timed("judge", schedule.judge)
     program = log.stage("realise", lambda: schedule.program)
     args = schedule.default_args if args is None else args
     log.show("sets", SETS, lambda: str(Scop.of(program)))

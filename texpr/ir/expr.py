@@ -202,11 +202,12 @@ _TE_NAME = {
 class Expr(ExprOperators):
     """A node of an expression: its ``dtype``, its ``children``, and what the subclass adds."""
 
-    __slots__ = ("__weakref__", "children", "dtype")
+    __slots__ = ("__weakref__", "_vars", "children", "dtype")
 
     dtype: DType
     children: tuple[Expr, ...]
     kind: ClassVar[str]
+    _vars: tuple[Var, ...]  # see _vars_of
 
     def __init_subclass__(cls) -> None:
         cls.kind = cls.__name__
@@ -541,12 +542,23 @@ def postorder(root: Expr) -> list[Expr]:
 
 def free_vars(*roots: Expr) -> list[Var]:
     """Return the variables of the expressions, each once, in order of appearance."""
-    found: dict[int, Var] = {}
-    for root in roots:
-        for node in postorder(root):
-            if isinstance(node, Var):
-                found.setdefault(id(node), node)
-    return list(found.values())
+    if len(roots) == 1:
+        return list(_vars_of(roots[0]))
+    return list(dict.fromkeys(var for root in roots for var in _vars_of(root)))
+
+
+def _vars_of(root: Expr) -> tuple[Var, ...]:
+    """Return the variables of ``root``, which keeps them: nodes never change."""
+    if isinstance(root, Var):
+        return (root,)
+    if not root.children:
+        return ()
+    try:
+        return root._vars
+    except AttributeError:
+        found = tuple(node for node in postorder(root) if isinstance(node, Var))
+        object.__setattr__(root, "_vars", found)
+        return found
 
 
 def own_name(thing: Var | Buffer) -> str:

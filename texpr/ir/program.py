@@ -13,6 +13,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any, ClassVar, Literal, TypeAlias, Union
 
 from texpr.ir.buffer import Buffer
@@ -101,6 +102,11 @@ class Seq(Stmt):
         return Seq(tuple(children))
 
 
+Annotation: TypeAlias = str | int | float | bool
+Annotations: TypeAlias = tuple[tuple[str, Annotation], ...]
+"""Notes for tools by their keys, in the order in which they were made; they mean nothing here."""
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Loop(Stmt):
     """``body`` for ``var`` = ``lower``, ``lower + step``, … below ``upper``.
@@ -122,6 +128,7 @@ class Loop(Stmt):
     kind: LoopKind = LoopKind.SERIAL
     step: int = 1
     chunks: Chunks = STATIC
+    annotations: Annotations = ()
 
     @property
     def children(self) -> tuple[Node, ...]:
@@ -265,6 +272,7 @@ class Block(Stmt):
     fold: Fold | None = field(default=None, compare=False)
     location: Location | None = field(default=None, compare=False)
     extern: ExternCall | None = None
+    annotations: Annotations = field(default=(), compare=False)
 
     @property
     def body(self) -> tuple[Store | ExternCall, ...]:
@@ -288,7 +296,7 @@ class Block(Stmt):
         """The name of the statement: the stage's, with ``.init`` on its initialisation."""
         return self.name if self.role == "compute" else f"{self.name}.init"
 
-    @property
+    @cached_property
     def reads(self) -> tuple[Load, ...]:
         """Every single element that the statement reads, in terms of ``iters``."""
         roots = [self.predicate, *(child for part in self.body for child in part.children)]
@@ -316,10 +324,16 @@ class Block(Stmt):
         whole = () if self.extern is None else self.extern.inputs
         return tuple(dict.fromkeys([*(load.buffer for load in self.reads), *whole]))
 
-    @property
+    @cached_property
     def buffers(self) -> tuple[Buffer, ...]:
         """Every buffer that the statement touches, once."""
         return tuple(dict.fromkeys([*self.written_buffers, *self.read_buffers]))
+
+    @property
+    def contents(self) -> tuple[object, ...]:
+        """What it reads and writes in terms of ``iters``, to compare: expressions are shared."""
+        stores = ((store.buffer, *store.children) for store in self.stores)
+        return (self.predicate, *stores, self.extern)
 
     @property
     def is_reduction(self) -> bool:
@@ -490,13 +504,21 @@ def parallel_nest(loop: Loop) -> tuple[Loop, ...]:
 def buffers_in(body: Stmt) -> list[Buffer]:
     """Every buffer that a statement or the bound of a loop reads or writes."""
     found: dict[int, Buffer] = {}
-    for stmt in stmts(body):
-        if isinstance(stmt, Store):
+    stack: list[Stmt] = [body]
+    while stack:
+        stmt = stack.pop()
+        own: Sequence[Node] = stmt.children
+        if isinstance(stmt, Block):
+            found.update((id(buffer), buffer) for buffer in stmt.buffers)
+            own = stmt.bindings
+        elif isinstance(stmt, Store):
             found[id(stmt.buffer)] = stmt.buffer
-        if isinstance(stmt, ExternCall):
+        elif isinstance(stmt, ExternCall):
             found.update((id(buffer), buffer) for buffer in (*stmt.inputs, *stmt.outputs))
-        for child in stmt.children:
-            if isinstance(child, Expr):
+        for child in own:
+            if not isinstance(child, Expr):
+                stack.append(child)
+            elif child.children:
                 for node in postorder(child):
                     if isinstance(node, Load):
                         found[id(node.buffer)] = node.buffer

@@ -152,7 +152,7 @@ class Frame:
     def constant(self, number: int, *, is_index: bool = True) -> Value:
         """Return the value that is ``number`` everywhere."""
         aff = isl.Aff.val_on_domain(self.local_space, self.analysis.number(number))
-        return Value(isl.PwAff.from_aff(aff), number, number, is_index)
+        return Value(aff, number, number, is_index)
 
     def variable(self, var: Var) -> Value | NotAffine:
         """Return the value of a variable."""
@@ -162,9 +162,20 @@ class Frame:
             return NotAffine(var, kind)
         aff = isl.Aff.var_on_domain(self.local_space, *column)
         is_index = var.dtype is INT64 and var not in self._data
-        return Value(isl.PwAff.from_aff(aff), *self.range_of(var), is_index)
+        return Value(aff, *self.range_of(var), is_index)
+
+    def compare(self, op: str, x: Expr, y: Expr) -> Region:
+        """Return the points where ``x op y`` holds of two integers."""
+        a, b = self.value(x), self.value(y)
+        if isinstance(a, NotAffine):
+            return self.perhaps(a)
+        if isinstance(b, NotAffine):
+            return self.perhaps(b)
+        return exact(_COMPARE[op](*alike(a, b)))
 
     def _translate(self, expr: Expr) -> Translation:
+        if type(expr) is Var:
+            return self.variable(expr)
         found = self._known.get(expr)
         if found is None:
             large = is_larger(expr, MAX_NODES)
@@ -173,13 +184,20 @@ class Frame:
         return found
 
 
+def alike(x: Value, y: Value) -> tuple[Any, Any]:
+    """Return two values for an operation of isl's: both in one piece, or both in many."""
+    if isinstance(x.aff, isl.Aff) and isinstance(y.aff, isl.Aff):
+        return x.aff, y.aff
+    return x.pw_aff, y.pw_aff
+
+
 _COMPARE: Final[dict[str, Callable[[Any, Any], Any]]] = {
-    "eq": isl.PwAff.eq_set,
-    "ne": isl.PwAff.ne_set,
-    "lt": isl.PwAff.lt_set,
-    "le": isl.PwAff.le_set,
-    "gt": isl.PwAff.gt_set,
-    "ge": isl.PwAff.ge_set,
+    "eq": lambda x, y: x.eq_set(y),
+    "ne": lambda x, y: x.ne_set(y),
+    "lt": lambda x, y: x.lt_set(y),
+    "le": lambda x, y: x.le_set(y),
+    "gt": lambda x, y: x.gt_set(y),
+    "ge": lambda x, y: x.ge_set(y),
 }
 
 _TRUTH: Final[dict[str, Callable[[Region, Region], Region]]] = {
@@ -226,10 +244,10 @@ class _Translator(Visitor[Translation], over=EXPR_NODES):
         if isinstance(x, Region):
             return ~x
         if node.op == "neg":
-            return self.fit(node, x.pw_aff.neg(), (-x.high, -x.low), x)
+            return self.fit(node, x.aff.neg(), (-x.high, -x.low), x)
         if node.op == "abs":
             return self.fit(node, x.pw_aff.max(x.pw_aff.neg()), absolute((x.low, x.high)), x)
-        flipped = x.pw_aff.neg().add_constant_val(self.frame.analysis.number(-1))
+        flipped = x.aff.neg().add_constant_val(self.frame.analysis.number(-1))
         return self.fit(node, flipped, (-x.high - 1, -x.low - 1), x)
 
     def visit_Binary(self, node: Binary) -> Visit[Translation]:
@@ -240,7 +258,7 @@ class _Translator(Visitor[Translation], over=EXPR_NODES):
         if isinstance(x, Value) and isinstance(y, Value):
             compare = _COMPARE.get(node.op)
             if compare is not None:
-                return exact(compare(x.pw_aff, y.pw_aff))
+                return exact(compare(*alike(x, y)))
             return self.arithmetic(node, x, y)
         culprit = y if isinstance(x, Value) else x
         assert isinstance(culprit, NotAffine)
@@ -259,11 +277,12 @@ class _Translator(Visitor[Translation], over=EXPR_NODES):
 
     def arithmetic(self, node: Binary, x: Value, y: Value) -> Translation:
         op = node.op
+        a, b = alike(x, y)
         if op == "add":
-            total = x.pw_aff.add(y.pw_aff)
+            total = a.add(b)
             return self.fit(node, total, (x.low + y.low, x.high + y.high), x, y)
         if op == "sub":
-            total = x.pw_aff.sub(y.pw_aff)
+            total = a.sub(b)
             return self.fit(node, total, (x.low - y.high, x.high - y.low), x, y)
         if op in _BY_CONSTANT:
             if y.constant is None and op in ("mul", "bitand"):
@@ -280,23 +299,23 @@ class _Translator(Visitor[Translation], over=EXPR_NODES):
         interval = BINARY_INTERVALS[op]((x.low, x.high), (y.low, y.high))
         return self.fit(node, found, interval or _UNBOUNDED, x, y)
 
-    def by_constant(self, op: str, x: Value, y: int, bits: int) -> isl.PwAff | None:
+    def by_constant(self, op: str, x: Value, y: int, bits: int) -> isl.Aff | isl.PwAff | None:
         """Return ``x op y`` without wrapping, None where it is not affine."""
         number = self.frame.analysis.number
         if op == "mul":
-            return x.pw_aff.scale_val(number(y))
+            return x.aff.scale_val(number(y))
         if op == "bitand":
-            return x.pw_aff.mod_val(number(y + 1)) if y >= 0 and not y & (y + 1) else None
+            return x.aff.mod_val(number(y + 1)) if y >= 0 and not y & (y + 1) else None
         if op == "shl":
-            return x.pw_aff.scale_val(number(1 << y if 0 <= y < bits else 0))
+            return x.aff.scale_val(number(1 << y if 0 <= y < bits else 0))
         if op == "shr":
             count = y if 0 <= y < bits else bits
-            return x.pw_aff.scale_down_val(number(1 << count)).floor()
+            return x.aff.scale_down_val(number(1 << count)).floor()
         if y == 0:
-            return self.frame.constant(0).pw_aff
+            return self.frame.constant(0).aff
         if op in ("floordiv", "floormod"):
             # Negating both operands keeps the quotient and negates the remainder.
-            top = x.pw_aff if y > 0 else x.pw_aff.neg()
+            top = x.aff if y > 0 else x.aff.neg()
             if op == "floordiv":
                 return top.scale_down_val(number(abs(y))).floor()
             rest = top.mod_val(number(abs(y)))
@@ -344,9 +363,11 @@ class _Translator(Visitor[Translation], over=EXPR_NODES):
             one = self.frame.constant(1).pw_aff.intersect_domain(x.over)
             zero = self.frame.constant(0).pw_aff.intersect_domain(x.over.complement())
             return Value(one.union_add(zero), 0, 1)
-        return self.fit(node, x.pw_aff, (x.low, x.high))
+        return self.fit(node, x.aff, (x.low, x.high))
 
-    def fit(self, node: Expr, pw_aff: isl.PwAff, interval: Interval, *operands: Value) -> Value:
+    def fit(
+        self, node: Expr, aff: isl.Aff | isl.PwAff, interval: Interval, *operands: Value
+    ) -> Value:
         """Return the value of ``node``, wrapped into its type where it may leave it."""
         dtype: DType = node.dtype
         (low, high), (least, greatest) = interval, FULL[dtype.name]
@@ -357,11 +378,11 @@ class _Translator(Visitor[Translation], over=EXPR_NODES):
             and not (isinstance(node, Binary) and node.op == "shl")
         )
         if least <= low and high <= greatest:
-            return Value(pw_aff, low, high, is_index)
+            return Value(aff, low, high, is_index)
         if is_index and low <= greatest and least <= high:
-            return Value(pw_aff, max(low, least), min(high, greatest), is_index)
+            return Value(aff, max(low, least), min(high, greatest), is_index)
         number = self.frame.analysis.number
-        lifted = pw_aff.add_constant_val(number(-least)).mod_val(number(1 << dtype.bits))
+        lifted = aff.add_constant_val(number(-least)).mod_val(number(1 << dtype.bits))
         return Value(lifted.add_constant_val(number(least)), least, greatest)
 
 

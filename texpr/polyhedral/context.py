@@ -15,8 +15,9 @@ from typing import Any, Final, TypeVar
 import islpy as isl
 
 from texpr.errors import InternalError
-from texpr.ir.expr import Var
+from texpr.ir.expr import Expr, Var
 from texpr.ir.names import unique_name
+from texpr.polyhedral.kept import Kept
 
 T = TypeVar("T")
 
@@ -24,6 +25,9 @@ IN, OUT, SET = isl.dim_type.in_, isl.dim_type.out, isl.dim_type.set
 
 MAX_OPERATIONS: Final = 1_000_000
 """isl's own count of what it does, 400 to 1,100 a millisecond; the same on every machine."""
+
+MAX_GEOMETRIES: Final = 300
+"""How many statements' sets an analysis keeps, some dozen kilobytes each."""
 
 # What isl's parser takes as a word of its own; printed sets should be readable back.
 _RESERVED: Final = frozenset({
@@ -60,6 +64,9 @@ class Analysis:
     def __init__(self, max_operations: int = MAX_OPERATIONS) -> None:
         self.context = isl.Context()
         self.max_operations = max_operations
+        self.geometries: Kept[Any] = Kept(MAX_GEOMETRIES)
+        """What :mod:`texpr.polyhedral.scop` found out of statements: it is of this context."""
+        self.parameters: Kept[tuple[tuple[Var, ...], tuple[Expr, ...]]] = Kept(MAX_GEOMETRIES)
         self._name_of: dict[Var, str] = {}
         self._taken: set[str] = set(_RESERVED)
 

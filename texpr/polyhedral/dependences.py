@@ -44,6 +44,8 @@ class Dependence:
     """Why some of the pairs may not depend on each other, None where all surely do."""
     chain: str | None
     """The operator, where both are updates of one reduction whose order is free."""
+    covered_by: Dependence | None = None
+    """One of the same statements and array that asks for no less: has it nothing, so has this."""
 
     @property
     def buffer(self) -> Buffer:
@@ -83,6 +85,10 @@ class Dependences:
             for one in found
         ]
         found.sort(key=lambda dependence: _KINDS.index(dependence.kind))
+        for at, dependence in enumerate(found):
+            cover = next((one for one in found[:at] if _covers(one, dependence)), None)
+            if cover is not None:
+                found[at] = replace(dependence, covered_by=cover)
         return tuple(found)
 
     @cached_property
@@ -151,6 +157,25 @@ class Dependences:
             chain = None
         missing = source.cells.missing or sink.cells.missing
         return Dependence(source, sink, kind, meet, missing, chain)
+
+
+def _covers(one: Dependence, other: Dependence) -> bool:
+    """Whether a program that keeps ``one`` keeps ``other``, too.
+
+    An update of a reduction reads, writes and writes again what another one does.
+    """
+    first, second = (one.source.statement, one.sink.statement)
+    return (
+        first is other.source.statement
+        and second is other.sink.statement
+        and one.buffer is other.buffer
+        # At equal times an anti-dependence is kept, and scratch that is lost matters to a flow.
+        and (one.kind != "anti" or one.chain is not None or first is not second)
+        and other.kind != "flow"
+        and one.chain == other.chain
+        and one.missing is None
+        and bool(other.pairs.is_subset(one.pairs))
+    )
 
 
 def chain_operator(touch: Touch, policy: FloatPolicy) -> str | None:

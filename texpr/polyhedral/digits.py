@@ -14,7 +14,7 @@ from typing import cast
 import islpy as isl
 
 from texpr.ir.dtypes import INT64
-from texpr.ir.expr import Binary, Const, Expr, Var
+from texpr.ir.expr import Binary, Const, Expr, Var, postorder
 from texpr.ir.linear import Sum, is_sum, sum_expr, sum_of
 from texpr.ir.program import ZERO
 from texpr.ir.visitor import Rewriter, Visit
@@ -108,6 +108,16 @@ class DigitFinder(Rewriter):
         """Return the digits of the same key that are known, or else these."""
         found = self.found[digits.key] = self.known.setdefault(digits.key, digits)
         return found
+
+
+def has_symbolic_base(root: Expr) -> bool:
+    """Whether there may be something for a :class:`DigitFinder` in ``root``."""
+    return any(
+        isinstance(node, Binary)
+        and node.op in ("mul", "floordiv", "floormod")
+        and not any(isinstance(side, Const) for side in node.children[node.op != "mul" :])
+        for node in (postorder(root) if root.children else ())
+    )
 
 
 def _is_product(expr: Expr) -> bool:

@@ -41,6 +41,18 @@ def places(root: Stmt) -> Iterator[tuple[Stmt, Place]]:
         stack.extend(reversed(below))
 
 
+def place_key(place: Place) -> tuple[object, ...]:
+    """Return what stands around a statement, to compare places: loops without how they run."""
+    return tuple(
+        (part.var, part.lower, part.upper, part.step)
+        if isinstance(part, Loop)
+        else part
+        if isinstance(part, Expr)
+        else (part.var, part.value)
+        for part in place
+    )
+
+
 @dataclass(frozen=True)
 class Span:
     """``lower <= var < upper``, or ``var == value``; what is None is not said."""
@@ -51,10 +63,15 @@ class Span:
     value: Expr | None = None
 
     @property
+    def ends(self) -> tuple[tuple[str, Expr], ...]:
+        """What the variable compares to, and how."""
+        ends = (("ge", self.lower), ("lt", self.upper), ("eq", self.value))
+        return tuple((op, end) for op, end in ends if end is not None)
+
+    @property
     def conditions(self) -> tuple[Expr, ...]:
         """The same as bool expressions."""
-        ends = (("ge", self.lower), ("lt", self.upper), ("eq", self.value))
-        return tuple(Binary(op, self.var, end) for op, end in ends if end is not None)
+        return tuple(Binary(op, self.var, end) for op, end in self.ends)
 
 
 @dataclass(frozen=True)
@@ -72,6 +89,13 @@ class Domain:
     def conditions(self) -> tuple[Expr, ...]:
         """Everything that holds, as bool expressions."""
         return (*(c for span in self.spans for c in span.conditions), *self.others)
+
+    @property
+    def terms(self) -> Iterator[Expr]:
+        """The expressions in all that holds, other than the dimensions."""
+        for span in self.spans:
+            yield from (end for _, end in span.ends)
+        yield from self.others
 
     def frame(self, analysis: Analysis, params: Sequence[Var]) -> Frame:
         """Return a frame over the dimensions with their ranges known."""
@@ -94,7 +118,11 @@ class Domain:
 
     def region(self, frame: Frame) -> Region:
         """Return the instances as a region of ``frame``."""
-        return frame.all_of(self.conditions)
+        found = frame.everywhere
+        for span in self.spans:
+            for op, end in span.ends:
+                found = found & frame.compare(op, span.var, end)
+        return found & frame.all_of(self.others)
 
 
 def declared_domain(block: Block) -> Domain | None:

@@ -10,19 +10,22 @@ out what nobody reads there; whether all is there that is read is a question of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import islpy as isl
 
 from texpr.ir.buffer import Buffer, Part
-from texpr.ir.expr import Binary, Expr, Load, Var, free_vars
+from texpr.ir.expr import Binary, Expr, Var, free_vars
 from texpr.ir.functions import any_of
 from texpr.ir.program import Block, ExternCall, Store
-from texpr.ir.visitor import Rewriter, Visit, substitute
+from texpr.ir.visitor import CellRewriter, substitute
+from texpr.polyhedral.affine import Frame
 from texpr.polyhedral.context import IN, OUT, Unknown
 from texpr.polyhedral.digits import COLUMNS, compare_alike
 from texpr.polyhedral.domain import declared_domain, surrounding_domain
+from texpr.polyhedral.kept import Kept
+from texpr.polyhedral.region import NotAffine
 from texpr.polyhedral.scop import Scop, Statement
 
 
@@ -52,11 +55,6 @@ def other_statement(declared: Scop, proposed: Scop) -> str | None:
     return None
 
 
-def is_moved(statement: Statement) -> bool:
-    """Whether ``statement`` writes a part of what it was declared to write."""
-    return any(isinstance(store.buffer, Part) for store in statement.block.stores)
-
-
 def _starts_in_home(part: Part, statement: Statement) -> bool:
     loops: set[Var] = {loop.var for loop in statement.loops}
     home = {loop.var for loop in statement.homes.get(part.whole, ())}
@@ -64,18 +62,12 @@ def _starts_in_home(part: Part, statement: Statement) -> bool:
     return not any(var in axes or var in loops - home for var in free_vars(*part.origin))
 
 
-class _Wholes(Rewriter):
+class _Wholes(CellRewriter):
     """Puts the whole buffers back in the place of their parts."""
 
-    def visit_Load(self, node: Load) -> Visit[Expr]:
-        indices = []
-        for index in node.indices:
-            indices.append((yield index))
-        if isinstance(node.buffer, Part):
-            there = node.buffer.index_there(indices)
-            if there is not None:
-                return Load(node.buffer.whole, there)
-        return node.rebuild(indices)
+    def cell(self, buffer: Buffer, indices: Sequence[Expr]) -> tuple[Buffer, Sequence[Expr]]:
+        there = buffer.index_there(indices) if isinstance(buffer, Part) else None
+        return (buffer, indices) if there is None else (buffer.whole, there)
 
 
 def _is_same(declared: Block, proposed: Block) -> bool:
@@ -123,9 +115,7 @@ def _is_same_store(declared: Store, proposed: Store, wholes: _Wholes) -> bool:
 # ---------------------------------------------------------------- how often they run
 
 
-def lost_instances(
-    declared: Scop, proposed: Scop, counted: dict[tuple[object, ...], str | None]
-) -> str | None:
+def lost_instances(declared: Scop, proposed: Scop, counted: Kept[str | None]) -> str | None:
     """Return which statement does not run its instances as declared, None where all do.
 
     Where isl cannot hold the instances exactly, it is left to the loops to be right, but for
@@ -134,13 +124,13 @@ def lost_instances(
     known: Mapping[str, Statement] = {one.label: one for one in proposed.statements}
     for statement in declared.statements:
         runs = known.get(statement.label)
-        key = (statement.label,) if runs is None else (runs.key, is_moved(runs))
-        if key not in counted:
+        key = (statement.label,) if runs is None else runs.key
+        reason = counted.get(key)
+        if reason is None and key not in counted:
             answer = declared.analysis.ask(partial(_fault, statement, runs))
             if isinstance(answer, Unknown):
                 return str(answer)
-            counted[key] = answer
-        reason = counted[key]
+            reason = counted[key] = answer
         if reason is not None:
             return f"{statement.label}: {reason}"
     return None
@@ -150,7 +140,7 @@ def _fault(declared: Statement, proposed: Statement | None) -> str | None:
     instances = declared.iterations(()).over.domain()
     if proposed is None:
         return None if instances.is_empty() else "no loop runs it"
-    moved = is_moved(proposed)
+    moved = proposed.is_moved
     missing = declared.region.missing or proposed.region.missing
     if missing is not None:
         return f"what its loops run is not known, as {missing}" if moved else None
@@ -159,12 +149,25 @@ def _fault(declared: Statement, proposed: Statement | None) -> str | None:
         return "its loops run instances that were not declared"
     home = 0
     if moved:
+        if not _is_within_home(declared, proposed):
+            return "its array lives longer than declared"
         home = len(proposed.homes.get(proposed.block.stores[0].buffer.whole, ()))
     else:
         facts = proposed.frame.all_of(proposed.scop.facts).over.params()
         if not instances.intersect_params(facts).is_subset(runs):
             return "its loops do not run every instance"
     return None if is_once(proposed, home) else "its loops run some instance twice"
+
+
+def _is_within_home(declared: Statement, proposed: Statement) -> bool:
+    """Whether a room of a moved statement is for one iteration of the loops that it was for."""
+    buffer = proposed.block.stores[0].buffer.whole
+    wanted = declared.homes.get(buffer, ())
+    if not wanted:
+        return True
+    rooms = proposed.iterations(proposed.homes.get(buffer, ())).over
+    there = rooms.reverse().apply_range(declared.iterations(wanted).over)
+    return bool(there.is_single_valued())
 
 
 def runs_over(statement: Statement) -> bool:
@@ -177,21 +180,36 @@ def runs_over(statement: Statement) -> bool:
     domain = surrounding_domain(statement.place)
     at_loops = {axis.var: value for axis, value in zip(block.iters, block.bindings, strict=True)}
     ranges = {loop.var: (loop.lower, loop.upper) for loop in statement.loops}
+    frame: Frame | None = None
     outside = []
     for axis, value in zip(block.iters, block.bindings, strict=True):
         if axis.dom is None:
             continue
         lower, upper = (substitute(bound, at_loops) for bound in axis.dom)
         first, end = ranges.get(value, (None, None)) if isinstance(value, Var) else (None, None)
-        if first is not lower:
-            outside.append(Binary("lt", value, lower))
-        if end is not upper:
-            outside.append(Binary("ge", value, upper))
-    if not outside:
+        if first is lower and end is upper:
+            continue
+        if frame is None:
+            frame = domain.frame(scop.analysis, scop.params)
+        if _is_between(frame, value, lower, upper):
+            continue
+        outside += [Binary("lt", value, lower), Binary("ge", value, upper)]
+    if frame is None or not outside:
         return False
-    frame = domain.frame(scop.analysis, scop.params)
     where = domain.region(frame) & frame.all_of(scop.facts)
     return not where.under.is_disjoint(frame.region(any_of(outside)).under)
+
+
+def _is_between(frame: Frame, value: Expr, lower: Expr, upper: Expr) -> bool:
+    """Whether the ranges of the loops alone say that ``value`` is within two bounds."""
+    found, first, end = map(frame.value, (value, lower, upper))
+    return (
+        not isinstance(found, NotAffine)
+        and not isinstance(first, NotAffine)
+        and not isinstance(end, NotAffine)
+        and first.high <= found.low
+        and found.high < end.low
+    )
 
 
 def runs_short(statement: Statement) -> bool:

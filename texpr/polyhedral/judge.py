@@ -11,13 +11,16 @@ writes, and loses it otherwise.
 
 *Races.* Iterations of a parallel loop have no order: no pair may be apart in one.
 
+*Room.* Where storage is used again, a value must be there as long as it is needed
+(:mod:`texpr.polyhedral.folds`).
+
 *Reductions.* The updates of a reduction whose order is free may change places; they must not meet
 at one time, unless all lanes update the same cell, where machine code folds the lanes together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Literal, TypeAlias
@@ -35,11 +38,21 @@ from texpr.polyhedral.context import IN, OUT, SET, Analysis, Unknown
 from texpr.polyhedral.counterexample import smallest_point
 from texpr.polyhedral.dependences import Dependence, Dependences
 from texpr.polyhedral.digits import COLUMNS, compare_alike
-from texpr.polyhedral.instances import is_moved, lost_instances, other_statement
+from texpr.polyhedral.folds import Overwrite, overwrites
+from texpr.polyhedral.instances import lost_instances, other_statement
+from texpr.polyhedral.kept import Kept
 from texpr.polyhedral.scop import Scop, Statement, textual_order
 
-Fault: TypeAlias = Literal["order", "parallel", "vectorized", "storage", "stale", "instances"]
+Fault: TypeAlias = Literal[
+    "order", "parallel", "vectorized", "storage", "fold", "stale", "instances"
+]
 
+
+MAX_ANSWERS = 2_000
+"""How many answers of each kind a judge keeps, a kilobyte each; a verdict asks for some dozen."""
+
+# The loops whose iterations have not each a time of their own.
+_TOGETHER = (LoopKind.VECTORIZED, LoopKind.PARALLEL)
 
 # Each size tried costs a verdict. Where a number's digits allow a pair that is none, the next
 # size or the one after it shows a real one, or there is none.
@@ -83,8 +96,9 @@ class Judge:
     def __init__(self, declared: Program, analysis: Analysis | None = None) -> None:
         self.scop = Scop(declared, analysis)
         self.dependences = Dependences(self.scop)
-        self._asked: dict[tuple[object, ...], tuple[Finding, ...]] = {}
-        self._counted: dict[tuple[object, ...], str | None] = {}
+        self._asked: Kept[tuple[Finding, ...]] = Kept(MAX_ANSWERS)
+        self._counted: Kept[str | None] = Kept(MAX_ANSWERS)
+        self._folded: Kept[tuple[Overwrite, ...]] = Kept(MAX_ANSWERS)
 
     def first_fault(self, proposed: Program, assumed: Collection[Buffer] = ()) -> Finding | None:
         """Return a dependence that ``proposed`` breaks, None where it keeps them all.
@@ -149,20 +163,34 @@ class Judge:
         if isinstance(known, Unknown):
             yield Finding("order", None, missing=str(known))
             return
+        for table, count in ((self._asked, len(known)), (self._counted, len(scop.statements))):
+            table.make_room(2 * count)
         reason = lost_instances(self.scop, scop, self._counted)
         if reason is not None:
             yield Finding("instances", None, missing=reason)
         statements = {statement.label: statement for statement in scop.statements}
+        fine: set[Dependence] = set()
         for dependence in known:
+            if dependence.covered_by in fine:
+                fine.add(dependence)
+                continue
             source = statements.get(dependence.source.statement.label)
             sink = statements.get(dependence.sink.statement.label)
             if source is not None and sink is not None:  # else it never runs
                 # A primitive changes few statements; of the others the answers are known.
-                key = (dependence, source.key, sink.key)
+                key = (dependence, source.key, sink.key, _order_key(source, sink))
                 found = self._asked.get(key)
                 if found is None:
                     found = self._asked[key] = tuple(self._kept(dependence, source, sink))
+                if not found:
+                    fine.add(dependence)
                 yield from found
+        for one in overwrites(self.dependences, statements, self._folded):
+            # The one writes where the other's value is, and so has come to depend on it.
+            between = Dependence(one.write, one.other, "output", one.pairs, None, None)
+            if not one.other.access.is_write:
+                between = replace(between, kind="flow")
+            yield Finding("fold", between, one.pairs, one.loop, one.missing, one.by_digits)
 
     def reordered_chains(self, proposed: Program) -> list[Dependence]:
         """Return the reductions whose terms ``proposed`` adds in another order, or in lanes."""
@@ -172,7 +200,8 @@ class Judge:
             if dependence.chain is not None and dependence.kind == "flow":
                 label = dependence.source.statement.label
                 moved = _Moved(dependence, scop[label], scop[dependence.sink.statement.label])
-                if self.scop.analysis.ask(partial(moved.pairs_at, isl.Map.lex_ge)) is not None:
+                wrong = _not_after(scop[label], scop[dependence.sink.statement.label])
+                if self.scop.analysis.ask(partial(moved.pairs_at, wrong)) is not None:
                     found.append(dependence)
         return found
 
@@ -182,6 +211,9 @@ class Judge:
         home = _home(dependence, source, sink)
         is_first = textual_order(source.columns, sink.columns) == "always"
         if is_first and home is not None and not home:
+            return
+        questions = [*_questions(dependence, source, sink)]
+        if not questions and not home and home is not None:
             return
         ask = self.scop.analysis.ask
         moved = ask(lambda: _Moved(dependence, source, sink))
@@ -199,7 +231,7 @@ class Judge:
                     yield Finding("storage", dependence, lost, None, moved.missing, by_digits)
             if home is None or is_first:
                 return
-        for fault, loop, wrong in _questions(dependence, source, sink, moved.within):
+        for fault, loop, wrong in questions:
             answer = ask(partial(moved.pairs_at, wrong))
             if isinstance(answer, Unknown):
                 yield Finding(fault, dependence, None, loop, str(answer))
@@ -219,6 +251,7 @@ def _at(program: Program, sizes: Mapping[Var, int]) -> Program:
 class _Moved:
     """A dependence at the times that its instances have in a proposed program.
 
+    The times are those of the loops around both, as what is first inside of these is known.
     An instance that is computed in several iterations of its buffer's home has as many times; two
     instances meet where their homes are at one iteration.
     """
@@ -226,17 +259,17 @@ class _Moved:
     def __init__(self, dependence: Dependence, source: Statement, sink: Statement) -> None:
         self.dependence, self.source, self.sink = dependence, source, sink
         self.home = _home(dependence, source, sink)
-        home = self.home or ()
-        self.within = max((k + 1 for k, c in enumerate(source.columns) if c in home), default=0)
-        lanes = [loop for loop in home if loop.kind is LoopKind.VECTORIZED]
+        loops = _in_order(source, sink)
+        self.within = _within(self.home, loops)
+        lanes = [loop for loop in self.home or () if loop.kind is LoopKind.VECTORIZED]
         keys = [key for key in source.digits if key in sink.digits]
-        self.first = source.time_and(keys, lanes) if keys or lanes else source.time
-        self.second = sink.time_and(keys, lanes) if keys or lanes else sink.time
-        self.depth, self.digits, self.lanes = source.scop.depth, len(keys), len(lanes)
+        self.first = source.iterations(loops, keys, lanes)
+        self.second = sink.iterations(loops, keys, lanes)
+        self.depth, self.digits, self.lanes = len(loops), len(keys), len(lanes)
         self.keys = keys
         runs = self.first.missing or self.second.missing
         self.runs_missing = None if runs is None else str(runs)
-        if is_moved(source) and len(keys) < len(source.digits):
+        if source.is_moved and len(keys) < len(source.digits):
             self.runs_missing = "the sizes are the base of a loop's number"
         missing = dependence.missing
         self.missing = self.runs_missing if missing is None else str(missing)
@@ -269,7 +302,7 @@ class _Moved:
         pairs = self.dependence.pairs
         if self.home is None:
             return pairs
-        if is_moved(self.source) and self.runs_missing is not None:
+        if self.source.is_moved and self.runs_missing is not None:
             return pairs  # what runs may be less than it seems
         here, there = (s.iterations(self.home, self.keys).over for s in (self.source, self.sink))
         missed = pairs.apply_range(there).subtract(here)
@@ -283,25 +316,52 @@ Wrong: TypeAlias = Callable[[isl.Space], isl.Map]
 
 
 def _questions(
-    dependence: Dependence, source: Statement, sink: Statement, within: int
+    dependence: Dependence, source: Statement, sink: Statement
 ) -> Iterator[tuple[Fault, Loop | None, Wrong]]:
-    """Yield what must not be, for which reason; pairs are equal in ``within`` columns."""
-    shared = _shared_columns(source, sink)
-    lanes = next(
-        (
-            column
-            for column in source.columns[:shared]
-            if isinstance(column, Loop) and column.kind is LoopKind.VECTORIZED
-        ),
-        None,
-    )
+    """Yield what must not be, for which reason."""
+    shared = source.columns[: _shared_columns(source, sink)]
+    lanes = next((c for c in shared if isinstance(c, Loop) and _is_vectorized(c)), None)
+    loops = _in_order(source, sink)
+    is_first = _order_inside(source, sink) == "first"
     if dependence.chain is None:
-        yield "order", lanes, isl.Map.lex_gt if dependence.kind == "anti" else isl.Map.lex_ge
+        if loops or not is_first:
+            is_anti = dependence.kind == "anti" and source is sink
+            yield "order", lanes, isl.Map.lex_gt if is_anti else _not_after(source, sink)
     elif lanes is not None and not folds_lanes(source, dependence, lanes):
         yield "vectorized", lanes, lambda space: isl.Map.identity(space.map_from_set())
-    for position, column in enumerate(source.columns[:shared]):
-        if isinstance(column, Loop) and column.kind is LoopKind.PARALLEL and position >= within:
-            yield "parallel", column, _apart_at(position)
+    within = _within(_home(dependence, source, sink), loops)
+    for position, loop in enumerate(loops):
+        if loop.kind is LoopKind.PARALLEL and position >= within:
+            yield "parallel", loop, _apart_at(position)
+
+
+def _not_after(source: Statement, sink: Statement) -> Wrong:
+    """Return the maker of the pairs of times at which ``sink`` does not come after ``source``."""
+    is_first = _order_inside(source, sink) == "first"
+    wrong: Wrong = isl.Map.lex_gt if is_first else isl.Map.lex_ge
+    return wrong
+
+
+def _is_vectorized(loop: Loop) -> bool:
+    return loop.kind is LoopKind.VECTORIZED
+
+
+def _in_order(source: Statement, sink: Statement) -> list[Loop]:
+    """Return the loops around both whose iterations each have a time of their own."""
+    shared = source.columns[: _shared_columns(source, sink)]
+    return [c for c in shared if isinstance(c, Loop) and not _is_vectorized(c)]
+
+
+def _order_inside(source: Statement, sink: Statement) -> Literal["first", "second", "same"]:
+    """Return which comes first at one iteration of all the loops around both."""
+    if source is sink:
+        return "same"
+    shared = _shared_columns(source, sink)
+    for a, b in zip(source.columns[shared:], sink.columns[shared:], strict=False):
+        if isinstance(a, int) and isinstance(b, int):
+            return "first" if a < b else "second"
+        break
+    return "second"  # two statements part at a position; nothing else would say it of them
 
 
 def _home(dependence: Dependence, source: Statement, sink: Statement) -> tuple[Loop, ...] | None:
@@ -311,6 +371,23 @@ def _home(dependence: Dependence, source: Statement, sink: Statement) -> tuple[L
     """
     first, second = (s.homes.get(dependence.buffer, ()) for s in (source, sink))
     return first if first == second else None
+
+
+def _within(home: tuple[Loop, ...] | None, loops: Sequence[Loop]) -> int:
+    """Return how many of ``loops`` there are up to the innermost one of ``home``."""
+    return max((k + 1 for k, loop in enumerate(loops) if loop in (home or ())), default=0)
+
+
+def _order_key(source: Statement, sink: Statement) -> tuple[object, ...]:
+    """Return what the order of two statements hangs on, besides their instances.
+
+    That is how the loops run that they share, and which is the first inside of these; what comes
+    after the place where they part decides nothing.
+    """
+    shared = source.columns[: _shared_columns(source, sink)]
+    kinds = (c.kind for c in shared if isinstance(c, Loop))
+    own_time = (kind if kind in _TOGETHER else LoopKind.SERIAL for kind in kinds)
+    return (*own_time, _order_inside(source, sink))
 
 
 def _equal_before(space: isl.Space, count: int) -> isl.Map:

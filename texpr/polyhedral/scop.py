@@ -14,14 +14,14 @@ from typing import Literal, TypeAlias
 
 import islpy as isl
 
-from texpr.ir.buffer import Buffer
+from texpr.ir.buffer import Buffer, Part
 from texpr.ir.expr import Binary, Expr, Unary, Var
 from texpr.ir.program import Alloc, Block, If, Let, Loop, LoopKind, Program, Seq, Stmt
 from texpr.polyhedral.accesses import Access, accesses
 from texpr.polyhedral.affine import Frame
 from texpr.polyhedral.context import IN, OUT, Analysis
-from texpr.polyhedral.digits import DigitFinder, Digits
-from texpr.polyhedral.domain import Around, Domain, facts_of, parameters, placed_domain
+from texpr.polyhedral.digits import DigitFinder, Digits, has_symbolic_base
+from texpr.polyhedral.domain import Around, Domain, facts_of, parameters, place_key, placed_domain
 from texpr.polyhedral.region import NotAffine, Region, Value
 
 Column: TypeAlias = int | Loop
@@ -85,75 +85,53 @@ class Statement:
 
     @cached_property
     def key(self) -> tuple[object, ...]:
-        """What its instances, times and homes hang on: statements that agree in it run alike."""
-        columns = tuple(
-            (c.var, c.lower, c.upper, c.step, c.kind) if isinstance(c, Loop) else c
-            for c in self.columns
-        )
-        around = tuple(
-            part if isinstance(part, Expr) else (part.var, part.value)
-            for part in self.place
-            if not isinstance(part, Loop)
-        )
-        homes = tuple(
-            (buffer, *(loop.var for loop in self.homes.get(buffer.whole, ())))
-            for buffer in (b.whole for b in self.block.buffers)
-        )
+        """What its instances hang on: statements that agree in it run the same, in whatever order.
+
+        How its loops run, and what else they are around, is no part of it.
+        """
         return (
-            self.label, self.block.bindings, self.block.predicate, columns, around, homes,
-            self.scop.params, self.scop.facts,
+            self.label, self.block.bindings, self.block.predicate, place_key(self.place),
+            self.is_moved, self._home_key, self.scop.params, self.scop.facts,
         )  # fmt: skip
 
-    @cached_property
-    def _placed(self) -> tuple[Frame, Region]:
-        domain, digits = self._domain
-        frame = domain.frame(self.scop.analysis, self.scop.params)
-        if digits:
-            domain = _affine_part(domain, frame)
-        region = domain.region(frame) & frame.all_of(self.scop.facts)
-        # What is given makes its digits, and may show that other sums have some.
-        for one in digits.values():
-            if one.is_given:
-                region = region & frame.region(one.is_digit)
-        for one in digits.values():
-            is_digit = frame.region(one.is_digit)
-            if not (one.is_given or _is_sure(region, is_digit)):
-                problem = NotAffine(one.high * one.base, "a product of sizes or loops")
-                region = Region(region.over, region.under, region.missing or problem)
-        return frame, region
+    @property
+    def is_moved(self) -> bool:
+        """Whether it writes a part of what it was declared to write."""
+        return any(isinstance(store.buffer, Part) for store in self.block.stores)
 
-    @cached_property
-    def _domain(self) -> tuple[Domain, dict[tuple[int, ...], Digits]]:
-        """What holds of its instances, with numbers in symbolic bases taken apart."""
-        domain, finder = placed_domain(self.block, self.place), DigitFinder(self.scop.digits)
-
-        def plain(expr: Expr | None) -> Expr | None:
-            return None if expr is None else finder.rewrite_expr(expr)
-
-        spans = tuple(
-            replace(span, lower=plain(span.lower), upper=plain(span.upper), value=plain(span.value))
-            for span in domain.spans
+    @property
+    def _home_key(self) -> tuple[object, ...]:
+        return tuple(
+            (buffer, *(loop.var for loop in self.homes.get(buffer, ())))
+            for buffer in (b.whole for b in self.block.buffers)
         )
-        others = tuple(finder.rewrite_expr(other) for other in domain.others)
-        if not finder.found:
-            return domain, {}
-        fresh = tuple(var for digits in finder.found.values() for var in digits.fresh)
-        return Domain((*domain.dims, *fresh), spans, others), finder.found
+
+    @cached_property
+    def _geometry(self) -> _Geometry:
+        """Its instances in isl's sets; statements that have the same share them."""
+        kept = self.scop.analysis.geometries
+        key = (*self.key, self.block.iters)
+        found = kept.get(key)
+        if found is None:
+            found = _Geometry(self)
+            if not found.digits:  # whose variables are those of one program
+                kept[key] = found
+        return found
 
     @property
     def digits(self) -> dict[tuple[int, ...], Digits]:
         """The numbers in symbolic bases among its bindings."""
-        return self._domain[1]
+        return self._geometry.digits
 
     @property
     def frame(self) -> Frame:
         """The space of its iteration variables and the loops around it."""
-        return self._placed[0]
+        return self._geometry.frame
 
     @property
     def region(self) -> Region:
         """The instances that its place runs; its predicate is a guard of each access."""
-        return self._placed[1]
+        return self._geometry.region
 
     def image(self, expressions: Sequence[Expr | int], where: Region) -> Relation:
         """Return the map from instances in ``where`` to the values of ``expressions``.
@@ -161,7 +139,7 @@ class Statement:
         What is not affine stands for any value.
         """
         frame, missing = self.frame, where.missing
-        columns = isl.PwAffList.alloc(frame.analysis.context, len(expressions))
+        columns: list[isl.Aff | isl.PwAff] = []
         unknown: list[int] = []
         for position, expression in enumerate(expressions):
             if isinstance(expression, int):
@@ -172,9 +150,9 @@ class Statement:
                 missing = missing or value
                 unknown.append(position)
                 value = frame.constant(0)
-            columns = columns.add(value.pw_aff)
+            columns.append(value.aff)
         space = frame.space.from_domain().add_dims(OUT, len(expressions))
-        image = isl.Map.from_multi_pw_aff(isl.MultiPwAff.from_pw_aff_list(space, columns))
+        image = map_of(space, columns)
         image = image.intersect_domain(where.over)
         for position in unknown:
             image = image.project_out(OUT, position, 1).insert_dims(OUT, position, 1)
@@ -188,10 +166,6 @@ class Statement:
 
         The lanes of a vectorized loop share their time: where they are is no part of it.
         """
-        return self.time_and(())
-
-    def time_and(self, keys: Sequence[tuple[int, ...]], lanes: Sequence[Loop] = ()) -> Relation:
-        """Return the map from instances to their times, the digits of ``keys``, and ``lanes``."""
         columns: list[Expr | int] = []
         for column in self.columns:
             if isinstance(column, int):
@@ -201,18 +175,26 @@ class Statement:
             else:
                 columns.append(0)
         columns += [0] * (self.scop.depth - len(columns))
-        columns += [part for key in keys for part in self.digits[key].columns]
-        columns += [loop.var for loop in lanes]
         return self.image(columns, self.region)
 
-    def iterations(self, loops: Sequence[Loop], keys: Sequence[tuple[int, ...]] = ()) -> Relation:
+    def iterations(
+        self,
+        loops: Sequence[Loop],
+        keys: Sequence[tuple[int, ...]] = (),
+        lanes: Sequence[Loop] = (),
+    ) -> Relation:
         """Return the map from instances to the iterations of ``loops`` that they run in.
 
-        The digits of ``keys`` follow.
+        The digits of ``keys`` follow, and the iterations of ``lanes``.
         """
-        columns: list[Expr | int] = [loop.var for loop in loops]
-        columns += [part for key in keys for part in self.digits[key].columns]
-        return self.image(columns, self.region)
+        key = (tuple(loops), tuple(keys), tuple(lanes))
+        found = self._geometry.iterations.get(key)
+        if found is None:
+            columns: list[Expr | int] = [loop.var for loop in loops]
+            columns += [part for one in keys for part in self.digits[one].columns]
+            columns += [loop.var for loop in lanes]
+            found = self._geometry.iterations[key] = self.image(columns, self.region)
+        return found
 
     @cached_property
     def touches(self) -> tuple[Touch, ...]:
@@ -239,6 +221,52 @@ class Statement:
     def home(self, buffer: Buffer) -> tuple[Expr, ...]:
         """Return the variables of the loops that give ``buffer`` new cells in each iteration."""
         return tuple(loop.var for loop in self.homes.get(buffer.whole, ()))
+
+
+class _Geometry:
+    """The instances of a statement, and its loops' iterations, in isl's sets."""
+
+    def __init__(self, statement: Statement) -> None:
+        scop = statement.scop
+        domain, digits = _in_digits(placed_domain(statement.block, statement.place), scop.digits)
+        self.digits = digits
+        self.frame = frame = domain.frame(scop.analysis, scop.params)
+        if digits:
+            domain = _affine_part(domain, frame)
+        region = domain.region(frame) & frame.all_of(scop.facts)
+        # What is given makes its digits, and may show that other sums have some.
+        for one in digits.values():
+            if one.is_given:
+                region = region & frame.region(one.is_digit)
+        for one in digits.values():
+            is_digit = frame.region(one.is_digit)
+            if not (one.is_given or _is_sure(region, is_digit)):
+                problem = NotAffine(one.high * one.base, "a product of sizes or loops")
+                region = Region(region.over, region.under, region.missing or problem)
+        self.region = region
+        self.iterations: dict[tuple[object, ...], Relation] = {}
+
+
+def _in_digits(
+    domain: Domain, known: dict[tuple[int, ...], Digits]
+) -> tuple[Domain, dict[tuple[int, ...], Digits]]:
+    """Return what holds of instances, with numbers in symbolic bases taken apart, and these."""
+    if not any(has_symbolic_base(condition) for condition in domain.terms):
+        return domain, {}
+    finder = DigitFinder(known)
+
+    def plain(expr: Expr | None) -> Expr | None:
+        return None if expr is None else finder.rewrite_expr(expr)
+
+    spans = tuple(
+        replace(span, lower=plain(span.lower), upper=plain(span.upper), value=plain(span.value))
+        for span in domain.spans
+    )
+    others = tuple(finder.rewrite_expr(other) for other in domain.others)
+    if not finder.found:
+        return domain, {}
+    fresh = tuple(var for digits in finder.found.values() for var in digits.fresh)
+    return Domain((*domain.dims, *fresh), spans, others), finder.found
 
 
 class Scop:
@@ -274,16 +302,19 @@ class Scop:
         known = facts_of(program)
         params: dict[Var, None] = {}
         facts: dict[Expr, None] = {}
+        kept = self.analysis.parameters
+        for table in (kept, self.analysis.geometries):
+            table.make_room(2 * len(found))  # for what is declared and what is proposed
         for statement in self.statements:
-            domain = placed_domain(statement.block, statement.place)
-            used = [
-                part
-                for access in accesses(statement.block)
-                for part in (*_places(access), access.guard)
-            ]
-            mine, true = parameters(domain, used, known)
-            params.update(dict.fromkeys(mine))
-            facts.update(dict.fromkeys(true))
+            block = statement.block
+            key = (
+                block.iters, block.bindings, block.contents, place_key(statement.place), known,
+            )  # fmt: skip
+            answer = kept.get(key)
+            if answer is None:
+                answer = kept[key] = _parameters(statement, known)
+            params.update(dict.fromkeys(answer[0]))
+            facts.update(dict.fromkeys(answer[1]))
         self.params, self.facts = tuple(params), tuple(facts)
 
     @staticmethod
@@ -312,6 +343,16 @@ class Scop:
         return "\n".join(lines)
 
 
+def _parameters(
+    statement: Statement, known: Sequence[Expr]
+) -> tuple[tuple[Var, ...], tuple[Expr, ...]]:
+    """Return the sizes that a statement hangs on, and what of all that is ``known`` is of them."""
+    used = [
+        part for access in accesses(statement.block) for part in (*_places(access), access.guard)
+    ]
+    return parameters(placed_domain(statement.block, statement.place), used, known)
+
+
 def textual_order(
     first: Sequence[Column], second: Sequence[Column]
 ) -> Literal["always", "never", "sometimes"]:
@@ -323,6 +364,21 @@ def textual_order(
         else:
             return "sometimes"
     return "sometimes"
+
+
+def map_of(space: isl.Space, columns: Sequence[isl.Aff | isl.PwAff]) -> isl.Map:
+    """Return the map of ``space`` whose columns are given: of one piece where all of them are."""
+    context = space.get_ctx()
+    if all(isinstance(column, isl.Aff) for column in columns):
+        affs = isl.AffList.alloc(context, len(columns))
+        for column in columns:
+            affs = affs.add(column)
+        return isl.Map.from_multi_aff(isl.MultiAff.from_aff_list(space, affs))
+    pieces = isl.PwAffList.alloc(context, len(columns))
+    for column in columns:
+        is_one = isinstance(column, isl.Aff)
+        pieces = pieces.add(isl.PwAff.from_aff(column) if is_one else column)
+    return isl.Map.from_multi_pw_aff(isl.MultiPwAff.from_pw_aff_list(space, pieces))
 
 
 def _places(access: Access) -> tuple[Expr, ...]:
