@@ -1,1 +1,1 @@
-"""Measurements: ``python -m benchmarks`` runs them all."""
+"""Measurements: ``python -m benchmarks`` compares, ``python -m benchmarks latency`` is about us."""

@@ -1,12 +1,33 @@
-"""``python -m benchmarks``: every measurement, one table after the other."""
+"""``python -m benchmarks``: texpr against others, as ``texpr bench``; ``latency``: the rest."""
 
 from __future__ import annotations
 
+import click
+
 from benchmarks import call_overhead, compile_latency, parallel_speedup, verdict_latency
+from texpr.cli import bench
 
 
+class _SpeedUnlessSaid(click.Group):
+    """A group whose first command need not be named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
+            args = ["speed", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_SpeedUnlessSaid, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Run them all."""
+    """Measurements of texpr; speed unless another is named."""
+
+
+main.add_command(bench, "speed")
+
+
+@main.command()
+def latency() -> None:
+    """What calls, compiling, verdicts and threads cost."""
     print("What a call costs beside the kernel")
     call_overhead.main()
     print("From nothing to a kernel")

@@ -29,6 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("compat",),
     ("autotune",),
     ("ops",),
+    ("bench",),
     ("demo", "doctor"),
     ("cli",),
 )
@@ -38,7 +39,9 @@ FORBIDDEN_PAIRS = {("schedule", "target")}
 ONLY_IN = {"islpy": "texpr/polyhedral", "llvmlite": "texpr/target/llvm"}
 
 # Third-party packages without which texpr works; only these are imported inside functions.
-OPTIONAL = {"matplotlib", "jupytext", "nbclient", "IPython", "torch", "jax"}
+OPTIONAL = {"matplotlib", "jupytext", "nbclient", "IPython"}
+# Libraries that texpr is compared with, where they are installed.
+OPTIONAL |= {"torch", "jax", "jaxlib", "numba", "halide"}
 
 SAYS_NOTHING = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "data", "info"}
 

@@ -25,7 +25,6 @@ def run(*args, code=0, **env):
 @pytest.fixture(autouse=True)
 def _short_races(monkeypatch):
     monkeypatch.setattr(demo, "BUDGET_S", 0.01)
-    monkeypatch.setattr(demo, "MIN_MEASURE_NS", 10_000)
 
 
 def test_version():
@@ -34,7 +33,7 @@ def test_version():
 
 def test_help_names_the_commands():
     text = run("-h").stdout
-    for command in ("demo", "doctor", "config"):
+    for command in ("demo", "bench", "doctor", "config"):
         assert command in text
 
 
@@ -81,16 +80,6 @@ def test_demo_fails_where_the_result_is_wrong(monkeypatch):
     assert "the result is wrong: its error" in result.output
     monkeypatch.setattr(demo, "build", lambda *args, **kwargs: lambda a, b, c: c.fill(np.nan))
     run("demo", "--size", "8", "--json", code=1)
-
-
-def test_race_takes_turns():
-    calls = []
-    medians, rounds = demo.race([lambda: calls.append("a"), lambda: calls.append("b")])
-    assert rounds >= demo.MIN_ROUNDS
-    assert len(medians) == 2
-    order = "".join(calls)
-    assert order.count("ab") >= rounds - 1
-    assert order.count("ba") >= rounds - 1
 
 
 def test_doctor_as_json():

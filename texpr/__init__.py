@@ -43,6 +43,7 @@ from texpr.kernel import (
 )
 from texpr.schedule import Schedule, Trace
 from texpr.target.kernel import Kernel
+from texpr.target.llvm.scratch import release_scratch
 from texpr.target.target import Target
 from texpr.target.threads import get_num_threads, set_num_threads
 from texpr.version import __version__
@@ -86,6 +87,7 @@ __all__ = [
     "kernel",
     "lower",
     "require",
+    "release_scratch",
     "set_num_threads",
     "size",
     "te",

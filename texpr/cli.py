@@ -1,9 +1,10 @@
-"""The command line: ``texpr demo``, ``texpr doctor``, ``texpr config``."""
+"""The command line: ``texpr demo``, ``texpr bench``, ``texpr doctor``, ``texpr config``."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 from rich.box import SIMPLE_HEAD
@@ -12,6 +13,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from texpr import config
+from texpr.bench import plot
+from texpr.bench import run as bench_run
+from texpr.bench.peers import PEERS
+from texpr.bench.table import print_report
+from texpr.bench.workloads import WORKLOADS
 from texpr.demo import Demo, run_demo
 from texpr.doctor import Report, examine
 from texpr.errors import TexprError
@@ -71,6 +77,97 @@ def demo(size: int, as_json: bool) -> None:
             f"the result is wrong: its error {result.max_relative_error:.2e} is above "
             f"{result.error_bound:.2e}, the most that rounding explains"
         )
+
+
+@main.command()
+@click.option(
+    "--workload",
+    "-w",
+    "workloads",
+    multiple=True,
+    help="Name or pattern, such as 'gemm*'; more than one allowed.",
+)
+@click.option(
+    "--peer", "-p", "peers", multiple=True, help="Whom to compare with; more than one allowed."
+)
+@click.option(
+    "--threads",
+    default="1,all",
+    show_default=True,
+    help="Numbers of threads, and all for the cores there are.",
+)
+@click.option(
+    "--budget",
+    type=click.FloatRange(min=0),
+    default=bench_run.BUDGET_S,
+    show_default=True,
+    help="Seconds of measuring for each workload.",
+)
+@click.option(
+    "--quick",
+    is_flag=True,
+    help=f"The same as --budget {bench_run.QUICK_BUDGET_S}: a first impression.",
+)
+@click.option(
+    "--ceilings/--no-ceilings", default=True, help="Measure what the machine can do at most."
+)
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path, dir_okay=False, writable=True),
+    help="Write everything to a file.",
+)
+@click.option(
+    "--plot",
+    "plot_file",
+    type=click.Path(path_type=Path, dir_okay=False, writable=True),
+    help="Draw the roofline into a file, .png or .svg.",
+)
+@click.option(
+    "--list", "only_list", is_flag=True, help="Show workloads and peers, and measure nothing."
+)
+def bench(
+    workloads: tuple[str, ...],
+    peers: tuple[str, ...],
+    threads: str,
+    budget: float,
+    quick: bool,
+    ceilings: bool,
+    json_file: Path | None,
+    plot_file: Path | None,
+    only_list: bool,
+) -> None:
+    """Compare texpr with other libraries: each checked, then timed in turns.
+
+    Ends with 1 if somebody, us included, computed something wrong.
+    """
+    if only_list:
+        click.echo("workloads: " + ", ".join(workload.name for workload in WORKLOADS))
+        click.echo("peers: " + ", ".join(PEERS))
+        return
+    console, errors = Console(), Console(stderr=True)
+    try:
+        if plot_file is not None:
+            plot.check_available(plot_file)
+        chosen = bench_run.choose_workloads(workloads), bench_run.choose_peers(peers)
+        counts = bench_run.choose_threads(threads)
+        with errors.status("") as status:
+            report = bench_run.run_benchmark(
+                *chosen,
+                counts,
+                budget_s=bench_run.QUICK_BUDGET_S if quick else budget,
+                with_ceilings=ceilings,
+                progress=status.update,
+            )
+        print_report(report, console)
+        if json_file is not None:
+            json_file.write_text(json.dumps(report.to_json(), indent=2) + "\n", encoding="utf-8")
+        if plot_file is not None:
+            plot.draw(report, plot_file)
+    except (TexprError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+    if report.has_wrong:
+        raise click.exceptions.Exit(1)
 
 
 @main.command()

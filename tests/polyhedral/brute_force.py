@@ -1,5 +1,8 @@
 """A judge that enumerates: every pair of instances at given sizes, and whether it keeps its order.
 
+Where instances run several times, or storage is used again, it runs both programs on symbols
+instead: what an instance writes is what it is and what it reads.
+
 It shares nothing with ``texpr.polyhedral``: it walks both loop trees with numbers for the sizes.
 """
 
@@ -7,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import combinations, groupby
 from typing import Any
 
 from texpr.ir.buffer import Buffer
@@ -31,6 +35,8 @@ class Run:
     lanes: tuple[Var, ...]
     reads: set[Cell] = field(default_factory=set)
     writes: set[Cell] = field(default_factory=set)
+    stores: list[tuple[Cell, list[Cell]]] = field(default_factory=list)
+    """Each cell that it writes, with those that it reads for that, in the order of the text."""
 
 
 def value(expr: Expr, env: Env) -> Any:
@@ -79,23 +85,27 @@ def _walk(  # noqa: C901 - a case for each kind of statement
         run = Run((stmt.label, point), stmt, time, parallel, lanes)
         if value(stmt.predicate, inner):
             for store in stmt.stores:
+                found: list[Cell] = []
                 for part in (*store.indices, store.value):
-                    run.reads |= _loads(part, inner, homes)
+                    found += _loads(part, inner, homes)
                 at_cell = tuple(value(index, inner) for index in store.indices)
-                run.writes.add((store.buffer, homes.get(store.buffer, ()), at_cell))
+                target = (store.buffer, homes.get(store.buffer, ()), at_cell)
+                run.reads.update(found)
+                run.writes.add(target)
+                run.stores.append((target, found))
         yield run
 
 
-def _loads(expr: Expr, env: Env, homes: Mapping[Buffer, tuple[int, ...]]) -> set[Cell]:
+def _loads(expr: Expr, env: Env, homes: Mapping[Buffer, tuple[int, ...]]) -> list[Cell]:
     if isinstance(expr, IfThenElse):
         test, a, b = expr.children
-        return _loads(test, env, homes) | _loads(a if value(test, env) else b, env, homes)
-    found: set[Cell] = set()
+        return _loads(test, env, homes) + _loads(a if value(test, env) else b, env, homes)
+    found: list[Cell] = []
     if isinstance(expr, Load):
         at = tuple(value(index, env) for index in expr.indices)
-        found.add((expr.buffer, homes.get(expr.buffer, ()), at))
+        found.append((expr.buffer, homes.get(expr.buffer, ()), at))
     for child in expr.children:
-        found |= _loads(child, env, homes)
+        found += _loads(child, env, homes)
     return found
 
 
@@ -184,3 +194,85 @@ def _mentions(expr: Expr, var: Var) -> bool:
 def _padded(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     width = max(len(a), len(b))
     return a + (0,) * (width - len(a)), b + (0,) * (width - len(b))
+
+
+# ---------------------------------------------------------------- on symbols
+
+
+class Symbols:
+    """Runs programs on symbols, which it numbers: what is written, by whom, of which others."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[Any, int] = {}
+        self.meanings: list[Any] = []
+
+    def of(self, *meaning: Any) -> int:
+        """Return the number of a symbol."""
+        if meaning not in self.numbers:
+            self.numbers[meaning] = len(self.meanings)
+            self.meanings.append(meaning)
+        return self.numbers[meaning]
+
+    def outcome(self, program: Program, sizes: Env) -> dict[Any, Any]:
+        """Return what the arguments hold in the end; what the updates of a reduction add is a set.
+
+        All that runs at one time, such as lanes, reads before it writes.
+        """
+        memory: dict[Cell, int] = {}
+        self.given = set(program.buffers)
+        ordered = sorted(runs(program, sizes), key=lambda run: run.time)
+        for _, together in groupby(ordered, key=lambda run: run.time):
+            written = {}
+            for run in together:
+                for k, (cell, read) in enumerate(run.stores):
+                    held = [(other, self.held(memory, other)) for other in read]
+                    if not (run.block.is_reduction and run.block.role == "compute"):
+                        written[cell] = self.of("value", run.key, k, *(h for _, h in held))
+                        continue
+                    base = written.get(cell, self.held(memory, cell))
+                    if cell in written and not _uniform(run, cell):
+                        base = self.of("nothing")  # lanes meet, and nobody folds them
+                    terms = [h for other, h in held if other != cell]
+                    written[cell] = self.updated(base, run, terms)
+            memory.update(written)
+        return {cell[0::2]: held for cell, held in memory.items() if cell[0] in self.given}
+
+    def held(self, memory: dict[Cell, int], cell: Cell) -> int:
+        """Return what ``cell`` holds: what it was given, or, of scratch, nothing."""
+        if cell in memory:
+            return memory[cell]
+        return self.of("given", cell[0], cell[2]) if cell[0] in self.given else self.of("nothing")
+
+    def updated(self, base: int, run: Run, terms: list[int]) -> int:
+        """Return what ``base`` becomes by an update."""
+        term = self.of("term", run.key, *terms)
+        meaning = self.meanings[base]
+        if meaning[0] == "sum" and meaning[1] == run.key[0]:
+            return self.of("sum", run.key[0], meaning[2], tuple(sorted((*meaning[3], term))))
+        return self.of("sum", run.key[0], base, (term,))
+
+
+def computes_the_same(declared: Program, proposed: Program, sizes: Env) -> str | None:
+    """Return what ``proposed`` computes otherwise at ``sizes``, or where it races; None if nothing.
+
+    An instance may run again in another room, but not in the same. The order of reductions is free.
+    """
+    symbols = Symbols()
+    wanted, found = symbols.outcome(declared, sizes), symbols.outcome(proposed, sizes)
+    for cell in wanted | found:
+        if wanted.get(cell) != found.get(cell):
+            return f"{cell} holds another value"
+    touching: dict[Cell, list[tuple[Run, bool]]] = {}
+    seen: set[tuple[Key, Cell]] = set()
+    for run in runs(proposed, sizes):
+        for cell in run.writes:
+            if (run.key, cell) in seen:
+                return f"{run.key} runs twice in one room"
+            seen.add((run.key, cell))
+        for cell in run.reads | run.writes:
+            touching.setdefault(cell, []).append((run, cell in run.writes))
+    for cell, touches in touching.items():
+        for (first, writes), (second, also) in combinations(touches, 2):
+            if (writes or also) and _races(first, second):
+                return f"{first.key} and {second.key} race for {cell}"
+    return None

@@ -46,8 +46,11 @@ class Maker:
             if self.draw(st.integers(0, 2)) == 0:
                 parts.append(self.statement(inside))
             parts.append(self.nest(depth - 1, inside))
-            if self.draw(st.integers(0, 3)) == 0:
+            follows = self.draw(st.integers(0, 5))
+            if follows == 0:
                 parts.append(self.statement(inside))
+            elif follows == 1:
+                parts.append(self.nest(depth - 1, inside))
         else:
             parts += [self.statement(inside) for _ in range(self.draw(st.integers(1, 2)))]
         return Loop(var, loop_lower, loop_upper, seq(*parts))
@@ -90,12 +93,15 @@ class Maker:
 
 @st.composite
 def loop_programs(draw: st.DrawFn) -> Program:
-    """One or two nests of up to three loops over two arrays, with a symbolic size ``n`` up to 5."""
+    """One to three nests of up to three loops, two arrays, and a symbolic size ``n`` up to 5."""
     n = Var("n", is_size=True)
     room = Const(ROOM, INT64)
     arrays = [Buffer("A", (room,), FLOAT64), Buffer("B", (room, room), FLOAT64)]
     maker = Maker(draw, n, arrays)
-    nests = [maker.nest(draw(st.integers(1, 3)), ()) for _ in range(draw(st.integers(1, 2)))]
+    nests = [
+        maker.nest(draw(st.integers(1, 3)), ())
+        for _ in range(draw(st.sampled_from([1, 1, 2, 2, 3])))
+    ]
     order = draw(st.sampled_from(["exact", "reassoc"]))
     small = Binary("le", n, Const(MAX_SIZE, INT64))
     return Program("random", (n, *arrays), seq(*nests), (small,), FloatPolicy(order))

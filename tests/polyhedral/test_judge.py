@@ -11,20 +11,31 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 import texpr
-from tests.polyhedral.brute_force import keeps_every_dependence
+from tests.polyhedral.brute_force import computes_the_same, keeps_every_dependence
 from tests.polyhedral.loop_programs import MAX_SIZE, ROOM, loop_programs
+from tests.schedule.test_random_schedules import PROGRAMS
+from texpr import te
 from texpr.errors import ScheduleError
 from texpr.ir.interpreter import interpret
 from texpr.ir.program import Program
 from texpr.polyhedral.judge import Judge
 from texpr.polyhedral.verdict import verdict_on
 from texpr.schedule import Schedule
+from texpr.schedule.judges import judge_of
 from texpr.schedule.primitives import PRIMITIVES
+from texpr.schedule.primitives.compute_at import settled
 from texpr.schedule.realise import realise
 from texpr.schedule.state import State, initial_state
 
-# Who runs an iteration of a parallel loop says nothing of the order.
-ORDERING = sorted(set(PRIMITIVES) - {"pragma"})
+# Who runs an iteration of a parallel loop says nothing of the order, nor do notes.
+ORDERING = sorted(set(PRIMITIVES) - {"pragma", "annotate", "unannotate"})
+
+# After all others every instance runs once, and the statements are the declared ones.
+OTHERS = (
+    "compute", "reverse_compute", "store", "rolling", "cache", "rfactor", "merge_reduction",
+    "transform_layout", "set_scope", "expand", "privatize",
+)  # fmt: skip
+ONCE = {name for name in ORDERING if not name.startswith(OTHERS)}
 
 
 def proposed(program: Program, seed: int, count: int) -> tuple[State, Program]:
@@ -35,7 +46,7 @@ def proposed(program: Program, seed: int, count: int) -> tuple[State, Program]:
         stage = source.choice(sorted(state.declared.stages))
         name = source.choice(ORDERING)
         proposal = PRIMITIVES[name].sample(state, stage, source)
-        if proposal is None or name.startswith(("compute", "cache", "rfactor")):
+        if proposal is None or name not in ONCE:
             continue
         try:
             changed, _ = PRIMITIVES[name].apply(state, stage, *proposal[0], **proposal[1])
@@ -71,6 +82,55 @@ def test_the_judge_agrees_with_brute_force(program: Program, seed: int, count: i
     assert pair is not None, f"refused, but nothing is broken:\n{verdict}\n{program}\n{new}"
 
 
+PLACING = ("compute_at", "compute_at", "reverse_compute_at", "store_at", "store_root",
+           "rolling_buffer")  # fmt: skip
+PLACED = ("stencil", "stencils", "convolution", "recurrence", "matrix_product", "triangle",
+          "one_axis_for_two_stages")  # fmt: skip
+
+
+def placed(program: str, n: int, m: int, seed: int, count: int) -> tuple[State, Program]:
+    """Apply random primitives, mostly those that place stages, without asking any judge."""
+    source = random.Random(seed)
+    outputs, _, _ = PROGRAMS[program](np.random.default_rng(seed), lambda size: size, n, m)
+    state = te.create_schedule([tensor.op for tensor in outputs]).state
+    realised = realise(state)
+    for _ in range(count):
+        stage = source.choice(sorted(state.declared.stages))
+        name = source.choice(PLACING if source.random() < 0.6 else ORDERING)
+        proposal = PRIMITIVES[name].sample(state, stage, source)
+        if proposal is None or name.startswith(("cache", "rfactor")):
+            continue
+        try:
+            changed, _ = PRIMITIVES[name].apply(state, stage, *proposal[0], **proposal[1])
+            changed = settled(changed)
+            realised = realise(changed)
+        except ScheduleError:
+            continue
+        state = changed
+    return state, realised
+
+
+@given(
+    program=st.sampled_from(PLACED),
+    n=st.integers(0, 4),
+    m=st.integers(0, 4),
+    seed=st.integers(0, 1 << 30),
+    count=st.integers(1, 8),
+)
+@settings(max_examples=300)
+def test_the_judge_of_places_agrees_with_brute_force(program, n, m, seed, count) -> None:
+    state, new = placed(program, n, m, seed, count)
+    judge = judge_of(state)
+    finding = judge.first_fault(new)
+    broken = computes_the_same(judge.scop.program, new, {})
+    event(f"{'accepted' if finding is None else finding.fault}, {len(state.stored) > 0}")
+    if finding is None:
+        assert broken is None, f"accepted, but {broken}:\n{judge.scop.program}\n{new}"
+    elif finding.is_certain:
+        verdict = verdict_on(judge, finding, "this schedule")
+        assert broken is not None, f"refused, but nothing is broken:\n{verdict}\n{new}"
+
+
 @given(loop_programs(), st.integers(0, 1 << 30), st.integers(1, 5), st.integers(0, 5))
 @settings(max_examples=100)
 def test_what_is_accepted_computes_the_same(
@@ -85,6 +145,7 @@ def test_what_is_accepted_computes_the_same(
         if proposal is not None:
             with contextlib.suppress(ScheduleError):
                 getattr(s[stage], name)(*proposal[0], **proposal[1])
+    assert not s.state.waiting, "these programs have no scratch to be moved"
     rng = np.random.default_rng(seed)
     start = [rng.integers(-3, 4, (ROOM,) * buffer.ndim).astype(float) for buffer in program.buffers]
     readings = []

@@ -35,6 +35,11 @@ class LibmCall:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnCode:
+    """Code of our own for scalars and vectors: ``target/llvm/mathfunctions/<name>.py``."""
+
+
+@dataclass(frozen=True, slots=True)
 class Composition:
     """An expression of other operators and functions."""
 
@@ -54,7 +59,7 @@ class Intrinsic:
 
     name: str
     numpy: Callable[..., Any]
-    lowering: LLVMIntrinsic | LibmCall | Composition
+    lowering: LLVMIntrinsic | LibmCall | OwnCode | Composition
     points: tuple[float, ...]
     ulps: float = 0
     arity: int = 1

@@ -6,6 +6,7 @@ bindings put in, so that the subscripts are in terms of the loops around it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias, cast
@@ -19,6 +20,7 @@ from texpr.ir.program import (
     STMT_NODES,
     TRUE,
     Alloc,
+    Annotations,
     Block,
     ExternCall,
     If,
@@ -29,7 +31,7 @@ from texpr.ir.program import (
     Stmt,
     Store,
 )
-from texpr.ir.simplify import simplify
+from texpr.ir.simplify import Context, inside_loop, simplify
 from texpr.ir.visitor import Visit, Visitor, substitute
 
 INDENT = "    "
@@ -85,6 +87,8 @@ class _Printer(Visitor[None], over=STMT_NODES):
         self.style = style
         self.lines: list[str] = []
         self.depth = 0
+        self.context = Context()
+        """What the loops around say of their variables."""
 
     def line(self, text: str) -> None:
         self.lines.append(INDENT * self.depth + text)
@@ -115,11 +119,15 @@ class _Printer(Visitor[None], over=STMT_NODES):
             bounds.append(str(node.step))
         if node.chunks != STATIC:
             bounds.append(f'schedule="{node.chunks}"')
+        bounds += _notes(node.annotations)
         with self.names.scope(node.var) as name:
             kind = self.style(node.kind.name.lower(), node.kind.value)
             head = f"{self.keyword('for')} {self.style('name', name)} {self.keyword('in')}"
             self.line(f"{head} {kind}({', '.join(bounds)}):")
+            around = self.context
+            self.context = inside_loop(node, around)
             yield from self.body(node.body)
+            self.context = around
 
     def visit_If(self, node: If) -> Visit[None]:
         self.line(f"{self.keyword('if')} {self.text(node.condition)}:")
@@ -139,15 +147,21 @@ class _Printer(Visitor[None], over=STMT_NODES):
             shape = ", ".join(map(self.text, node.buffer.shape))
             comma = "," if node.buffer.ndim == 1 else ""
             dtype = self.style("type", str(node.buffer.dtype))
-            self.line(f"{self.style('name', name)} = empty(({shape}{comma}), {dtype})")
+            more = "" if node.buffer.scope == "global" else f', scope="{node.buffer.scope}"'
+            if node.buffer.strides is not None:
+                strides = ", ".join(self.text(simplify(stride)) for stride in node.buffer.strides)
+                more += f", strides=({strides}{comma})"
+            self.line(f"{self.style('name', name)} = empty(({shape}{comma}), {dtype}{more})")
             yield node.body
 
     def visit_Block(self, node: Block) -> None:
         at_loops = {
             iter_.var: value for iter_, value in zip(node.iters, node.bindings, strict=True)
         }
-        predicate = simplify(substitute(node.predicate, at_loops))
-        body = [simplify(substitute(part, at_loops)) for part in node.body]
+        predicate = simplify(substitute(node.predicate, at_loops), self.context)
+        body = [simplify(substitute(part, at_loops), self.context) for part in node.body]
+        if node.annotations:
+            self.line(self.style("comment", f"# {', '.join(_notes(node.annotations))}"))
         if predicate is not TRUE:
             self.line(f"{self.keyword('if')} {self.text(predicate)}:")
             self.depth += 1
@@ -178,6 +192,13 @@ class _Printer(Visitor[None], over=STMT_NODES):
                     return f"{targets[0]} {BINARY[value.op].symbol}= {self.text(value.b)}"
         values = [self.text(store.value) for store in stores]
         return f"{', '.join(targets)} = {', '.join(values)}"
+
+
+def _notes(annotations: Annotations) -> list[str]:
+    return [
+        f"{key}={json.dumps(value, ensure_ascii=False) if isinstance(value, str) else value!r}"
+        for key, value in annotations
+    ]
 
 
 def stmt_text(stmt: Stmt, style: Style = plain) -> str:

@@ -102,6 +102,11 @@ class Seq(Stmt):
         return Seq(tuple(children))
 
 
+Annotation: TypeAlias = str | int | float | bool
+Annotations: TypeAlias = tuple[tuple[str, Annotation], ...]
+"""Notes for tools by their keys, in the order in which they were made; they mean nothing here."""
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Loop(Stmt):
     """``body`` for ``var`` = ``lower``, ``lower + step``, … below ``upper``.
@@ -123,6 +128,7 @@ class Loop(Stmt):
     kind: LoopKind = LoopKind.SERIAL
     step: int = 1
     chunks: Chunks = STATIC
+    annotations: Annotations = ()
 
     @property
     def children(self) -> tuple[Node, ...]:
@@ -266,6 +272,7 @@ class Block(Stmt):
     fold: Fold | None = field(default=None, compare=False)
     location: Location | None = field(default=None, compare=False)
     extern: ExternCall | None = None
+    annotations: Annotations = field(default=(), compare=False)
 
     @property
     def body(self) -> tuple[Store | ExternCall, ...]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
 from texpr.ir.buffer import Buffer
-from texpr.ir.expr import Binary, Expr, Load, Unary, postorder
+from texpr.ir.dtypes import DType
+from texpr.ir.expr import Binary, Const, Expr, Load, Unary, postorder
 from texpr.ir.program import Block
 
 # x - e folds -e in, and so goes with additions.
@@ -28,6 +30,36 @@ class Update:
     def fold(self) -> str:
         """The operator by which several terms are combined."""
         return FOLDS[self.op]
+
+
+def neutral(fold: str, dtype: DType) -> Const:
+    """Return what ``fold`` of it and any other value is that value, to the bit.
+
+    Of a sum of floats that is -0.0: 0.0 would make 0.0 of -0.0.
+
+    >>> from texpr.ir.dtypes import FLOAT32, UINT8
+    >>> str(neutral("add", FLOAT32)), str(neutral("bitand", UINT8)), str(neutral("max", FLOAT32))
+    ('-0.0', '255', '-inf')
+    """
+    if fold == "add":
+        return Const(-0.0 if dtype.is_float else 0, dtype)
+    if fold == "mul":
+        return Const(1, dtype)
+    if fold in ("min", "max"):
+        if dtype.is_float:
+            return Const(math.inf if fold == "min" else -math.inf, dtype)
+        return Const(dtype.max if fold == "min" else dtype.min, dtype)
+    if dtype.is_bool:
+        return Const(fold in ("and", "bitand"), dtype)
+    ones = dtype.max if dtype.kind == "uint" else -1
+    return Const(ones if fold == "bitand" else 0, dtype)
+
+
+def is_neutral(value: Expr, fold: str, dtype: DType) -> bool:
+    """Whether starting with ``value`` starts with nothing; of floats 0.0 will do for a sum."""
+    if not isinstance(value, Const) or value.dtype is not dtype:
+        return False
+    return bool(value.value == neutral(fold, dtype).value)
 
 
 def update_of(block: Block) -> Update | None:

@@ -7,13 +7,14 @@ stack drives the generators, so that depth costs memory and not Python's recursi
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, MutableMapping
+from collections.abc import Generator, Iterable, Mapping, MutableMapping, Sequence
 from types import GeneratorType
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from texpr.errors import InternalError
-from texpr.ir.expr import EXPR_NODES, Expr, Var
-from texpr.ir.program import STMT_NODES, Node, Stmt
+from texpr.ir.buffer import Buffer
+from texpr.ir.expr import EXPR_NODES, Expr, Load, Var
+from texpr.ir.program import STMT_NODES, Node, Stmt, Store
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -108,6 +109,31 @@ class Rewriter(Visitor[Any], over=(*EXPR_NODES, *STMT_NODES)):
 
     def rewrite_stmt(self, stmt: Stmt) -> Stmt:
         return cast(Stmt, self.visit(stmt))
+
+
+class CellRewriter(Rewriter):
+    """Puts other cells in the place of those that are read and written, one by one."""
+
+    def cell(self, buffer: Buffer, indices: Sequence[Expr]) -> tuple[Buffer, Sequence[Expr]]:
+        """Return what stands for ``buffer[indices]``, whose indices are rewritten already."""
+        return buffer, indices
+
+    def visit_Load(self, node: Load) -> Visit[Expr]:
+        indices = []
+        for index in node.indices:
+            indices.append((yield index))
+        return Load(*self.cell(node.buffer, indices))
+
+    def visit_Store(self, node: Store) -> Visit[Stmt]:
+        children = []
+        for child in node.children:
+            children.append((yield child))
+        buffer, indices = self.cell(node.buffer, children[:-1])
+        new = (*indices, children[-1])
+        same = buffer is node.buffer and all(
+            a is b for a, b in zip(new, node.children, strict=False)
+        )
+        return node if same else Store(buffer, tuple(indices), children[-1])
 
 
 class _Substitution(Rewriter):

@@ -10,16 +10,16 @@ out what nobody reads there; whether all is there that is read is a question of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import islpy as isl
 
 from texpr.ir.buffer import Buffer, Part
-from texpr.ir.expr import Binary, Expr, Load, Var, free_vars
+from texpr.ir.expr import Binary, Expr, Var, free_vars
 from texpr.ir.functions import any_of
 from texpr.ir.program import Block, ExternCall, Store
-from texpr.ir.visitor import Rewriter, Visit, substitute
+from texpr.ir.visitor import CellRewriter, substitute
 from texpr.polyhedral.affine import Frame
 from texpr.polyhedral.context import IN, OUT, Unknown
 from texpr.polyhedral.digits import COLUMNS, compare_alike
@@ -62,18 +62,12 @@ def _starts_in_home(part: Part, statement: Statement) -> bool:
     return not any(var in axes or var in loops - home for var in free_vars(*part.origin))
 
 
-class _Wholes(Rewriter):
+class _Wholes(CellRewriter):
     """Puts the whole buffers back in the place of their parts."""
 
-    def visit_Load(self, node: Load) -> Visit[Expr]:
-        indices = []
-        for index in node.indices:
-            indices.append((yield index))
-        if isinstance(node.buffer, Part):
-            there = node.buffer.index_there(indices)
-            if there is not None:
-                return Load(node.buffer.whole, there)
-        return node.rebuild(indices)
+    def cell(self, buffer: Buffer, indices: Sequence[Expr]) -> tuple[Buffer, Sequence[Expr]]:
+        there = buffer.index_there(indices) if isinstance(buffer, Part) else None
+        return (buffer, indices) if there is None else (buffer.whole, there)
 
 
 def _is_same(declared: Block, proposed: Block) -> bool:
@@ -155,12 +149,25 @@ def _fault(declared: Statement, proposed: Statement | None) -> str | None:
         return "its loops run instances that were not declared"
     home = 0
     if moved:
+        if not _is_within_home(declared, proposed):
+            return "its array lives longer than declared"
         home = len(proposed.homes.get(proposed.block.stores[0].buffer.whole, ()))
     else:
         facts = proposed.frame.all_of(proposed.scop.facts).over.params()
         if not instances.intersect_params(facts).is_subset(runs):
             return "its loops do not run every instance"
     return None if is_once(proposed, home) else "its loops run some instance twice"
+
+
+def _is_within_home(declared: Statement, proposed: Statement) -> bool:
+    """Whether a room of a moved statement is for one iteration of the loops that it was for."""
+    buffer = proposed.block.stores[0].buffer.whole
+    wanted = declared.homes.get(buffer, ())
+    if not wanted:
+        return True
+    rooms = proposed.iterations(proposed.homes.get(buffer, ())).over
+    there = rooms.reverse().apply_range(declared.iterations(wanted).over)
+    return bool(there.is_single_valued())
 
 
 def runs_over(statement: Statement) -> bool:

@@ -11,6 +11,9 @@ writes, and loses it otherwise.
 
 *Races.* Iterations of a parallel loop have no order: no pair may be apart in one.
 
+*Room.* Where storage is used again, a value must be there as long as it is needed
+(:mod:`texpr.polyhedral.folds`).
+
 *Reductions.* The updates of a reduction whose order is free may change places; they must not meet
 at one time, unless all lanes update the same cell, where machine code folds the lanes together.
 """
@@ -35,11 +38,14 @@ from texpr.polyhedral.context import IN, OUT, SET, Analysis, Unknown
 from texpr.polyhedral.counterexample import smallest_point
 from texpr.polyhedral.dependences import Dependence, Dependences
 from texpr.polyhedral.digits import COLUMNS, compare_alike
+from texpr.polyhedral.folds import Overwrite, overwrites
 from texpr.polyhedral.instances import lost_instances, other_statement
 from texpr.polyhedral.kept import Kept
 from texpr.polyhedral.scop import Scop, Statement, textual_order
 
-Fault: TypeAlias = Literal["order", "parallel", "vectorized", "storage", "stale", "instances"]
+Fault: TypeAlias = Literal[
+    "order", "parallel", "vectorized", "storage", "fold", "stale", "instances"
+]
 
 
 MAX_ANSWERS = 2_000
@@ -92,6 +98,7 @@ class Judge:
         self.dependences = Dependences(self.scop)
         self._asked: Kept[tuple[Finding, ...]] = Kept(MAX_ANSWERS)
         self._counted: Kept[str | None] = Kept(MAX_ANSWERS)
+        self._folded: Kept[tuple[Overwrite, ...]] = Kept(MAX_ANSWERS)
 
     def first_fault(self, proposed: Program, assumed: Collection[Buffer] = ()) -> Finding | None:
         """Return a dependence that ``proposed`` breaks, None where it keeps them all.
@@ -178,6 +185,12 @@ class Judge:
                 if not found:
                     fine.add(dependence)
                 yield from found
+        for one in overwrites(self.dependences, statements, self._folded):
+            # The one writes where the other's value is, and so has come to depend on it.
+            between = Dependence(one.write, one.other, "output", one.pairs, None, None)
+            if not one.other.access.is_write:
+                between = replace(between, kind="flow")
+            yield Finding("fold", between, one.pairs, one.loop, one.missing, one.by_digits)
 
     def reordered_chains(self, proposed: Program) -> list[Dependence]:
         """Return the reductions whose terms ``proposed`` adds in another order, or in lanes."""

@@ -7,7 +7,7 @@ statement copies cell by cell; and where it stands, every cell holds the value t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial, reduce
 from typing import TypeAlias
@@ -18,12 +18,16 @@ from texpr.ir.buffer import Buffer
 from texpr.ir.expr import Expr, Load, Var
 from texpr.ir.functions import all_of
 from texpr.ir.program import TRUE, Block, Fold
-from texpr.ir.visitor import Rewriter, Visit, substitute
+from texpr.ir.visitor import CellRewriter, Rewriter, Visit, substitute
 from texpr.polyhedral.context import Unknown
 from texpr.polyhedral.dependences import chain_operator
+from texpr.polyhedral.homes import Rehomed
 from texpr.polyhedral.instances import is_once, runs_over, runs_short
 from texpr.polyhedral.judge import Finding, Judge
+from texpr.polyhedral.layouts import LaidOut
 from texpr.polyhedral.scop import Scop, Statement, Touch, textual_order
+from texpr.polyhedral.unfolding import Unfolded
+from texpr.polyhedral.unfolding import other_value as other_value_unfolded
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,11 +60,19 @@ class Factored:
     dimension: int
 
 
-Witness: TypeAlias = Cached | Factored
+Witness: TypeAlias = Cached | Factored | LaidOut | Rehomed | Unfolded
 
 
-def other_value(before: Judge, after: Judge, witness: Witness) -> Finding | None:
-    """Return why ``after`` may compute other values than ``before``, None where it does not."""
+def other_value(
+    before: Judge,
+    after: Judge,
+    witness: Cached | Factored | Unfolded,
+    assumed: Collection[Buffer] = (),
+) -> Finding | None:
+    """Return why ``after`` may compute other values than ``before``, None where it does not.
+
+    What cannot be decided does not count of the arrays in ``assumed``.
+    """
     ask = after.scop.analysis.ask
     for statement in after.scop.statements:
         answer = ask(partial(runs_over, statement))
@@ -71,6 +83,8 @@ def other_value(before: Judge, after: Judge, witness: Witness) -> Finding | None
                 else "its loops run instances that it does not have"
             )
             return Finding("instances", None, missing=f"{statement.label}: {why}")
+    if not isinstance(witness, Cached | Factored):
+        return other_value_unfolded(before, after, witness, assumed)
     if isinstance(witness, Factored):
         # Sets are compared, and those of two contexts must not meet.
         declared = Scop(before.scop.program, after.scop.analysis)
@@ -209,7 +223,7 @@ def _uneven(declared: Statement, parts: Statement, witness: Factored) -> str | N
     return None
 
 
-class _Uncached(Rewriter):
+class _Uncached(CellRewriter):
     """Puts the arrays back in the place of their caches."""
 
     def __init__(self, witness: Cached) -> None:
@@ -218,11 +232,8 @@ class _Uncached(Rewriter):
     def visit_Var(self, node: Var) -> Var:
         return self.witness.axes.get(node, node)
 
-    def visit_Load(self, node: Load) -> Visit[Expr]:
-        indices = []
-        for index in node.indices:
-            indices.append((yield index))
-        return Load(self.witness.arrays.get(node.buffer, node.buffer), indices)
+    def cell(self, buffer: Buffer, indices: Sequence[Expr]) -> tuple[Buffer, Sequence[Expr]]:
+        return self.witness.arrays.get(buffer, buffer), indices
 
 
 def _other_statements(before: Scop, after: Scop, witness: Cached) -> str | None:

@@ -17,7 +17,7 @@ from texpr.ir.expr import Expr, Load, Var
 from texpr.ir.itervar import IterVar
 from texpr.ir.names import unique_name
 from texpr.ir.program import ZERO, Alloc, Block, Let, Loop, Program, Seq, Stmt, Store, blocks, seq
-from texpr.ir.visitor import Rewriter, Visit, substitute
+from texpr.ir.visitor import CellRewriter, Rewriter, Visit, substitute
 from texpr.polyhedral.rewrites import Cached, Witness
 from texpr.schedule.state import LoopNode, StageNode, State, Tree, taken_apart
 
@@ -35,7 +35,7 @@ def checked_scope(what: str, scope: object) -> str:
     if not isinstance(scope, str) or scope not in SCOPES:
         raise ScheduleError(
             f"{what}: no scope {scope!r}; it is one of {', '.join(map(repr, SCOPES))}, "
-            f"which on a CPU are all memory, and name the new stage"
+            f"which on a CPU are all memory"
         )
     return scope
 
@@ -66,13 +66,15 @@ def arrays_called(state: State, name: str) -> set[Buffer]:
     return {b for stage in stages.values() for b in stage.block.buffers if b.name == name}
 
 
-def read_through(state: State, array: Buffer, name: str, readers: Collection[str]) -> State:
+def read_through(
+    state: State, array: Buffer, name: str, scope: str, readers: Collection[str]
+) -> State:
     """Return the state in which ``readers`` read ``array`` from a copy made by the stage ``name``.
 
     The copy is made before the first nest with a reader in it.
     """
     program = state.declared.program
-    cache = ComputedBuffer(name, array.shape, array.dtype)
+    cache = ComputedBuffer(name, array.shape, array.dtype, scope=scope)
     axes = tuple(IterVar(f"i{k}", (ZERO, extent)) for k, extent in enumerate(array.shape))
     at = tuple(axis.var for axis in axes)
     store = Store(cache, at, Load(array, at))
@@ -114,21 +116,18 @@ class _Redirect(Rewriter):
         return replace(node, stores=stores, predicate=inside.rewrite_expr(node.predicate))
 
 
-class _Reads(Rewriter):
+class _Reads(CellRewriter):
     def __init__(self, caches: Mapping[Buffer, Buffer]) -> None:
         self.caches = caches
 
-    def visit_Load(self, node: Load) -> Visit[Expr]:
-        indices = []
-        for index in node.indices:
-            indices.append((yield index))
-        return Load(self.caches.get(node.buffer, node.buffer), indices)
+    def cell(self, buffer: Buffer, indices: Sequence[Expr]) -> tuple[Buffer, Sequence[Expr]]:
+        return self.caches.get(buffer, buffer), indices
 
 
 # ---------------------------------------------------------------- writing through a cache
 
 
-def write_through(state: State, stage: str, name: str) -> State:
+def write_through(state: State, stage: str, name: str, scope: str) -> State:
     """Return the state in which the stage ``name`` computes what ``stage`` then copies."""
     declared = state.declared
     own = declared.stages[stage]
@@ -139,6 +138,7 @@ def write_through(state: State, stage: str, name: str) -> State:
             name if len(own.block.stores) == 1 else f"{name}_v{k}",
             store.buffer.shape,
             store.buffer.dtype,
+            scope=scope,
         )
         for k, store in enumerate(own.block.stores)
     }

@@ -6,12 +6,12 @@ As :mod:`texpr.schedule.caches` it makes another declared program and a witness 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from texpr.ir.buffer import Buffer, ComputedBuffer
-from texpr.ir.expr import Const, Expr, Load, Var
+from texpr.ir.expr import Binary, Const, Expr, Load, Var
 from texpr.ir.functions import all_of
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import ONE, TRUE, ZERO, Alloc, Block, Loop, Stmt, Store, blocks, seq
@@ -19,7 +19,8 @@ from texpr.ir.simplify import prove, simplify
 from texpr.ir.visitor import Rewriter, Visit, substitute
 from texpr.polyhedral.rewrites import Factored
 from texpr.schedule.caches import around, placed, rewritten, stages_in
-from texpr.schedule.state import Fuse, Split, StageDecl, State, Tree
+from texpr.schedule.relations import Ends
+from texpr.schedule.state import StageDecl, State, Tree
 
 T = TypeVar("T")
 
@@ -139,36 +140,81 @@ def _parts(state: State, own: StageDecl, axis: IterVar) -> _Parts:
     data = tuple(IterVar(i.name, i.dom) for i in block.iters if not i.is_reduce)
     old_data = [i for i in block.iters if not i.is_reduce]
     values: dict[Var, Expr] = {i.var: new.var for i, new in zip(old_data, data, strict=True)}
-    guards: list[Expr] = []
-    ranges = {
-        new.var: (_number(new.lower), _number(new.upper - 1)) for new in (*made.values(), *data)
-    }
-
-    def value(a: IterVar) -> Expr:
-        if a is axis:
-            return simplify(state.lower(a) + made[a].var)
-        if a in made:
-            return made[a].var
-        relation = state.relation_from(a)
-        lower = state.lower(a)
-        if isinstance(relation, Split):
-            width = state.extent(relation.inner)
-            found = lower + (value(relation.outer) * width + value(relation.inner))
-            guard = found < simplify(lower + state.extent(a))
-            if not prove(guard, ranges) and not any(guard is one for one in guards):
-                guards.append(guard)
-            return simplify(found, ranges)
-        assert isinstance(relation, Fuse)
-        fused, width = value(relation.fused), state.extent(relation.inner)
-        return lower + (fused // width if a is relation.outer else fused % width)
-
-    for declared, i in root.items():
-        if i.is_reduce:
-            values[i.var] = value(declared)
+    reducing = [i for i in block.iters if i.is_reduce]
+    roots = {i.var: declared for declared, i in root.items() if any(i is one for one in reducing)}
+    found, guards = declared_values(state, roots, made, axis, data)
+    values.update(found)
     reduced = tuple(new for leaf, new in made.items() if leaf is not axis)
     if not reduced:  # a reduction over one term still starts with what is neutral
         reduced = (IterVar("one", (ZERO, ONE), is_reduce=True),)
-    return _Parts(made[axis], data, reduced, values, tuple(guards))
+    return _Parts(made[axis], data, reduced, values, guards)
+
+
+def declared_values(
+    state: State,
+    roots: Mapping[Var, IterVar],
+    made: Mapping[IterVar, IterVar],
+    factored: IterVar,
+    others: Iterable[IterVar] = (),
+) -> tuple[dict[Var, Expr], tuple[Expr, ...]]:
+    """Return the values of declared loops in terms of the axes that their loops now become.
+
+    ``roots`` are the declared loops by the variable that each gives a value, ``made`` the new axis
+    for every loop, of which that for ``factored`` counts from 0. The guards say where those values
+    are in their ranges; ``others`` are further axes, whose ranges help to prove that.
+    """
+    ranges = {
+        new.var: (_number(new.lower), _number(new.upper - 1)) for new in (*made.values(), *others)
+    }
+    here = _Here(state, factored, made, ranges)
+    values: dict[Var, Expr] = {}
+    for var, root in roots.items():
+        value = here.value(root)
+        assert value is not None
+        values[var] = value
+    return values, tuple(here.guards)
+
+
+class _Here:
+    """The values of axes in the nest of the parts, and the guards that they need there."""
+
+    def __init__(
+        self,
+        state: State,
+        factored: IterVar,
+        made: Mapping[IterVar, IterVar],
+        ranges: Mapping[Var, tuple[int | None, int | None]],
+    ) -> None:
+        self.state, self.factored, self.made, self.ranges = state, factored, made, ranges
+        self.guards: list[Expr] = []
+
+    def lower(self, axis: IterVar) -> Expr:
+        return self.state.lower(axis)
+
+    def extent(self, axis: IterVar) -> Expr:
+        return self.state.extent(axis)
+
+    def ends(self, axis: IterVar) -> Ends:
+        return self.state.ends(axis)
+
+    def is_loose(self, axis: IterVar) -> bool:
+        return self.state.is_loose(axis)
+
+    def value(self, axis: IterVar) -> Expr | None:
+        new = self.made.get(axis)
+        if new is not None:
+            return simplify(self.lower(axis) + new.var) if axis is self.factored else new.var
+        relation = self.state.relation_from(axis)
+        found = None if relation is None else relation.value(axis, self)
+        if relation is None or found is None:
+            return None
+        ends, sides = self.ends(axis), relation.overruns(axis, self)
+        for op, end, overruns in zip(("ge", "lt"), ends, sides, strict=True):
+            guard = Binary(op, found, simplify(end))
+            is_known = not overruns or prove(guard, self.ranges)
+            if not is_known and not any(guard is one for one in self.guards):
+                self.guards.append(guard)
+        return simplify(found, self.ranges)
 
 
 def _number(expr: Expr) -> int | None:

@@ -9,8 +9,8 @@ from typing import Any
 
 from texpr.errors import ScheduleError
 from texpr.ir.itervar import IterVar
-from texpr.schedule.attach import places
-from texpr.schedule.judges import judge_of
+from texpr.schedule.attach import places, places_after
+from texpr.schedule.judges import judge_of, rewrite_fault
 from texpr.schedule.primitives import PRIMITIVES, rfactor
 from texpr.schedule.realise import realise
 from texpr.schedule.state import State
@@ -19,7 +19,9 @@ from texpr.schedule.state import State
 MAX_TRIED, MAX_SHOWN = 8, 3
 
 
-_WITHOUT_ORDER = {"inlined", "assumed", "trace", "names", "is_judged"}
+_WITHOUT_ORDER = {
+    "inlined", "assumed", "trace", "names", "is_judged", "became", "annotations"
+}  # fmt: skip
 """The fields of a State that say nothing about the order in which instances run."""
 
 
@@ -56,11 +58,33 @@ def alternatives(
             continue
         if is_legal:
             found.append(text)
-            if len(found) == MAX_SHOWN:
+            if len(found) == MAX_SHOWN or primitive == "fuse_loops":  # the least will do
                 break
-    if primitive == "parallel" and loops[0].is_reduce and rfactor.obstacle(state, stage) is None:
+    if primitive == "parallel" and _can_have_parts(state, stage, loops[0]):
         found.append(f"rfactor({loops[0].name}), which gives each part a sum of its own")
     return found
+
+
+def _can_have_parts(state: State, stage: str, axis: IterVar) -> bool:
+    """Whether the iterations of a loop can run in parallel on parts of what they reduce to."""
+    if not any(axis is loop for loop in rfactor.factorable(state, stage)):
+        return False
+    if rfactor.obstacle(state, stage) is not None:
+        return False
+    if rfactor.is_declared(state, stage):
+        return True
+    # What else stands in its way is found out by doing it.
+    try:
+        parts, _ = rfactor.apply(state, stage, axis)
+        loop = parts.current(axis)
+        name = parts.stage_around(loop)
+        assert name is not None
+        run, _ = PRIMITIVES["parallel"].apply(parts, name, loop)
+        return rewrite_fault(parts) is None and (
+            judge_of(run).first_fault(realise(run), run.assumed) is None
+        )
+    except ScheduleError:
+        return False
 
 
 def _candidates(
@@ -70,8 +94,14 @@ def _candidates(
     loops: tuple[IterVar, ...],
     values: dict[str, Any],
 ) -> Iterator[tuple[str, tuple[IterVar, ...], dict[str, Any]]]:
-    """Yield other choices of loops for the same primitive: their text, and the arguments."""
-    if len(loops) == 1:
+    """Yield other choices for the same primitive: their text, and the arguments."""
+    if primitive == "fuse_loops":
+        # A second loop that is further behind has more of the first done.
+        first, second, shift = loops[0].name, values["second"], values.get("shift", 0)
+        for later in range(shift + 1, shift + 1 + MAX_TRIED):
+            text = f"fuse_loops({first}, {second}, shift={later})"
+            yield text, loops, {**values, "shift": later}
+    elif len(loops) == 1:
         for axis in state.leaves(stage):
             if axis is not loops[0]:
                 yield f"{primitive}({axis.name})", (axis,), values
@@ -80,8 +110,9 @@ def _candidates(
         for order in permutations(now):
             if [*map(id, order)] not in ([*map(id, now)], [*map(id, loops)]):
                 yield f"reorder({', '.join(axis.name for axis in order)})", order, values
-    elif primitive == "compute_at":
-        for parent, axis in places(state, stage):
+    elif primitive in ("compute_at", "reverse_compute_at"):
+        of = places if primitive == "compute_at" else places_after
+        for parent, axis in of(state, stage):
             if (parent, axis.name) != (values["parent"], values["scope"]):
                 there = {"parent": parent, "scope": axis.name}
-                yield f"compute_at({parent}, {axis.name})", (), there
+                yield f"{primitive}({parent}, {axis.name})", (), there

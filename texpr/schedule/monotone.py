@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from texpr.ir.expr import Binary, Expr, Var, free_vars, int_value
+from texpr.ir.expr import Binary, Expr, Unary, Var, free_vars, int_value
 
 
 def direction(expr: Expr, var: Var) -> int | None:
@@ -18,6 +18,9 @@ def direction(expr: Expr, var: Var) -> int | None:
         return 1
     if all(free is not var for free in free_vars(expr)):
         return 0
+    if isinstance(expr, Unary) and expr.op == "neg":
+        way = direction(expr.operand, var)
+        return None if way is None else -way
     if not isinstance(expr, Binary):
         return None
     a, b = direction(expr.a, var), direction(expr.b, var)

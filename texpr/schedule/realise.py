@@ -3,17 +3,20 @@
 Loops nest as the tree says. The value of every declared axis follows from the loops made out of
 it, and guards stand right inside the innermost loop that they depend on. A reduction's
 initialisation is a nest of its own, over the data loops only, before the outermost loop that
-reduces.
+reduces, or before one further out that was named.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 
 from texpr.errors import ScheduleError
-from texpr.ir.buffer import Part
-from texpr.ir.expr import Binary, Expr, Load, Var, free_vars, int_value
+from texpr.ir.buffer import Buffer, Part, aligned_strides
+from texpr.ir.dtypes import INT64
+from texpr.ir.expr import Binary, Const, Expr, Var, free_vars, int_value
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import (
     ZERO,
@@ -25,28 +28,22 @@ from texpr.ir.program import (
     Program,
     Seq,
     Stmt,
-    Store,
     buffers_in,
     seq,
     stmts,
 )
 from texpr.ir.simplify import prove, simplify
-from texpr.ir.visitor import Rewriter, Visit, substitute
+from texpr.ir.visitor import CellRewriter, substitute
 from texpr.polyhedral.domain import Place, facts_of, place_key
-from texpr.polyhedral.footprint import footprint
+from texpr.polyhedral.footprint import Window, footprint
 from texpr.schedule.attach import check_places, declared_loops
+from texpr.schedule.follow import followed
 from texpr.schedule.inline import inlined_stages
 from texpr.schedule.monotone import direction
-from texpr.schedule.state import (
-    Fuse,
-    LoopNode,
-    Split,
-    StageNode,
-    State,
-    Tree,
-    axes_inside,
-    stages_inside,
-)
+from texpr.schedule.relations import Ends
+from texpr.schedule.slide import Slide, folds_of, slid
+from texpr.schedule.state import LoopNode, StageNode, State, Tree, axes_inside, loops_in
+from texpr.schedule.storage import computed_in, is_moved, room_of
 
 
 def realise(state: State) -> Program:
@@ -63,6 +60,8 @@ def realise(state: State) -> Program:
     scope = _Scope({}, {})
     roots = (node for node in state.tree if not nest.is_attached(node))
     body: Stmt = seq(*(part for node in roots for part in nest.of(node, scope)))
+    for name in reversed(nest.stored_in.get(None, [])):
+        body = nest.store(name, body, scope)
     return state.declared.program.with_body(nest.housed(body, None, scope))
 
 
@@ -87,30 +86,47 @@ def check_loops(program: Program) -> None:
 # ---------------------------------------------------------------- parts of arrays
 
 
-class _Parts(Rewriter):
+class _Parts(CellRewriter):
     """Puts parts of buffers in the place of the whole ones."""
 
     def __init__(self, parts: Mapping[int, Part]) -> None:
         self.parts = parts
 
-    def visit_Load(self, node: Load) -> Visit[Expr]:
-        indices = []
-        for index in node.indices:
-            indices.append((yield index))
-        part = self.parts.get(id(node.buffer))
-        return node.rebuild(indices) if part is None else Load(part, part.index_here(indices))
-
-    def visit_Store(self, node: Store) -> Visit[Stmt]:
-        children = []
-        for child in node.children:
-            children.append((yield child))
-        part = self.parts.get(id(node.buffer))
-        if part is None:
-            return node.rebuild(children)
-        return Store(part, part.index_here(children[:-1]), children[-1])
+    def cell(self, buffer: Buffer, indices: Sequence[Expr]) -> tuple[Buffer, Sequence[Expr]]:
+        part = self.parts.get(id(buffer))
+        return (buffer, indices) if part is None else (part, part.index_here(indices))
 
 
 # ---------------------------------------------------------------- loops
+
+
+_OF_ALL_NESTS = tuple(
+    field.name
+    for field in fields(State)
+    if field.name
+    not in {
+        "declared", "tree", "relations", "windows", "trace", "names", "became", "assumed",
+        "is_judged",
+    }
+)  # fmt: skip
+"""The facts of which a change may change any nest: all but those that a nest's key tells apart,
+and those that say nothing about loops."""
+
+
+class Same:
+    """Equal to what is the same object."""
+
+    __slots__ = ("thing",)
+
+    def __init__(self, thing: object) -> None:
+        self.thing = thing
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and other.thing is self.thing
+
+    def __hash__(self) -> int:
+        return id(self.thing)
+
 
 Ranges = Mapping[Var, tuple[int | None, int | None]]
 
@@ -133,25 +149,102 @@ class _Scope:
         return _Scope({**self.var_of, axis: var}, {**self.ranges, var: known}, place)
 
 
+@dataclass(frozen=True)
+class _Values:
+    """What relations ask of a place among the loops."""
+
+    nest: _Nest
+    scope: _Scope
+
+    def value(self, axis: IterVar) -> Expr | None:
+        return self.nest.value(axis, self.scope)
+
+    def lower(self, axis: IterVar) -> Expr | None:
+        return self.known(self.nest.state.lower(axis))
+
+    def extent(self, axis: IterVar) -> Expr | None:
+        return self.known(self.nest.state.extent(axis))
+
+    def ends(self, axis: IterVar) -> tuple[Expr | None, Expr | None]:
+        lower, upper = self.nest.state.ends(axis)
+        return self.known(lower), self.known(upper)
+
+    def is_loose(self, axis: IterVar) -> bool:
+        return self.nest.state.is_loose(axis)
+
+    def known(self, expr: Expr) -> Expr | None:
+        if isinstance(expr, Const):
+            return expr
+        found = self.nest.at(expr, self.scope)
+        return None if self.nest.unknown(found, self.scope) else found
+
+
+@dataclass(frozen=True)
+class _Partly(_Values):
+    """What relations ask where the variables of axes stand for the values that are not known."""
+
+    def value(self, axis: IterVar) -> Expr | None:
+        found = self.nest.value(axis, self.scope)
+        return self.nest.state.var_of(axis) if found is None else found
+
+    def known(self, expr: Expr) -> Expr | None:
+        return self.nest.at(expr, self.scope)
+
+
+@dataclass(frozen=True)
+class _Guard:
+    """A condition, and the stages that it is for."""
+
+    condition: Expr
+    stages: frozenset[str]
+
+
 class _Nest:
     """Builds the loops of a state."""
 
     def __init__(self, state: State) -> None:
         self.state = state
         self.stages, self.inline = inlined_stages(state)
-        self.dependent = {
-            axis: loop
-            for axis, loop in state.declared.loop_of.items()
-            if any(var in state.declared.axis_of for var in free_vars(loop.lower, loop.upper))
-        }
-        """The declared loops whose bounds depend on others."""
+        self.dependent = dict(self.dependent_ends())
+        """What axes must keep to where that depends on others."""
         self.inner_homes = {b: home for b, home in state.declared.homes.items() if home}
         """The scratch that lives inside of some loop."""
+        self.inits: dict[IterVar, list[str]] = {}
+        """The stages that are initialised right before a loop."""
+        for name, stage in self.stages.items():
+            place = None if stage.init is None else state.init_place(name)
+            if place is not None:
+                self.inits.setdefault(place.axis, []).append(name)
         self.attached_to: dict[IterVar, list[str]] = {}
-        for name in state.declared.stages:
+        self.following: dict[IterVar, list[str]] = {}
+        self.stored_in: dict[IterVar | None, list[str]] = {}
+        """The stages that have their room somewhere, and are not computed right there."""
+        self.slides: dict[str, Slide] = {}
+        for name in self.stages:
             anchor = state.anchor(name)
-            if anchor is not None and name in self.stages:
-                self.attached_to.setdefault(anchor, []).append(name)
+            if anchor is not None:
+                where = self.attached_to if is_moved(state, name) else self.following
+                where.setdefault(anchor, []).append(name)
+            room = room_of(state, name)
+            if room is not None:
+                axis = room[-1].axis if room else None
+                if axis is not anchor or not is_moved(state, name):
+                    self.stored_in.setdefault(axis, []).append(name)
+
+    @cached_property
+    def kinds(self) -> dict[IterVar, LoopKind]:
+        """How each loop runs."""
+        return {node.axis: node.kind for node in loops_in(self.state.tree)}
+
+    def dependent_ends(self) -> Iterator[tuple[IterVar, Ends]]:
+        state = self.state
+        axes = [*state.declared.loop_of]
+        for relation in state.relations:
+            axes += (axis for axis in relation.made if not relation.covers(axis))
+        for axis in axes:
+            ends = state.ends(axis)
+            if any(var in state.axis_of for var in free_vars(*ends)):
+                yield axis, ends
 
     def is_attached(self, node: Tree) -> bool:
         """Whether ``node`` is the nest of a stage that is computed in a loop of another."""
@@ -170,7 +263,10 @@ class _Nest:
         nests = self.state.declared.nests
         found = nests.get(key)
         if found is None:
-            found = nests[key] = tuple(self.build(node, scope))
+            slides = len(self.slides)
+            found = tuple(self.build(node, scope))
+            if len(self.slides) == slides:  # else it is to be told further out how a stage slides
+                nests[key] = found
         return found
 
     def key(self, node: Tree, scope: _Scope) -> tuple[object, ...]:
@@ -181,79 +277,162 @@ class _Nest:
         while nodes:
             part = nodes.pop()
             here.append(part)
-            for stage in stages_inside(part):
-                here.append(self.state.anchor(stage))
             for axis in axes_inside(part):
                 known.add(axis)
-                for name in self.attached_to.get(axis, ()):
+                for name in (*self.attached_to.get(axis, ()), *self.following.get(axis, ())):
                     here.append((axis, name))
                     nodes.append(self.state.nest_of(name))
         for relation in reversed(self.state.relations):
             if not known.isdisjoint(relation.made):
-                known.update(relation.parents)
+                known.update(relation.sources)
                 here.append(relation)
         windows = ((axis, w) for axis, w in self.state.windows.items() if axis in known)
         around = (*scope.var_of.items(), place_key(scope.place))
-        return (*here, None, *windows, None, *around, self.state.inlined)
+        facts = (getattr(self.state, name) for name in _OF_ALL_NESTS)
+        others = (fact if isinstance(fact, frozenset) else Same(fact) for fact in facts)
+        return (*here, None, *windows, None, *around, None, *others)
 
-    def build(self, node: Tree, scope: _Scope) -> list[Stmt]:
-        """Return the statements of ``node``: none where all its stages are inlined."""
+    def build(self, node: Tree, scope: _Scope, waiting: Sequence[_Guard] = ()) -> list[Stmt]:
+        """Return the statements of ``node``: none where all its stages are inlined.
+
+        Guards that are ``waiting`` are for some of its stages only.
+        """
         if isinstance(node, StageNode):
             stage = self.stages.get(node.stage)
-            return [] if stage is None else [self.place(stage.block, scope)]
+            if stage is None:
+                return []
+            block = self.place(stage.block, scope)
+            notes = self.state.annotations.get(node.stage)
+            return [replace(block, annotations=notes) if notes else block]
         lower, upper = self.bounds(node.axis, scope)
         var = node.steps if node.axis in self.state.windows else node.var
         inner = scope.inside(node.axis, var, lower, upper)
         guards = [*self.guards(scope, inner)]
-        inner = replace(inner, place=(*inner.place, *guards))
-        here = (child for child in node.children if not self.is_attached(child))
-        parts = [part for child in here for part in self.build(child, inner)]
+        running = self.running(node)
+        whole = [guard.condition for guard in guards if running <= guard.stages]
+        for_some = [guard for guard in guards if not running <= guard.stages]
+        inner = replace(inner, place=(*inner.place, *whole))
+        parts = self.build_children(node, inner, [*for_some, *waiting])
         if not parts:
             return []
         body = seq(*parts)
+        for name in self.following.get(node.axis, []):
+            body = self.follow(name, body, inner)
         for name in reversed(self.attached_to.get(node.axis, [])):
             body = self.attach(name, body, inner)
-        body = self.housed(body, scope, inner)
-        for guard in guards:
-            body = If(guard, body)
-        inits = [self.init_nest(stage, node, scope) for stage in self.reduced_first_by(node)]
-        return [*inits, Loop(var, lower, upper, body, node.kind, chunks=node.chunks)]
+        for name in reversed(self.stored_in.get(node.axis, [])):
+            body = self.store(name, body, inner)
+        body = guarded(self.housed(body, scope, inner), whole)
+        loop = Loop(
+            var, lower, upper, body, node.kind, chunks=node.chunks, annotations=node.annotations
+        )
+        return [*self.inits_before(node, scope, waiting), loop]
+
+    def build_children(
+        self, node: LoopNode, scope: _Scope, waiting: Sequence[_Guard]
+    ) -> list[Stmt]:
+        """Return the statements inside ``node``, each in the guards for it."""
+        parts: list[Stmt] = []
+        group: list[Stmt] = []
+        conditions: list[Expr] = []
+        for child in node.children:
+            if self.is_attached(child):
+                continue
+            running = self.running(child)
+            here = [guard.condition for guard in waiting if running <= guard.stages]
+            further = [guard for guard in waiting if not running <= guard.stages]
+            if [*map(id, here)] != [*map(id, conditions)]:
+                parts += [guarded(seq(*group), conditions)] if group else []
+                group, conditions = [], here
+            place = (*scope.place, *here)
+            group += self.build(child, replace(scope, place=place), further)
+        return [*parts, guarded(seq(*group), conditions)] if group else parts
+
+    def running(self, node: Tree) -> frozenset[str]:
+        """Return the stages that run inside ``node``."""
+        if isinstance(node, StageNode):
+            return frozenset([node.stage] if node.stage in self.stages else [])
+        here = (child for child in node.children if not self.is_attached(child))
+        return frozenset().union(*(self.running(child) for child in here))
 
     def attach(self, name: str, body: Stmt, scope: _Scope) -> Stmt:
         """Return ``body`` after a computation of what it reads of the stage ``name``.
 
-        What is computed is a window of its arrays, for which there is room inside the loop.
+        What is computed is a window of its arrays. Where the room for them is further out, it is
+        what no iteration before has computed.
         """
-        stores = self.stages[name].block.stores
-        roots = declared_loops(self.state, name)
-        assert roots is not None
-        loops = [self.state.declared.loop_of[root] for root in roots]
-        windows = footprint(
+        windows = self.footprint(name, body, scope)
+        room = room_of(self.state, name)
+        is_here = room is not None and room[-1:] == computed_in(self.state, name)[-1:]
+        if not is_here:
+            outer = None if not room else scope.var_of[room[-1].axis]
+            self.slides[name], windows = slid(name, windows, scope.place, outer)
+        self.state = self.state.with_windows(self.roots(name), windows)
+        whole = seq(*self.of(self.state.nest_of(name), scope), body)
+        return self.roomy(name, whole, windows) if is_here else whole
+
+    def follow(self, name: str, body: Stmt, scope: _Scope) -> Stmt:
+        """Return ``body`` before a computation of those elements of ``name`` that it completes."""
+        windows = followed(self.state, name, self.stages[name], body, scope.place)
+        self.state = self.state.with_windows([*windows], [*windows.values()])
+        return seq(body, *self.of(self.state.nest_of(name), scope))
+
+    def store(self, name: str, body: Stmt, scope: _Scope) -> Stmt:
+        """Return ``body`` with room for what is computed of the stage ``name`` inside it."""
+        return self.roomy(name, body, self.footprint(name, body, scope, writes=True))
+
+    def footprint(
+        self, name: str, body: Stmt, scope: _Scope, *, writes: bool = False
+    ) -> tuple[Window, ...]:
+        """Return the box of what ``body`` reads of the stage ``name``, or writes."""
+        loops = [self.state.declared.loop_of[root] for root in self.roots(name)]
+        return footprint(
             body,
             scope.place,
-            [store.buffer for store in stores],
+            [store.buffer for store in self.stages[name].block.stores],
             [(loop.lower, loop.upper) for loop in loops],
             facts_of(self.state.declared.program),
             self.state.declared.footprints,
+            writes=writes,
         )
-        known = {**self.state.windows, **dict(zip(roots, windows, strict=True))}
-        self.state = replace(self.state, windows=known)
-        whole = seq(*self.of(self.state.nest_of(name), scope), body)
+
+    def roots(self, name: str) -> list[IterVar]:
+        """Return the declared axis of every dimension of what the stage ``name`` writes."""
+        roots = declared_loops(self.state, name)
+        assert roots is not None
+        return roots
+
+    def roomy(self, name: str, body: Stmt, windows: Sequence[Window]) -> Stmt:
+        """Return ``body`` with parts of the arrays of ``name`` in their place, in ``windows``."""
         parts: dict[int, Part] = {}
-        for buffer in (store.buffer for store in stores):
+        folds = folds_of(self.state, name, windows, self.slides.get(name))
+        for buffer in (store.buffer for store in self.stages[name].block.stores):
             # The same one at every primitive, so that what was found out of it holds still.
-            key = (buffer, *windows)
+            key = (buffer, *windows, folds)
             part = self.state.declared.parts.get(key)
             if part is None:
-                shape = tuple(window.extent for window in windows)
+                shape = tuple(
+                    window.extent if fold is None else Const(fold, INT64)
+                    for window, fold in zip(windows, folds, strict=True)
+                )
                 origin = tuple(window.lower for window in windows)
-                part = Part(buffer.name, shape, buffer.dtype, of=buffer, origin=origin)
+                part = Part(
+                    buffer.name,
+                    shape,
+                    buffer.dtype,
+                    aligned_strides(shape, buffer.aligned),
+                    buffer.scope,
+                    aligned=buffer.aligned,
+                    of=buffer,
+                    origin=origin,
+                    folds=folds,
+                )
                 self.state.declared.parts[key] = part
             parts[id(buffer)] = part
-        whole = _Parts(parts).rewrite_stmt(whole)
+        body = _Parts(parts).rewrite_stmt(body)
         for part in reversed(parts.values()):
-            whole = Alloc(part, whole)
-        return whole
+            body = Alloc(part, body)
+        return body
 
     def housed(self, body: Stmt, outside: _Scope | None, inside: _Scope) -> Stmt:
         """Put the scratch around ``body`` whose home is between two scopes.
@@ -281,12 +460,45 @@ class _Nest:
 
         Bounds that depend on a loop further in are taken for all its iterations together.
         """
-        loop = self.state.declared.loop_of.get(axis)
         lower: Expr = ZERO
         upper = self.state.extent(axis)
-        if loop is not None and axis not in self.state.windows:
-            lower, upper = loop.lower, loop.upper
+        if self.is_clipped(axis):
+            window = self.state.windows[axis]
+            lower, upper = window.start, upper if window.stop is None else window.stop
+        elif axis not in self.state.windows:
+            relation = self.state.relation_to(axis)
+            useful = None if relation is None else relation.useful(axis, self.state)
+            if useful is not None:
+                with suppress(ScheduleError):  # which then are not known
+                    return self.useful_bounds(axis, useful, scope)
+            lower, upper = self.state.ends(axis)
         return self.hull(axis, lower, scope, -1), self.hull(axis, upper, scope, 1)
+
+    def is_clipped(self, axis: IterVar) -> bool:
+        """Whether the loop of ``axis`` runs through that part of a window which is new.
+
+        One whose iterations are counted before the program runs is guarded instead.
+        """
+        is_counted = self.kinds.get(axis) in (LoopKind.VECTORIZED, LoopKind.UNROLLED)
+        return axis in self.state.windows and not is_counted
+
+    def useful_bounds(self, axis: IterVar, useful: Ends, scope: _Scope) -> tuple[Expr, Expr]:
+        """Return bounds of a loop that leave out iterations in which guards fail anyhow.
+
+        A loop whose outer part is known gives closer ones than all its iterations together.
+        """
+        partly, ends = _Partly(self, scope), []
+        for end, side in zip(useful, (-1, 1), strict=True):
+            found, was = self.at(end, scope), None
+            while found is not was:
+                was = found
+                for var in self.unknown(found, scope):
+                    inner = self.state.axis_of[var]
+                    relation = self.state.relation_from(inner)
+                    value = None if relation is None else relation.value(inner, partly)
+                    found = found if value is None else substitute(found, {var: value})
+            ends.append(self.hull(axis, found, scope, side))
+        return ends[0], ends[1]
 
     def hull(self, axis: IterVar, bound: Expr, scope: _Scope, side: int) -> Expr:
         """Return the greatest value of ``bound`` at ``scope``, the least where ``side`` is -1."""
@@ -296,19 +508,19 @@ class _Nest:
             if not unknown:
                 return simplify(found, scope.ranges)
             inner = unknown[0]
-            loop = self.state.declared.loop_of[self.state.declared.axis_of[inner]]
             way = direction(found, inner)
             if way is None:
                 raise ScheduleError(
                     f"loop {axis.name!r} has the bound {bound}, and {inner.name!r} has no value "
                     f"outside its own loops; keep {axis.name!r} inside them"
                 )
-            end = loop.upper - 1 if way * side > 0 else loop.lower
+            lower, upper = self.state.ends(self.state.axis_of[inner])
+            end = upper - 1 if way * side > 0 else lower
             found = self.at(substitute(found, {inner: end}), scope)
 
     def unknown(self, expr: Expr, scope: _Scope) -> list[Var]:
         """Return the variables of declared loops in ``expr`` that have no value at ``scope``."""
-        axis_of, found = self.state.declared.axis_of, []
+        axis_of, found = self.state.axis_of, []
         for var in free_vars(expr):
             axis = axis_of.get(var)
             if axis is not None and scope.var_of.get(axis) is not var:
@@ -321,7 +533,7 @@ class _Nest:
             expr = self.inline.rewrite_expr(expr)
         values = {}
         for var in free_vars(expr):
-            axis = self.state.declared.axis_of.get(var)
+            axis = self.state.axis_of.get(var)
             value = None if axis is None else self.value(axis, scope)
             if value is not None:
                 values[var] = value
@@ -340,56 +552,73 @@ class _Nest:
             window = self.state.windows.get(axis)
             return var if window is None else window.lower + var
         relation = self.state.relation_from(axis)
-        if relation is None:
-            return None
-        lower = self.at(self.state.lower(axis), scope)
-        if isinstance(relation, Split):
-            outer, inner = self.value(relation.outer, scope), self.value(relation.inner, scope)
-            if outer is None or inner is None or self.unknown(lower, scope):
-                return None
-            return lower + (outer * self.at(self.state.extent(relation.inner), scope) + inner)
-        if isinstance(relation, Fuse):
-            fused = self.value(relation.fused, scope)
-            if fused is None or self.unknown(lower, scope):
-                return None
-            width = self.at(self.state.extent(relation.inner), scope)
-            return lower + (fused // width if axis is relation.outer else fused % width)
-        return None
+        return None if relation is None else relation.value(axis, _Values(self, scope))
 
-    def guards(self, outside: _Scope, inside: _Scope) -> Iterator[Expr]:
+    def guards(self, outside: _Scope, inside: _Scope) -> Iterator[_Guard]:
         """Yield the guards that come to be known between two scopes, the innermost first."""
-        for guard in self.new_guards(outside, inside):
+        for axis, guard in self.new_guards(outside, inside):
             here = simplify(guard, inside.ranges)
             if not prove(here, inside.ranges):
-                yield here
+                yield _Guard(here, self.state.stages_with(axis))
 
-    def new_guards(self, outside: _Scope, inside: _Scope) -> Iterator[Expr]:
-        """Yield what must hold of the axes, where that can be told inside and not yet outside."""
+    def new_guards(self, outside: _Scope, inside: _Scope) -> Iterator[tuple[IterVar, Expr]]:
+        """Yield what must hold of axes, where that can be told inside and not yet outside."""
+        here = _Values(self, inside)
         for relation in reversed(self.state.relations):
-            if isinstance(relation, Split) and relation.parent not in inside.var_of:
-                parent = relation.parent
-                end = self.state.lower(parent) + self.state.extent(parent)
-                if self.can_tell(parent, end, inside) and not self.can_tell(parent, end, outside):
-                    yield self.known_value(parent, inside) < self.at(end, inside)
-        # A window may reach over the ends of its array.
+            for parent in relation.parents:
+                # The loops around an initialisation are the parents themselves.
+                sides = relation.overruns(parent, here)
+                if any(sides) and parent not in inside.var_of:
+                    yield from self.guards_of_overrun(parent, sides, outside, inside)
+        yield from self.guards_of_windows(outside, inside)
+        yield from self.guards_of_dependent(outside, inside)
+
+    def guards_of_overrun(
+        self, parent: IterVar, sides: tuple[bool, bool], outside: _Scope, inside: _Scope
+    ) -> Iterator[tuple[IterVar, Expr]]:
+        """Yield what keeps ``parent`` within its range where what it became may leave that."""
+        for op, end, overruns in zip(("ge", "lt"), self.state.ends(parent), sides, strict=True):
+            is_known = overruns and self.can_tell(parent, end, inside)
+            if is_known and not self.can_tell(parent, end, outside):
+                yield parent, Binary(op, self.known_value(parent, inside), self.at(end, inside))
+
+    def guards_of_windows(self, outside: _Scope, inside: _Scope) -> Iterator[tuple[IterVar, Expr]]:
+        """Yield what keeps windows inside their arrays, over the ends of which they may reach."""
         for axis, window in self.state.windows.items():
             if self.value(axis, inside) is not None and self.value(axis, outside) is None:
-                loop = self.state.declared.loop_of[axis]
-                if window.may_end_late:
-                    yield self.known_value(axis, inside) < loop.upper
-                if window.may_start_early:
-                    yield self.known_value(axis, inside) >= loop.lower
-        # A declared loop whose bounds depend on others, put outside of them, runs too far.
-        for axis, loop in self.dependent.items():
-            if isinstance(self.state.relation_from(axis), Split):
-                continue  # that has a guard already
-            ends = (("lt", loop.upper), ("ge", loop.lower))
+                for guard in self.window_guards(axis, window, inside):
+                    yield axis, guard
+
+    def window_guards(self, axis: IterVar, window: Window, scope: _Scope) -> Iterator[Expr]:
+        """Yield what must hold of ``axis`` so that it is in a window, in its array, and new."""
+        loop, value = self.state.declared.loop_of[axis], self.known_value(axis, scope)
+        if window.may_end_late:
+            yield value < loop.upper
+        if window.may_start_early:
+            yield value >= loop.lower
+        if axis in scope.var_of and self.is_clipped(axis):
+            return
+        if window.start is not ZERO:
+            yield value >= window.lower + window.start
+        if window.stop is not None:
+            yield value < window.lower + window.stop
+
+    def guards_of_dependent(
+        self, outside: _Scope, inside: _Scope
+    ) -> Iterator[tuple[IterVar, Expr]]:
+        """Yield what stops loops whose bounds depend on others, outside of which they were put."""
+        for axis, (lower, upper) in self.dependent.items():
+            relation = self.state.relation_from(axis)
+            if relation is not None and (self.state.is_loose(axis) or not relation.hangs(axis)):
+                continue
+            ends = (("lt", upper), ("ge", lower))
             late = [self.unknown(self.at(bound, outside), outside) for _, bound in ends]
             for (op, bound), is_late in zip(ends, late, strict=True):
-                # A fused loop counts from the lower end, so that both ends hang on either.
-                hangs = any(late) if self.state.relation_from(axis) else is_late
+                # What was made counts from the lower end, so that both ends hang on either.
+                hangs = any(late) if relation is not None else is_late
                 if hangs and self.can_tell(axis, bound, inside):
-                    yield Binary(op, self.known_value(axis, inside), self.at(bound, inside))
+                    value = self.known_value(axis, inside)
+                    yield axis, Binary(op, value, self.at(bound, inside))
 
     def can_tell(self, axis: IterVar, bound: Expr, scope: _Scope) -> bool:
         """Whether the value of ``axis`` and a bound of it are known at ``scope``."""
@@ -409,24 +638,20 @@ class _Nest:
 
     # ------------------------------------------------------------ initialisation of reductions
 
-    def reduced_first_by(self, node: LoopNode) -> list[str]:
-        """Return the stages with an initialisation whose outermost reducing loop is ``node``."""
-        if not node.axis.is_reduce:
-            return []
-        found = []
-        for name, stage in self.stages.items():
-            if stage.init is not None:
-                first = next((n for n in self.state.path(name) if n.axis.is_reduce), None)
-                if first is node:
-                    found.append(name)
-        return found
+    def inits_before(
+        self, node: LoopNode, scope: _Scope, waiting: Sequence[_Guard]
+    ) -> Iterator[Stmt]:
+        """Yield the initialisations of the stages that come right before the loop ``node``."""
+        for name in self.inits.get(node.axis, ()):
+            own = [guard.condition for guard in waiting if name in guard.stages]
+            yield guarded(self.init_nest(name, node, scope), own)
 
     def init_nest(self, name: str, node: LoopNode, scope: _Scope) -> Stmt:
         """Return the initialisation of ``name``: its data loops from ``node`` inwards."""
         path = self.state.path(name)
         inward = path[path.index(node) :]
         loop_of = {loop.axis: loop for loop in inward}
-        axes = data_axes(self.state, [loop.axis for loop in inward])
+        axes = data_axes(self.state, name, [loop.axis for loop in inward])
         init = self.stages[name].init
         assert init is not None
 
@@ -438,9 +663,8 @@ class _Nest:
             var = self.state.declared.init_vars.setdefault((axis,), Var(axis.name))
             lower, upper = self.bounds(axis, scope)
             inner = scope.inside(axis, var, lower, upper)
-            body = nest(rest, inner)
-            for guard in self.guards(scope, inner):
-                body = If(guard, body)
+            own = [g.condition for g in self.guards(scope, inner) if name in g.stages]
+            body = guarded(nest(rest, inner), own)
             loop = loop_of.get(axis)
             if loop is None:
                 return Loop(var, lower, upper, body)
@@ -449,18 +673,27 @@ class _Nest:
         return nest(axes, scope)
 
 
-def data_axes(state: State, axes: Sequence[IterVar]) -> list[IterVar]:
-    """Return the axes over data that ``axes`` run through.
+def guarded(body: Stmt, conditions: Sequence[Expr]) -> Stmt:
+    """Return ``body`` inside the conditions, the innermost first."""
+    for condition in conditions:
+        body = If(condition, body)
+    return body
+
+
+def data_axes(state: State, stage: str, axes: Sequence[IterVar]) -> list[IterVar]:
+    """Return the axes over data of ``stage`` that ``axes`` run through.
 
     An axis over data and reduction together is taken apart again, back to the axes it was made
     from; what only reduces is dropped.
     """
+    own = set(state.declared.stages[stage].axes)
     found = list(axes)
     for relation in reversed(state.relations):
         made = set(relation.made)
         at = [k for k, axis in enumerate(found) if axis in made]
-        if not at or not any(state.is_mixed(axis) for axis in made):
+        roots = {root for axis in made for root in state.ancestors(axis) & own}
+        if not at or len({root.is_reduce for root in roots}) < 2:
             continue
         found = [axis for axis in found if axis not in made]
-        found[at[0] : at[0]] = relation.parents
-    return [axis for axis in found if not axis.is_reduce]
+        found[at[0] : at[0]] = [a for a in relation.parents if state.lineage(a) & own]
+    return [axis for axis in found if not state.reduces(axis, stage)]

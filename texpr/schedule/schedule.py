@@ -7,11 +7,11 @@ from dataclasses import replace
 from itertools import takewhile
 from typing import Any, NoReturn, TypeVar
 
-from texpr.errors import IllegalScheduleError, InternalError, ScheduleError, did_you_mean
+from texpr.errors import IllegalScheduleError, InternalError, ScheduleError, did_you_mean, shown
 from texpr.ir.buffer import Buffer
 from texpr.ir.html import Html, card, code, count, facts, folded, listed, loops, marked
 from texpr.ir.itervar import IterVar
-from texpr.ir.program import Program
+from texpr.ir.program import Annotation, Program
 from texpr.polyhedral.initialised import check_initialised
 from texpr.polyhedral.judge import Finding
 from texpr.polyhedral.verdict import Verdict, verdict_on
@@ -22,8 +22,10 @@ from texpr.schedule.primitives import PRIMITIVES
 from texpr.schedule.primitives.compute_at import check_settled, settled
 from texpr.schedule.realise import check_loops, realise
 from texpr.schedule.report import Report, report_on
+from texpr.schedule.select import called, touching
 from texpr.schedule.stage import Stage, step_of
 from texpr.schedule.state import Declared, State, initial_state, unknown_stage
+from texpr.schedule.storage import check_stored
 from texpr.schedule.trace import Trace, trace_of
 
 Self = TypeVar("Self", bound="Schedule")
@@ -118,6 +120,11 @@ class Schedule:
             There is no such stage.
         """
         if isinstance(key, Stage):
+            if not key.is_of(self):
+                raise ScheduleError(
+                    f"schedule: stage {key.name!r} is one of another schedule, whose stages are "
+                    f"no stages of this one; ask this one, s[{key.name!r}]"
+                )
             key = key.name
         if isinstance(key, Buffer):  # of a schedule that was pickled, say
             for name, stage in self.state.declared.stages.items():
@@ -129,6 +136,50 @@ class Schedule:
 
     def __getitem__(self, key: Any) -> Any:
         return self.stage(self.stage_name(key))
+
+    def stages_called(self, *patterns: str) -> tuple[Any, ...]:
+        """Return the stages whose name fits one of the patterns, producers first.
+
+        ``*`` stands for any text, ``?`` for a character, ``[abc]`` for one of these.
+
+        >>> from texpr import te
+        >>> A = te.placeholder((4,), name="A")
+        >>> B = te.compute((4,), lambda i: A[i] + 1, name="conv1")
+        >>> C = te.compute((4,), lambda i: B[i] + 1, name="conv2")
+        >>> te.create_schedule(C.op).stages_called("conv*")
+        (<stage conv1 (i)>, <stage conv2 (i)>)
+        """
+        return tuple(map(self.stage, called(self.state, patterns)))
+
+    def stages_reading(self, *arrays: Any) -> tuple[Any, ...]:
+        """Return the stages that read one of the arrays and do not write it, producers first.
+
+        Parameters
+        ----------
+        arrays : Tensor, Buffer or str
+
+        Raises
+        ------
+        ScheduleError
+            An array that no stage touches.
+        """
+        found = touching(self.state, "stages_reading", arrays, is_write=False)
+        return tuple(map(self.stage, found))
+
+    def stages_writing(self, *arrays: Any) -> tuple[Any, ...]:
+        """Return the stages that write one of the arrays, producers first.
+
+        Parameters
+        ----------
+        arrays : Tensor, Buffer or str
+
+        Raises
+        ------
+        ScheduleError
+            An array that no stage touches.
+        """
+        found = touching(self.state, "stages_writing", arrays, is_write=True)
+        return tuple(map(self.stage, found))
 
     def loop(self, name: str) -> IterVar:
         """Return the loop called ``name``, wherever it is.
@@ -156,7 +207,15 @@ class Schedule:
     def around(self, what: str, given: IterVar | str) -> Any:
         """Return a stage inside the loop ``given``, on which a primitive acts for all of them."""
         axis = self.loop(given) if isinstance(given, str) else given
+        if isinstance(axis, IterVar):
+            axis = self.state.current(axis)
         stage = self.state.stage_around(axis)
+        now = self.state.remains(axis) if stage is None and isinstance(axis, IterVar) else ()
+        if len(now) > 1 or any(one is not axis for one in now):
+            raise ScheduleError(
+                f"{what}: loop {axis.name!r} became {' and '.join(one.name for one in now)}; use "
+                f"{'these' if len(now) > 1 else 'that'}"
+            )
         if stage is None:
             raise ScheduleError(
                 f"{what}: {str(axis)!r} is no loop of this schedule, or no longer; ask s.loop(name)"
@@ -171,9 +230,36 @@ class Schedule:
         """Vectorize a loop; as :meth:`texpr.schedule.stage.Stage.vectorize`."""
         self.around("vectorize", loop).vectorize(loop, lanes)
 
-    def unroll(self, loop: IterVar | str) -> None:
+    def unroll(self, loop: IterVar | str, factor: int | None = None) -> None:
         """Unroll a loop; as :meth:`texpr.schedule.stage.Stage.unroll`."""
-        self.around("unroll", loop).unroll(loop)
+        self.around("unroll", loop).unroll(loop, factor)
+
+    def unroll_and_jam(self, outer: IterVar | str, factor: int) -> tuple[IterVar, IterVar]:
+        """Unroll and jam a loop; as :meth:`texpr.schedule.stage.Stage.unroll_and_jam`."""
+        made: tuple[IterVar, IterVar] = self.around("unroll_and_jam", outer).unroll_and_jam(
+            outer, factor
+        )
+        return made
+
+    def annotate(self, loop_or_stage: Any, key: str, value: Annotation | None = None) -> None:
+        """Leave a note; as :meth:`texpr.schedule.stage.Stage.annotate`.
+
+        A string is the name of a loop, or else of a stage.
+        """
+        stage, loops = self._noted("annotate", loop_or_stage)
+        stage.annotate(*loops, key=key, value=value)
+
+    def unannotate(self, loop_or_stage: Any, key: str) -> None:
+        """Take a note off; as :meth:`texpr.schedule.stage.Stage.unannotate`."""
+        stage, loops = self._noted("unannotate", loop_or_stage)
+        stage.unannotate(*loops, key=key)
+
+    def _noted(self, what: str, given: Any) -> tuple[Any, tuple[Any, ...]]:
+        """Return the stage that ``given`` is, or one inside the loop that it is, and that loop."""
+        is_loop = isinstance(given, IterVar) or (
+            isinstance(given, str) and bool(self.state.loops_called(given))
+        )
+        return (self.around(what, given), (given,)) if is_loop else (self[given], ())
 
     def pragma(self, loop: IterVar | str, pragma_type: str, pragma_value: object = None) -> None:
         """Say how a loop runs; as :meth:`texpr.schedule.stage.Stage.pragma`."""
@@ -197,6 +283,32 @@ class Schedule:
             raise ScheduleError("fuse: no loop given; name the loops to fuse, outermost first")
         fused: IterVar = self.around("fuse", loops[0]).fuse(*loops)
         return fused
+
+    def reverse(self, loop: IterVar | str) -> IterVar:
+        """Reverse a loop; as :meth:`texpr.schedule.stage.Stage.reverse`."""
+        made: IterVar = self.around("reverse", loop).reverse(loop)
+        return made
+
+    def shift(self, loop: IterVar | str, amount: int) -> IterVar:
+        """Shift a loop; as :meth:`texpr.schedule.stage.Stage.shift`."""
+        made: IterVar = self.around("shift", loop).shift(loop, amount)
+        return made
+
+    def skew(self, outer: IterVar | str, inner: IterVar | str, factor: int = 1) -> IterVar:
+        """Skew a loop; as :meth:`texpr.schedule.stage.Stage.skew`."""
+        made: IterVar = self.around("skew", inner).skew(outer, inner, factor)
+        return made
+
+    def fuse_loops(self, first: IterVar | str, second: IterVar | str, shift: int = 0) -> IterVar:
+        """Fuse two nests; as :meth:`texpr.schedule.stage.Stage.fuse_loops`."""
+        other = self.around("fuse_loops", second)
+        made: IterVar = self.around("fuse_loops", first).fuse_loops(first, other, second, shift)
+        return made
+
+    def fission(self, loop: IterVar | str, after: Any) -> tuple[IterVar, ...]:
+        """Cut a loop after a stage; as :meth:`texpr.schedule.stage.Stage.fission`."""
+        made: tuple[IterVar, ...] = self.stage(self.stage_name(after)).fission(loop)
+        return made
 
     def cache_read(self, array: str, scope: str, readers: Any = None) -> Any:
         """Read an array through a copy; as :meth:`texpr.schedule.stage.Stage.cache_read`.
@@ -228,6 +340,84 @@ class Schedule:
         """Reduce in parts; as :meth:`texpr.schedule.stage.Stage.rfactor`."""
         return self.stage(self.stage_name(stage)).rfactor(axis, factor_axis)
 
+    def merge_reduction(self, init: Any, update: Any) -> None:
+        """Make a reduction; as :meth:`texpr.schedule.stage.Stage.merge_reduction`."""
+        self.stage(self.stage_name(update)).merge_reduction(init)
+
+    def decompose_reduction(self, stage: Any, loop: IterVar | str) -> None:
+        """Initialise further out; as :meth:`texpr.schedule.stage.Stage.decompose_reduction`."""
+        self.stage(self.stage_name(stage)).decompose_reduction(loop)
+
+    def transform_layout(
+        self, array: Any, index_map: Any, pad_value: Any = None
+    ) -> tuple[IterVar, ...]:
+        """Lay out an array; as :meth:`texpr.schedule.stage.Stage.transform_layout`.
+
+        The loops that run over the new layout are those of the first stage that writes the array.
+        """
+        stage = self.stage(self._writer("transform_layout", array))
+        made: tuple[IterVar, ...] = stage.transform_layout(index_map, pad_value)
+        return made
+
+    def storage_align(self, array: Any, axis: Any, factor: int, offset: int = 0) -> None:
+        """Align a stride; as :meth:`texpr.schedule.stage.Stage.storage_align`."""
+        self.stage(self._writer("storage_align", array)).storage_align(axis, factor, offset)
+
+    def set_scope(self, array: Any, scope: str) -> None:
+        """Name the memory of an array; as :meth:`texpr.schedule.stage.Stage.set_scope`."""
+        self.stage(self._writer("set_scope", array)).set_scope(scope)
+
+    def expand(self, array: str, loop: IterVar | str) -> None:
+        """Give scratch a dimension; as :meth:`texpr.schedule.stage.Stage.expand`."""
+        self._toucher("expand", array, loop).expand(array, loop)
+
+    def privatize(self, array: str, loop: IterVar | str) -> None:
+        """Make scratch new; as :meth:`texpr.schedule.stage.Stage.privatize`."""
+        self._toucher("privatize", array, loop).privatize(array, loop)
+
+    def _toucher(self, what: str, array: str, loop: IterVar | str) -> Any:
+        """Return the first stage inside a declared loop that touches an array."""
+        touching = [
+            (name, stage)
+            for name, stage in self.state.declared.stages.items()
+            if any(buffer.name == array for buffer in stage.block.buffers)
+        ]
+        for name, stage in touching:
+            if any(axis is loop or axis.name == loop for axis in stage.axes):
+                return self.stage(name)
+        if touching:
+            return self.stage(touching[0][0])
+        known = sorted({buffer.name for buffer in self.state.declared.homes})
+        raise ScheduleError(
+            f"{what}: no stage touches an array {shown(array)}{did_you_mean(str(array), known)}; "
+            f"the scratch is {', '.join(known) or 'none'}"
+        )
+
+    def _writer(self, what: str, array: Any) -> str:
+        """Return the name of the first stage that writes ``array``, which may be its name.
+
+        Raises
+        ------
+        ScheduleError
+            There is no such array, or no stage writes it.
+        """
+        if not isinstance(array, str):
+            return self.stage_name(array)
+        called = arrays_called(self.state, array)
+        for name, stage in self.state.declared.stages.items():
+            if not called.isdisjoint(stage.block.written_buffers):
+                return name
+        if called:
+            raise ScheduleError(
+                f"{what}: {array!r} is an argument that no stage writes; cache_read it first, and "
+                f"change the cache"
+            )
+        known = sorted({buffer.name for buffer in self.state.declared.homes})
+        raise ScheduleError(
+            f"{what}: no array {array!r}{did_you_mean(array, known)}; "
+            f"those that are no arguments are {', '.join(known) or 'none'}"
+        )
+
     def apply_primitive(
         self,
         primitive: str,
@@ -236,6 +426,8 @@ class Schedule:
         values: dict[str, Any],
     ) -> tuple[IterVar, ...]:
         """Apply a primitive, record it, and return the loops that it made."""
+        if stage not in self.state.declared.stages:
+            raise unknown_stage(stage, self.state)
         state, made = PRIMITIVES[primitive].apply(self.state, stage, *loops, **values)
         state = settled(state)
         new = [name for name in state.declared.stages if name not in self.state.declared.stages]
@@ -400,12 +592,15 @@ class Schedule:
     def check_placed(self) -> None:
         """Refuse a stage that was moved into a loop which is not around all that reads it yet.
 
+        Nor may its room be in a loop that it is not computed in.
+
         Raises
         ------
         ScheduleError
             There is such a stage.
         """
         check_settled(self.state)
+        check_stored(self.state)
 
     def why_not(
         self, primitive: str, stage: str, loops: tuple[IterVar, ...], values: dict[str, Any]

@@ -10,7 +10,10 @@ import numpy as np
 from texpr.errors import ScheduleError, did_you_mean
 from texpr.ir.expr import int_value
 from texpr.ir.itervar import IterVar
+from texpr.ir.program import Annotation
 from texpr.polyhedral.verdict import Verdict
+from texpr.schedule.primitives import transform_layout
+from texpr.schedule.select import along, consumers, marked, producers
 from texpr.schedule.trace import LoopName, Step
 
 if TYPE_CHECKING:
@@ -28,6 +31,10 @@ class Stage:
         self._schedule = schedule
         self.name = name
 
+    def is_of(self, schedule: Schedule) -> bool:
+        """Whether this is a stage of ``schedule``, or of a copy of it."""
+        return self._schedule.declared is schedule.declared
+
     @property
     def leaf_iter_vars(self) -> tuple[IterVar, ...]:
         """The loops around the stage, outermost first."""
@@ -43,15 +50,96 @@ class Stage:
         """Whether the stage is computed where it is read."""
         return self.name in self._schedule.state.inlined
 
-    def loop(self, name: str) -> IterVar:
-        """Return the loop called ``name``.
+    # ------------------------------------------------------------ finding loops and neighbours
+
+    def loop(self, name: str | int) -> IterVar:
+        """Return the loop called ``name``, or the one at that place, 0 outermost, -1 innermost.
 
         Raises
         ------
         ScheduleError
-            There is none.
+            There is none; the loops are listed.
         """
+        if isinstance(name, int) and not isinstance(name, bool):
+            loops = self.loops
+            if -len(loops) <= name < len(loops):
+                return loops[name]
+            raise ScheduleError(
+                f"loop: stage {self.name!r} has no loop at {name}; its loops are "
+                f"{', '.join(loop.name for loop in loops) or 'none'}, outermost first"
+            )
         return self._loop("loop", name)
+
+    @property
+    def reduce_loops(self) -> tuple[IterVar, ...]:
+        """The loops that reduce, or reduce and run over data together, outermost first."""
+        return tuple(loop for loop in self.loops if loop.is_reduce)
+
+    @property
+    def data_loops(self) -> tuple[IterVar, ...]:
+        """The loops that only run over data, outermost first."""
+        return tuple(loop for loop in self.loops if not loop.is_reduce)
+
+    @property
+    def shared_loops(self) -> tuple[IterVar, ...]:
+        """The loops that were declared around other stages, too, outermost first."""
+        return tuple(node.axis for node in self._schedule.state.shared_loops(self.name))
+
+    def loops_marked(self, kind: str) -> tuple[IterVar, ...]:
+        """The loops that are ``"serial"``, ``"parallel"``, ``"vectorized"`` or ``"unrolled"``.
+
+        Raises
+        ------
+        ScheduleError
+            Another word.
+        """
+        return tuple(marked(self._schedule.state, self.name, kind))
+
+    def loops_along(
+        self, array: Any, dimension: int = -1, *, step: int | None = None
+    ) -> tuple[IterVar, ...]:
+        """The loops that move along a dimension of an array, outermost first.
+
+        Those are the ones on whose value the subscript depends, in any access of the stage. With
+        ``step=1`` they are those that go from one element to the next in every access: along the
+        last dimension the ones to vectorize.
+
+        Parameters
+        ----------
+        array : Tensor, Buffer or str
+            An array that the stage reads or writes.
+        dimension : int
+            Negative from the end.
+        step : int, optional
+            By how much one iteration more moves the subscript.
+
+        Raises
+        ------
+        ScheduleError
+            No such array or dimension.
+
+        >>> from texpr import te
+        >>> A = te.placeholder((64, 64), name="A")
+        >>> B = te.compute((64, 64), lambda i, j: A[j, i], name="B")
+        >>> s = te.create_schedule(B.op)
+        >>> s[B].split("j", 8)
+        (<axis j_o>, <axis j_i>)
+        >>> s[B].loops_along(B), s[B].loops_along("A")
+        ((<axis j_o>, <axis j_i>), (<axis i in [0, 64)>,))
+        >>> s[B].loops_along(B, step=1)
+        (<axis j_i>,)
+        """
+        return tuple(along(self._schedule.state, self.name, array, dimension, step))
+
+    @property
+    def producers(self) -> tuple[Any, ...]:
+        """The other stages that write what this one reads, producers first."""
+        return tuple(map(self._schedule.stage, producers(self._schedule.state, self.name)))
+
+    @property
+    def consumers(self) -> tuple[Any, ...]:
+        """The other stages that read what this one writes, producers first."""
+        return tuple(map(self._schedule.stage, consumers(self._schedule.state, self.name)))
 
     # ------------------------------------------------------------ primitives
 
@@ -173,7 +261,239 @@ class Stage:
         """
         self._apply("reorder", args)
 
-    def unroll(self, var: IterVar | str) -> None:
+    def reverse(self, axis: IterVar | str) -> IterVar:
+        """Run a loop from its end to its start.
+
+        ::
+
+            for i in range(n):             for i_r in range(n):
+                B[i] = A[i]          →         B[n - 1 - i_r] = A[n - 1 - i_r]
+
+        Returns
+        -------
+        The loop that counts from 0 up, ``i_r`` for a loop ``i``
+
+        Raises
+        ------
+        IllegalScheduleError
+            An iteration needs what an earlier one computes.
+
+        Same as "loop reversal" of the polyhedral model; Halide, TVM and Exo have none.
+
+        >>> from texpr import te
+        >>> A = te.placeholder((8,), name="A")
+        >>> B = te.compute((8,), lambda i: A[i], name="B")
+        >>> s = te.create_schedule(B.op)
+        >>> i_r = s[B].reverse("i")
+        >>> print(s)
+        def B(A: float32[8], B: out float32[8]):
+            for i_r in range(8):
+                B[7 - i_r] = A[7 - i_r]
+        """
+        (made,) = self._apply("reverse", (axis,))
+        return made
+
+    def shift(self, axis: IterVar | str, amount: int) -> IterVar:
+        """Let the variable of a loop count from further on.
+
+        ::
+
+            for i in range(n):             for i_m in range(2, n + 2):
+                B[i] = A[i]          →         B[i_m - 2] = A[i_m - 2]
+
+        Alone that is another name for each iteration. It tells loops apart that are to be skewed,
+        or says where tiles begin; :meth:`fuse_loops` shifts the second loop by itself.
+
+        Parameters
+        ----------
+        axis : IterVar or str
+            The loop.
+        amount : int
+            How much more the variable is than before; negative for less.
+
+        Returns
+        -------
+        The loop, ``i_m`` for a loop ``i``
+
+        Raises
+        ------
+        ScheduleError
+            An amount that is no int, or a loop that is marked already.
+
+        Same as Exo's ``shift_loop``, which names the new first value.
+
+        >>> from texpr import te
+        >>> A = te.placeholder((8,), name="A")
+        >>> B = te.compute((8,), lambda i: A[i], name="B")
+        >>> s = te.create_schedule(B.op)
+        >>> i_m = s[B].shift("i", 2)
+        >>> print(s)
+        def B(A: float32[8], B: out float32[8]):
+            for i_m in range(2, 10):
+                B[i_m - 2] = A[i_m - 2]
+        """
+        (made,) = self._apply("shift", (axis,), {"amount": amount})
+        return made
+
+    def skew(self, outer: IterVar | str, inner: IterVar | str, factor: int = 1) -> IterVar:
+        """Let a loop move along with one around it.
+
+        ::
+
+            for t in range(T):             for t in range(T):
+                for i in range(n):   →         for i_s in range(t, n + t):
+                    A[t, i] = …                    A[t, i_s - t] = …
+
+        That changes no order. What it is for comes after: where an instance needs others of
+        earlier ``t`` and of larger ``i``, these have no larger ``i_s`` any more if ``factor`` is
+        large enough, and the two loops can be tiled or exchanged. The parts of a loop that is split
+        lie on one grid, which does not move with ``outer``; where the loop runs outside of
+        ``outer``, it runs over all iterations of that together, and guards keep each to its own.
+
+        Parameters
+        ----------
+        outer, inner : IterVar or str
+            Two loops, the first around the second.
+        factor : int
+            How far ``inner`` moves with each step of ``outer``; may be negative.
+
+        Returns
+        -------
+        The loop in the place of ``inner``, ``i_s`` for a loop ``i``
+
+        Raises
+        ------
+        ScheduleError
+            A factor that is no int, loops in another order, or a loop that is marked already.
+
+        Same as "loop skewing" of the polyhedral model (M. Wolfe, "Loop Skewing: The Wavefront
+        Method Revisited", 1986); Halide, TVM and Exo have none.
+
+        >>> from texpr import te
+        >>> A = te.placeholder((4, 8), name="A")
+        >>> B = te.compute((4, 8), lambda t, i: A[t, i], name="B")
+        >>> s = te.create_schedule(B.op)
+        >>> i_s = s[B].skew("t", "i")
+        >>> print(s)
+        def B(A: float32[4, 8], B: out float32[4, 8]):
+            for t in range(4):
+                for i_s in range(t, t + 8):
+                    B[t, i_s - t] = A[t, i_s - t]
+        """
+        (made,) = self._apply("skew", (outer, inner), {"factor": factor})
+        return made
+
+    def fuse_loops(
+        self, first: IterVar | str, other: Any, second: IterVar | str, shift: int = 0
+    ) -> IterVar:
+        """Make one loop of two that follow one another, around what is inside either.
+
+        ::
+
+            for i in range(n):             for i_f in range(n + 1):
+                B[i] = A[i]*2                  if i_f < n:
+            for j in range(n):       →             B[i_f] = A[i_f]*2
+                C[j] = B[j] + 1                if i_f >= 1:
+                                                   C[i_f - 1] = B[i_f - 1] + 1
+
+        Here with ``shift=1``, so that the second follows one iteration behind. The loop runs over
+        both ranges; where they differ, each part is guarded by its own. Loops inside, which follow
+        one another now, can be fused in turn.
+
+        Parameters
+        ----------
+        first : IterVar or str
+            A loop of this stage.
+        other : Stage or str
+            A stage inside the loop that follows it.
+        second : IterVar or str
+            That loop, inside the same loops as the first.
+        shift : int
+            How many iterations the second is behind the first; negative where it is ahead.
+
+        Returns
+        -------
+        The loop, ``i_f`` for a first loop ``i``
+
+        Raises
+        ------
+        ScheduleError
+            Loops that do not follow one another, ranges that are read from memory.
+        IllegalScheduleError
+            The second needs what the first computes only in later iterations. Where a shift
+            helps, the least one is named.
+
+        Same as Exo's ``fuse``, Halide's ``compute_with``; "loop fusion" of the polyhedral model.
+
+        >>> from texpr import te
+        >>> A = te.placeholder((8,), name="A")
+        >>> B = te.compute((8,), lambda i: A[i] * 2, name="B")
+        >>> C = te.compute((8,), lambda j: B[j] + 1, name="C")
+        >>> s = te.create_schedule([B.op, C.op])
+        >>> i_f = s[B].fuse_loops("i", C, "j")
+        >>> print(s)
+        def C(A: float32[8], B: out float32[8], C: out float32[8]):
+            for i_f in range(8):
+                B[i_f] = A[i_f]*2.0
+                C[i_f] = B[i_f] + 1.0
+        """
+        name = self._schedule.stage_name(other)
+        loop = self._schedule.stage(name)._loop("fuse_loops", second)
+        values = {"other": name, "second": loop.name, "shift": shift}
+        (made,) = self._apply("fuse_loops", (first,), values)
+        return made
+
+    def fission(self, axis: IterVar | str) -> tuple[IterVar, ...]:
+        """Cut a loop in two after this stage: first all iterations of what comes up to it.
+
+        ::
+
+            for i in range(n):             for i_1 in range(n):
+                B[i] = A[i]*2                  B[i_1] = A[i_1]*2
+                C[i] = A[i] + 1      →     for i_2 in range(n):
+                                               C[i_2] = A[i_2] + 1
+
+        Loops between ``axis`` and the stage in which something follows the stage are cut, too.
+
+        Parameters
+        ----------
+        axis : IterVar or str
+            The outermost loop that is cut.
+
+        Returns
+        -------
+        Two loops for each that was cut, outermost first: ``i_1`` and ``i_2`` for a loop ``i``
+
+        Raises
+        ------
+        ScheduleError
+            Nothing in the loop runs after the stage.
+        IllegalScheduleError
+            What comes first needs in a later iteration what comes then, or the second part reads
+            scratch that each iteration has of its own.
+
+        Same as Exo's ``fission``; "loop distribution" of the polyhedral model.
+
+        >>> import texpr
+        >>> N = texpr.size("N")
+        >>> @texpr.kernel
+        ... def both(A: texpr.f64[N], B: texpr.f64[N]):
+        ...     for i in range(N):
+        ...         A[i] = A[i] * 2
+        ...         B[i] = B[i] + 1
+        >>> s = texpr.create_schedule(both)
+        >>> s["S0"].fission("i")
+        (<axis i_1>, <axis i_2>)
+        >>> print(s)
+        def both(A: out float64[N], B: out float64[N]):
+            for i_1 in range(N):
+                A[i_1] *= 2.0
+            for i_2 in range(N):
+                B[i_2] += 1.0
+        """
+        return self._apply("fission", (axis,))
+
+    def unroll(self, var: IterVar | str, factor: int | None = None) -> None:
         """Write the iterations of a loop out one after the other.
 
         ::
@@ -181,21 +501,65 @@ class Stage:
             for i in range(2):             B[0] = A[0]
                 B[i] = A[i]          →     B[1] = A[1]
 
+        With ``factor`` the loop is split first, and so many iterations are written out together;
+        its parts are called ``i_o`` and ``i_i``.
+
         Raises
         ------
         ScheduleError
-            The extent is not a number.
+            The extent is not a number, or as :meth:`split`.
 
         Same as Halide's and TVM's ``unroll``, Exo's ``unroll_loop``.
         """
-        self._apply("unroll", (var,))
+        self._apply("unroll", (var,), {"factor": factor})
+
+    def unroll_and_jam(self, outer: IterVar | str, factor: int) -> tuple[IterVar, IterVar]:
+        """Unroll a loop, and jam the copies of what is inside together in the innermost loop.
+
+        ::
+
+            for i in range(64):            for i_o in range(16):
+                for j in range(64):            for j in range(64):
+                    C[i] += A[i, j]  →             C[i_o*4] += A[i_o*4, j]
+                                                   C[i_o*4 + 1] += A[i_o*4 + 1, j]
+                                                   C[i_o*4 + 2] += A[i_o*4 + 2, j]
+                                                   C[i_o*4 + 3] += A[i_o*4 + 3, j]
+
+        What the copies read alike is loaded once, and their chains of operations overlap. It is
+        a :meth:`split`, a :meth:`reorder` that puts the inner part innermost, or just outside of a
+        vectorized loop there, and an :meth:`unroll` of it; judged as these.
+
+        Parameters
+        ----------
+        outer : IterVar or str
+            The loop.
+        factor : int
+            How many of its iterations run together.
+
+        Returns
+        -------
+        (outer, inner), named ``i_o`` and ``i_i`` for a loop ``i``
+
+        Raises
+        ------
+        ScheduleError
+            As :meth:`split`, or loops inside that contain more than one nest.
+        IllegalScheduleError
+            An iteration of ``outer`` needs what the whole one before it computes.
+
+        Same as LLVM's and Polly's ``unroll_and_jam``, Exo's ``divide_loop``, ``reorder_loops`` and
+        ``unroll_loop`` together.
+        """
+        made = self._apply("unroll_and_jam", (outer,), {"factor": factor})
+        return made[0], made[1]
 
     def vectorize(self, var: IterVar | str, lanes: int | None = None) -> None:
         """Run the iterations of a loop together, in the lanes of vector registers.
 
         The lanes run statement by statement, and in one statement all reads come before all
         writes. A loop of more iterations than a register has lanes is cut into strips. Where all
-        lanes update one cell, as in a reduction whose order is free, their terms are folded.
+        lanes update one cell, as in a reduction whose order is free, their terms are folded: once,
+        behind the loops that keep the cell, from a partial sum of each lane.
 
         With ``lanes``, the loop is split first, and so many iterations run together.
 
@@ -277,6 +641,63 @@ class Stage:
         values = {"pragma_type": pragma_type, "pragma_value": pragma_value}
         self._apply("pragma", (var,), values)
 
+    def annotate(
+        self, loop: IterVar | str | None = None, key: str = "", value: Annotation | None = None
+    ) -> None:
+        """Leave a note on a loop, or on the stage where none is given, for tools and passes.
+
+        ::
+
+            for i in range(n):             for i in range(n, tile="outer"):
+                B[i] = A[i]          →         B[i] = A[i]
+
+        A note changes nothing: texpr itself reads none. It is printed, it is in
+        ``Loop.annotations`` or ``Block.annotations`` of the program, and in the trace. Where a loop
+        is split its outer part keeps it; a fused loop keeps those of both, and where these differ
+        that of the outer one.
+
+        Parameters
+        ----------
+        loop : IterVar or str, optional
+            The loop; the stage itself unless given.
+        key : str
+            A word of letters, digits and any of ``_ . : / -``.
+        value : str, int, float or bool, optional
+            ``True`` unless given.
+
+        Raises
+        ------
+        ScheduleError
+            A key that is no word, or a value of another type.
+
+        Same as TVM's ``annotate``, whose first argument may be a block.
+
+        >>> from texpr import te
+        >>> A = te.placeholder((8,), name="A")
+        >>> B = te.compute((8,), lambda i: A[i], name="B")
+        >>> s = te.create_schedule(B.op)
+        >>> s[B].annotate("i", "mine.depth", 2)
+        >>> s[B].annotate(key="mine.hot")
+        >>> print(s)
+        def B(A: float32[8], B: out float32[8]):
+            for i in range(8, mine.depth=2):
+                # mine.hot=True
+                B[i] = A[i]
+        """
+        self._apply("annotate", () if loop is None else (loop,), {"key": key, "value": value})
+
+    def unannotate(self, loop: IterVar | str | None = None, key: str = "") -> None:
+        """Take a note off a loop, or off the stage where none is given.
+
+        Raises
+        ------
+        ScheduleError
+            There is no such note; those that are there are named.
+
+        Same as TVM's ``unannotate``.
+        """
+        self._apply("unannotate", () if loop is None else (loop,), {"key": key})
+
     def assume(self, array: str) -> None:
         """Take the responsibility for an array; as :meth:`Schedule.assume`."""
         self._apply("assume", (), {"array": array})
@@ -351,6 +772,126 @@ class Stage:
         name = self._schedule.stage_name(parent)
         axis = self._schedule.stage(name)._loop("compute_at", scope)
         self._apply("compute_at", (), {"parent": name, "scope": axis.name})
+
+    def store_at(self, parent: Any, scope: IterVar | str) -> None:
+        """Keep what the stage computes for all of a loop outside of the one it is computed in.
+
+        ::
+
+            for y in range(64):            X = empty((66,), float32)
+                X = empty((3,), float32)   for y in range(64):
+                for i in range(3):             for i in range(0 if y == 0 else 2, 3):
+                    X[i] = A[y + i]*2  →           X[y + i] = A[y + i]*2
+                Y[y] = X[0] + X[2]             Y[y] = X[y] + X[y + 2]
+
+        (with :meth:`store_root`.) The stage *slides*: an iteration computes only what those before
+        it have not. In every dimension it slides along the loops that its window moves with; where
+        it moves with none, or to and fro, the schedule is refused: what is to be computed again in
+        each iteration has its room there, by :meth:`compute_at` alone. The iterations depend on
+        one another now and no longer run in parallel, but each iteration of the loop ``scope``
+        has room of its own.
+
+        The order of :meth:`compute_at` and this makes no difference. A stage that is computed in
+        loops of its own, and followed there by all that reads it (:meth:`reverse_compute_at`), is
+        stored in the innermost loop around these unless this names one further out.
+
+        Parameters
+        ----------
+        parent : Stage or str
+            The stage that has the loop.
+        scope : IterVar or str
+            The loop.
+
+        Raises
+        ------
+        ScheduleError
+            An output, a stage that gives its elements several values, or one that cannot slide.
+        IllegalScheduleError
+            A loop in between runs in parallel, or not in the order that the stage slides in.
+
+        Same as Halide's ``store_at``; TVM and Exo have none.
+        """
+        name = self._schedule.stage_name(parent)
+        axis = self._schedule.stage(name)._loop("store_at", scope)
+        self._apply("store_at", (), {"parent": name, "scope": axis.name})
+
+    def store_root(self) -> None:
+        """Keep what the stage computes outside of all loops; as :meth:`store_at` for a loop.
+
+        Same as Halide's ``store_root``.
+        """
+        self._apply("store_root", ())
+
+    def rolling_buffer(self, axis: int | None = None, extent: int | None = None) -> None:
+        """Use the room of a stage that slides again, so that it is only as long as its window.
+
+        ::
+
+            X = empty((66,), float32)          X = empty((3,), float32)
+            for y in range(64):                for y in range(64):
+                for i in range(…, 3):      →       for i in range(…, 3):
+                    X[y + i] = A[y + i]*2              X[(y + i)%3] = A[y + i]*2
+                Y[y] = X[y] + X[y + 2]             Y[y] = X[y%3] + X[(y + 2)%3]
+
+        A stage for which no :meth:`store_at` was given gets its room right outside of the loop
+        that it is computed in. The order of these calls makes no difference.
+
+        Parameters
+        ----------
+        axis : int, optional
+            The dimension to roll along, that which slides along the innermost loop unless given.
+        extent : int, optional
+            How many cells there are along it. Unless given, as many as are read at a time; along
+            the last dimension the next power of two, so that ``%`` is a mask.
+
+        Raises
+        ------
+        ScheduleError
+            No such dimension, or more than one that slides; an extent known only at run time.
+        IllegalScheduleError
+            A value is written over before it is read for the last time.
+
+        Same as TVM's ``rolling_buffer``, Halide's ``fold_storage``.
+        """
+        self._apply("rolling_buffer", (), {"axis": axis, "extent": extent})
+
+    def reverse_compute_at(self, parent: Any, scope: IterVar | str) -> None:
+        """Compute the stage inside a loop of a stage that it reads, as far as that is complete.
+
+        ::
+
+            for i in range(64):            for i_o in range(16):
+                B[i] = A[i] + 1                B = empty((4,), float32)
+            for i in range(64):                for i_i in range(4):
+                C[i] = B[i]*2          →           B[i_i] = A[i_o*4 + i_i] + 1
+                                               for i in range(4):
+                                                   C[i_o*4 + i] = B[i]*2
+
+        The stage may be an output. It computes those of its elements for which an iteration has
+        written what they read, which is one element of an array at a constant distance, with axes
+        in any order. Axes of its own run as before. An array that is read nowhere else shrinks to
+        what an iteration writes, unless :meth:`store_root` says that it shall not. Both stages are
+        scheduled as before, and in which order that happens makes no difference.
+
+        Parameters
+        ----------
+        parent : Stage or str
+            The stage that has the loop.
+        scope : IterVar or str
+            The loop.
+
+        Raises
+        ------
+        ScheduleError
+            A loop around nothing that the stage reads, or several elements read for one.
+        IllegalScheduleError
+            What the stage reads is not complete there, as in a loop that reduces.
+
+        Same as TVM's ``reverse_compute_at`` (tir), Exo's ``fuse``.
+        """
+        name = self._schedule.stage_name(parent)
+        axis = self._schedule.stage(name)._loop("reverse_compute_at", scope)
+        self._apply("reverse_compute_at", (), {"parent": name, "scope": axis.name})
 
     def compute_root(self) -> None:
         """Compute the stage in loops of its own before its readers; undoes an inlining or a move.
@@ -471,13 +1012,358 @@ class Stage:
         """
         return self._new_stage("rfactor", (axis,), {"factor_axis": factor_axis})
 
+    def decompose_reduction(self, loop: IterVar | str) -> None:
+        """Initialise a reduction right before ``loop``, further out than it would be.
+
+        ::
+
+            for i in range(4):             for i in range(4):
+                for j in range(8):             for j in range(8):
+                    C[i, j] = 0.0                  C[i, j] = 0.0
+                    for k in range(n):   →     for j in range(8):
+                        C[i, j] += …               for k in range(n):
+                                                       C[i, j] += …
+
+        above with ``loop`` ``j``. The initialisation is a nest of its own, over the data loops from
+        ``loop`` inwards; unless told, it is right before the outermost loop that reduces. Loops
+        are scheduled before and after as without it: of a loop that is split the initialisation
+        stays before the outer part, of one that is fused before the fused loop, and a reordering
+        that puts ``loop`` inside a loop that reduces takes it before that. :meth:`merge_reduction`
+        without an argument takes it back.
+
+        Parameters
+        ----------
+        loop : IterVar or str
+            A loop of the stage's own, at or outside of the outermost one that reduces.
+
+        Raises
+        ------
+        ScheduleError
+            No reduction, or a loop inside one that reduces; the loops that can be named are.
+        IllegalScheduleError
+            What the initialisation writes is still needed there.
+
+        Same as TVM's ``decompose_reduction``, Exo's ``fission``; in Halide a pure definition, with
+        a ``compute_with`` of its own.
+
+        >>> from texpr import te
+        >>> A, k = te.placeholder((4, 8), name="A"), te.reduce_axis((0, 8), name="k")
+        >>> S = te.compute((4,), lambda i: te.sum(A[i, k], axis=k), name="S")
+        >>> s = te.create_schedule(S.op)
+        >>> s[S].decompose_reduction("i")
+        >>> print(s)
+        def S(A: float32[4, 8], S: out float32[4]):
+            for i in range(4):
+                S[i] = 0.0
+            for i in range(4):
+                for k in range(8):
+                    S[i] += A[i, k]
+        """
+        self._apply("decompose_reduction", (loop,))
+
+    def merge_reduction(self, init: Any = None) -> None:
+        """Make a reduction of this stage, which updates an array, and of ``init``, which sets it.
+
+        ::
+
+            for i in range(n):             for i in range(n):
+                C[i] = 0.0                     C[i] = 0.0
+            for i in range(n):                 for k in range(m):
+                for k in range(m):   →             C[i] += A[i, k]
+                    C[i] += A[i, k]
+
+        The loops do not change but for the initialisation, which is a nest right before the
+        outermost loop that reduces; ``init`` is no stage any more. The reduction is one as
+        ``te.sum`` declares: :meth:`rfactor`, :meth:`cache_write`, :meth:`compute_at` and
+        :meth:`decompose_reduction` take it. Without ``init``, what :meth:`decompose_reduction`
+        did is taken back.
+
+        Parameters
+        ----------
+        init : Stage or str, optional
+            The stage that sets the elements which this one updates, each to what is neutral: 0
+            for ``+``, 1 for ``*``, -inf or the least integer for ``max``, and so on.
+
+        Raises
+        ------
+        ScheduleError
+            This is no update ``x = x op term``, or ``init`` does not set just what it updates to
+            what is neutral.
+        IllegalScheduleError
+            Something else touches the array in between; the pair of instances is named.
+
+        Same as TVM's ``merge_reduction``.
+
+        >>> import texpr
+        >>> N = texpr.size("N")
+        >>> @texpr.kernel
+        ... def rows(A: texpr.f64[N, 8], S: texpr.f64[N]):
+        ...     for i in range(N):
+        ...         S[i] = 0.0
+        ...     for i in range(N):
+        ...         for k in range(8):
+        ...             S[i] += A[i, k]
+        >>> s = texpr.create_schedule(rows)
+        >>> s["S1"].merge_reduction("S0")
+        >>> print(s)
+        def rows(A: float64[N, 8], S: out float64[N]):
+            for i in range(N):
+                S[i] = 0.0
+                for k in range(8):
+                    S[i] += A[i, k]
+        """
+        name = None if init is None else self._schedule.stage_name(init)
+        self._apply("merge_reduction", (), {"init": name} if name is not None else {})
+
+    def reverse_compute_inline(self) -> None:
+        """Compute the stage where its only producer writes, and store nothing in between.
+
+        ::
+
+            for i in range(8):             for i in range(8):
+                B[i] = A[i]*2.0      →         C[7 - i] = max(A[i]*2.0 + b[7 - i], 0.0)
+            for i in range(8):
+                C[i] = max(B[7 - i] + b[i], 0.0)
+
+        The producer's stage keeps its name and its loops, however they are scheduled; it writes
+        the array of this stage, which is no stage any more. Elements that this stage does not have
+        are left out by a condition. Of a reduction, :meth:`cache_write` the producer first: the
+        stage is then computed in the copy from the cache, and with the cache at a loop of the copy
+        it is an epilogue in the tile.
+
+        Raises
+        ------
+        ScheduleError
+            A producer that is a reduction, an output, or read elsewhere; several producers;
+            several elements that are read for one; subscripts that do not tell which.
+        IllegalScheduleError
+            What else the stage reads is not there yet, or an element that the producer has not.
+
+        Same as TVM's ``reverse_compute_inline``; Halide's ``compute_at`` the other way round.
+
+        >>> from texpr import te
+        >>> A = te.placeholder((8,), name="A")
+        >>> B = te.compute((8,), lambda i: A[i] * 2, name="B")
+        >>> C = te.compute((6,), lambda i: te.max(B[i + 1], 0.0), name="C")
+        >>> s = te.create_schedule(C.op)
+        >>> s[C].reverse_compute_inline()
+        >>> print(s)
+        def C(A: float32[8], C: out float32[6]):
+            for i in range(8):
+                if i >= 1 and i < 7:
+                    C[i - 1] = max(A[i]*2.0, 0.0)
+        """
+        self._apply("reverse_compute_inline", ())
+
+    # ------------------------------------------------------------ memory
+
+    def transform_layout(self, index_map: Any, pad_value: Any = None) -> tuple[IterVar, ...]:
+        """Lay out what the stage writes anew, by a map from its indices to those of another array.
+
+        ::
+
+            T = empty((10,), float32)          T = empty((3, 4), float32)
+            for i in range(10):                for i_o in range(3):
+                T[i] = A[i]               →        for i_i in range(4):
+            for j in range(10):                        if i_o*4 + i_i < 10:
+                B[j] = T[j]                                T[i_o, i_i] = A[i_o*4 + i_i]
+                                               for j in range(10):
+                                                   B[j] = T[j//4, j%4]
+
+        with ``lambda i: [i//4, i%4]``. Everything that touches the array does so through the map,
+        and the loops of this stage run over the new array, one for each of its dimensions. That is
+        so where the stage gives every element its one value, and the map can be undone: where it
+        permutes dimensions, splits them by ``//`` and ``%``, fuses them as ``i*16 + j``, or
+        several of these. Else the loops stay as they are. Where a split leaves over some cells,
+        these are neither written nor read; with ``pad_value`` they are written with that.
+
+        Parameters
+        ----------
+        index_map : function or str
+            Takes an index for each dimension and returns a list of new ones, made of
+            ``+ - * // %``, ``min`` and ``max`` with numbers and sizes. It is called once; a text,
+            ``"lambda i: [i//4, i%4]"``, is read. A remainder by 4 makes a dimension of 4.
+        pad_value : number, optional
+            What stands in cells that stand for no element.
+
+        Returns
+        -------
+        The new axes, none where the loops stay; ``i_o`` and ``i_i`` for a split ``i``
+
+        Raises
+        ------
+        ScheduleError
+            An argument of the program (cache it, and lay out the cache), a map that gives two
+            cells one place, loops that were scheduled before.
+
+        Same as TVM's ``transform_layout``; Halide's ``reorder_storage`` and Exo's ``rearrange_dim``
+        permute, Exo's ``divide_dim`` splits, ``mult_dim`` fuses.
+
+        >>> from texpr import te
+        >>> A = te.placeholder((10,), name="A")
+        >>> B = te.compute((10,), lambda i: A[i] * 2, name="B")
+        >>> s = te.create_schedule(B.op)
+        >>> AA = s.cache_read(A, "local", [B])
+        >>> s[AA].transform_layout(lambda i: [i//4, i%4], pad_value=0)
+        (<axis i0_o in [0, 3)>, <axis i0_i in [0, 4)>)
+        >>> s[AA].op.output(0).shape
+        (<int64 3>, <int64 4>)
+        """
+        state = self._schedule.state
+        index_map = str(transform_layout.mapped(state, self.name, index_map))
+        values = {"index_map": index_map, "pad_value": pad_value}
+        return self._apply("transform_layout", (), values)
+
+    def storage_align(self, axis: IterVar | str | int, factor: int, offset: int = 0) -> None:
+        """Keep rows of what the stage writes apart, so that the stride of a dimension is aligned.
+
+        ::
+
+            T = empty((5, 30), float32)   →   T = empty((5, 30), float32, strides=(32, 1))
+
+        with ``storage_align(T.op.axis[0], 16)``. The stride of the dimension becomes the least
+        number of elements that leaves ``offset`` when divided by ``factor``; what lies between is
+        never touched. A window of the array (:meth:`compute_at`) is aligned likewise.
+
+        Parameters
+        ----------
+        axis : IterVar, str or int
+            An axis of the stage, or the number of a dimension.
+        factor : int
+            At least 1.
+        offset : int
+            Below ``factor``.
+
+        Raises
+        ------
+        ScheduleError
+            An argument of the program, an axis that is no dimension, numbers that are none.
+
+        Same as TVM's ``storage_align``, Halide's ``align_storage``.
+        """
+        decl = self._schedule.state.declared.stages[self.name]
+        axes = decl.cell_axes or ()
+        known = [own.name for own in axes]
+        given = self._schedule.own_axis(self.name, axis) if isinstance(axis, IterVar) else axis
+        place = plain(given)
+        if isinstance(given, IterVar):
+            place = next((k for k, own in enumerate(axes) if own is given), given)
+        elif isinstance(given, str):
+            place = known.index(given) if given in known else given
+        values = {"axis": place, "factor": factor, "offset": offset}
+        self._apply("storage_align", (), values)
+
+    def set_scope(self, scope: str) -> None:
+        """Name the memory that what the stage writes is in.
+
+        ::
+
+            T = empty((8,), float32)   →   T = empty((8,), float32, scope="local")
+
+        The name is shown where the array is made. On a CPU all memory is alike, and the scope
+        changes nothing else: small arrays of constant size are on the stack, others on the heap,
+        and LLVM keeps in registers what it can.
+
+        Parameters
+        ----------
+        scope : str
+            ``"global"``, ``"local"``, ``"shared"`` or ``"warp"``.
+
+        Raises
+        ------
+        ScheduleError
+            An argument of the program, or another scope.
+
+        Same as TVM's ``set_scope``, Halide's ``store_in``, Exo's ``set_memory``.
+        """
+        self._apply("set_scope", (), {"scope": scope})
+
+    def expand(self, array: str, loop: IterVar | str) -> None:
+        """Give scratch cells of their own for every iteration of a loop, in a new first dimension.
+
+        ::
+
+            for i in range(n):                 x = empty((n,), float64)
+                x = empty((), float64)         for i in range(n):
+                x[()] = A[i]*2            →        x[i] = A[i]*2
+                B[i] = x[()] + 1                   B[i] = x[i] + 1
+
+        What one iteration computes no longer overwrites what another one did, so that loops may
+        be taken apart, reordered or run at once; all of it is kept till the loop ends.
+        :meth:`privatize` has no more memory than before.
+
+        Parameters
+        ----------
+        array : str
+            The scratch: a temporary scalar of a loop kernel, or what ``texpr.empty`` made.
+        loop : IterVar or str
+            A declared loop around this stage and all that touches the scratch.
+
+        Raises
+        ------
+        ScheduleError
+            An argument, a loop that is not around all that touches the scratch, or one whose range
+            depends on another.
+        IllegalScheduleError
+            An iteration reads what another one wrote.
+
+        Same as Exo's ``expand_dim`` with ``lift_alloc``; compilers' scalar and array expansion.
+        """
+        self._apply("expand", (), {"array": array, "loop": self._declared_loop("expand", loop)})
+
+    def privatize(self, array: str, loop: IterVar | str) -> None:
+        """Make scratch in a loop, anew in each iteration, where it was made before the loop.
+
+        ::
+
+            T = empty((4,), float64)           for i in range(n):
+            for i in range(n):                     T = empty((4,), float64)
+                for k in range(4):        →        for k in range(4):
+                    T[k] = A[i, k]                     T[k] = A[i, k]
+                B[i] = T[0] + T[3]                 B[i] = T[0] + T[3]
+
+        Iterations no longer share it, so that the loop may run in parallel or in lanes.
+
+        Parameters
+        ----------
+        array : str
+            The scratch: a temporary scalar of a loop kernel, or what ``texpr.empty`` made.
+        loop : IterVar or str
+            A declared loop around this stage and all that touches the scratch.
+
+        Raises
+        ------
+        ScheduleError
+            An argument, a loop that is not around all that touches the scratch, or one in which it
+            is new already.
+        IllegalScheduleError
+            An iteration reads what another one wrote.
+
+        Same as Exo's ``sink_alloc``; OpenMP's ``private``.
+        """
+        values = {"array": array, "loop": self._declared_loop("privatize", loop)}
+        self._apply("privatize", (), values)
+
+    def _declared_loop(self, what: str, given: Any) -> str:
+        """Return the name of a declared loop around this stage, scheduled or not."""
+        if isinstance(given, str):
+            return given
+        axes = self._schedule.state.declared.stages[self.name].axes
+        axis = self._schedule.own_axis(self.name, given) if isinstance(given, IterVar) else None
+        if not any(axis is own for own in axes):
+            raise ScheduleError(
+                f"{what}: {given!r} is no declared loop of {self.name!r}; its declared loops are "
+                f"{', '.join(own.name for own in axes) or 'none'}"
+            )
+        return str(axis)
+
     # ------------------------------------------------------------ applying
 
     def _new_stage(self, primitive: str, loops: tuple[Any, ...], values: dict[str, Any]) -> Stage:
         """Apply a primitive that makes a stage and return that."""
         known = set(self._schedule.state.declared.stages)
         self._apply(primitive, loops, values)
-        (made,) = (name for name in self._schedule.state.declared.stages if name not in known)
+        *_, made = (name for name in self._schedule.state.declared.stages if name not in known)
         return self._schedule.stage(made)
 
     def _apply(
@@ -519,7 +1405,7 @@ class Stage:
                 f"{what}: {given!r} is no loop; pass an axis such as "
                 f"s[{self.name}].op.axis[0], or the name of a loop of {self.name!r}: {listed}"
             )
-        axis = self._schedule.own_axis(self.name, given)
+        axis = state.current(self._schedule.own_axis(self.name, given))
         if any(leaf is axis for leaf in leaves):
             return axis
         now = state.remains(axis)

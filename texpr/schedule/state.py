@@ -7,24 +7,38 @@ and which stages are inlined; :mod:`texpr.schedule.realise` turns it into a Prog
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from texpr.errors import InternalError, ScheduleError, did_you_mean
 from texpr.ir.buffer import Buffer, Part
 from texpr.ir.chunks import STATIC, Chunks
-from texpr.ir.dtypes import INT64
-from texpr.ir.expr import Binary, Const, Expr, Var, int_value
+from texpr.ir.expr import Binary, Expr, Var
 from texpr.ir.itervar import IterVar
 from texpr.ir.names import unique_name
-from texpr.ir.program import ONE, ZERO, Alloc, Block, Loop, LoopKind, Program, Seq, Stmt, blocks
+from texpr.ir.program import (
+    ZERO,
+    Alloc,
+    Annotations,
+    Block,
+    Loop,
+    LoopKind,
+    Program,
+    Seq,
+    Stmt,
+    blocks,
+)
 from texpr.ir.simplify import simplify
+from texpr.ir.visitor import substitute
 from texpr.polyhedral.footprint import Window
 from texpr.polyhedral.judge import Judge
 from texpr.polyhedral.kept import Kept
 from texpr.polyhedral.rewrites import Witness
+from texpr.polyhedral.unfolding import Absorbed, Merged
+from texpr.schedule.monotone import direction
+from texpr.schedule.relations import Ends, Relation
 from texpr.schedule.trace import Step
 
 MAX_FOOTPRINTS = 2_000
@@ -37,73 +51,6 @@ MAX_JUDGES = 16
 
 MAX_NESTS = 500
 """How many loop nests a declaration keeps, some kilobytes each: those of some hundred states."""
-
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """``parent = lower + outer * width + inner``, where ``width`` is the extent of ``inner``.
-
-    ``count`` is what was asked for: the width, or the number of parts where ``is_parts``.
-    """
-
-    parent: IterVar
-    outer: IterVar
-    inner: IterVar
-    count: int
-    is_parts: bool = False
-
-    def width(self, extent: Expr) -> Expr:
-        """Return the extent of ``inner`` where the parent's is ``extent``."""
-        asked = Const(self.count, INT64)
-        width = ceildiv(extent, asked) if self.is_parts else asked
-        known, size = int_value(width), int_value(extent)
-        if known is not None and size is not None:
-            # No part is longer than the loop, and none is empty where the loop is.
-            return Const(max(1, min(known, size)), INT64)
-        return ONE if known == 0 else width
-
-    @property
-    def made(self) -> tuple[IterVar, ...]:
-        return (self.outer, self.inner)
-
-    @property
-    def parents(self) -> tuple[IterVar, ...]:
-        return (self.parent,)
-
-
-@dataclass(frozen=True, eq=False)
-class Fuse:
-    """``outer = fused // extent(inner)`` and ``inner = fused % extent(inner)``, plus lower ends."""
-
-    outer: IterVar
-    inner: IterVar
-    fused: IterVar
-
-    @property
-    def made(self) -> tuple[IterVar, ...]:
-        return (self.fused,)
-
-    @property
-    def parents(self) -> tuple[IterVar, ...]:
-        return (self.outer, self.inner)
-
-
-@dataclass(frozen=True, eq=False)
-class Single:
-    """A loop that runs once, made from nothing."""
-
-    axis: IterVar
-
-    @property
-    def made(self) -> tuple[IterVar, ...]:
-        return (self.axis,)
-
-    @property
-    def parents(self) -> tuple[IterVar, ...]:
-        return ()
-
-
-Relation: TypeAlias = Split | Fuse | Single
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +74,7 @@ class LoopNode:
     steps: Var
     kind: LoopKind = LoopKind.SERIAL
     chunks: Chunks = STATIC
+    annotations: Annotations = ()
 
     @cached_property
     def stages(self) -> tuple[str, ...]:
@@ -140,6 +88,7 @@ class LoopNode:
 
 
 Tree: TypeAlias = LoopNode | StageNode
+Fact = TypeVar("Fact")
 
 
 def stages_inside(node: Tree) -> tuple[str, ...]:
@@ -237,6 +186,17 @@ class Declared:
             found = found.before
 
 
+@dataclass(frozen=True)
+class Rolled:
+    """Room that is used again and again along a dimension, ``extent`` long.
+
+    None for the dimension along which the stage slides, and for the extent that just suffices.
+    """
+
+    axis: int | None = None
+    extent: int | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class State:
     """A declared program and what was said about how it runs."""
@@ -258,16 +218,41 @@ class State:
     waiting: frozenset[str] = frozenset()
     """Those of them whose loop is not around all that reads them yet; till then they stay at root.
     """
+    after: frozenset[str] = frozenset()
+    """Those of the attached ones that follow what they read there, in the place of preceding it."""
+    stored: Mapping[str, tuple[str, IterVar] | None] = field(default_factory=dict)
+    """The stages whose room was placed: in which loop of which stage, None for outside of all.
+
+    Whether that is so already, :mod:`texpr.schedule.storage` tells.
+    """
+    rolled: Mapping[str, Rolled] = field(default_factory=dict)
+    """The stages whose room is to be used again and again."""
     windows: Mapping[IterVar, Window] = field(default_factory=dict)
     """What is computed of a declared axis where its stage is attached, while that is realised."""
     is_judged: bool = True
     """Whether the judge found it legal; else that is asked before it is built."""
+    decomposed: Mapping[str, IterVar] = field(default_factory=dict)
+    """The reductions that are initialised further out than need be, each with the loop before
+    which they are, as it was called then."""
+    became: Mapping[IterVar, IterVar] = field(default_factory=dict)
+    """Axes of loops that a rewrite of the declaration gave another axis: which."""
+
+    annotations: Mapping[str, Annotations] = field(default_factory=dict)
+    """The notes on stages; those on loops are in the tree."""
 
     # ------------------------------------------------------------ asking
+
+    def current(self, axis: IterVar) -> IterVar:
+        """Return the axis that a loop has now which had ``axis``."""
+        while axis in self.became:
+            axis = self.became[axis]
+        return axis
 
     def path(self, stage: str) -> tuple[LoopNode, ...]:
         """The loops around ``stage``, outermost first."""
         found = self._paths.get(stage)
+        if found is None and stage not in self.declared.stages:
+            raise unknown_stage(stage, self)
         if found is None:
             raise InternalError(f"stage {stage!r} has no place in the tree")
         return found
@@ -350,7 +335,27 @@ class State:
         A loop that was split since has become its inner part, one that was fused the fused loop.
         """
         found = self.attached.get(stage)
-        return None if found is None or stage in self.waiting else self.remains(found[1])[-1]
+        if found is None or stage in self.waiting:
+            return None
+        parent, loop = found
+        around = set(self.leaves(parent))
+        loops = [axis for axis in self.remains(loop) if axis in around]
+        return loops[-1] if loops else self.remains(loop)[-1]
+
+    def init_place(self, stage: str) -> LoopNode | None:
+        """The loop before which a reduction is initialised, None where no loop reduces.
+
+        That is the outermost one that reduces, or the one that was named, where that is further
+        out. One that was split since has become its outer part, one that was fused the fused loop.
+        """
+        named = self.decomposed.get(stage)
+        around = set(self.leaves(stage))
+        parts = () if named is None else self.remains(named)
+        first = next((axis for axis in parts if axis in around), None)
+        for node in self.path(stage):
+            if self.reduces(node.axis, stage) or node.axis is first:
+                return node
+        return None
 
     def whole_path(self, stage: str) -> tuple[LoopNode, ...]:
         """The loops around ``stage`` and those around the loop that it is attached to."""
@@ -363,6 +368,19 @@ class State:
         own = path[len(self.shared_loops(stage)) :]
         return (*above[: places[0] + 1], *own) if places else path
 
+    def hosts(self, stage: str) -> list[str]:
+        """The stages in whose loops ``stage`` is, the one whose loop is innermost first."""
+        found = []
+        while self.anchor(stage) is not None:
+            stage = self.attached[stage][0]
+            found.append(stage)
+        return found
+
+    def loop_around(self, node: Tree) -> LoopNode | None:
+        """The loop that ``node`` is directly inside of, None for the root."""
+        loops = (loop for path in self._paths.values() for loop in path)
+        return next((loop for loop in loops if any(c is node for c in loop.children)), None)
+
     def stage_around(self, axis: IterVar) -> str | None:
         """The first stage that the loop of ``axis`` is around, None where it is no loop."""
         for stage, path in self._paths.items():
@@ -371,9 +389,12 @@ class State:
         return None
 
     def lower(self, axis: IterVar) -> Expr:
-        """The first value of ``axis``; 0 for every axis that a primitive made."""
+        """The first value of ``axis``, over the declared loops' variables."""
         if axis in self.windows:
             return self.windows[axis].lower
+        relation = self.relation_to(axis)
+        if relation is not None:
+            return relation.lower(axis, self)
         loop = self.declared.loop_of.get(axis)
         return ZERO if loop is None else loop.lower
 
@@ -388,6 +409,61 @@ class State:
     def _extents(self) -> dict[IterVar, Expr]:
         return {}
 
+    def ends(self, axis: IterVar) -> Ends:
+        """The first value and one past the last that ``axis`` must keep to."""
+        found = self._all_ends.get(axis)
+        if found is None:
+            found = self._all_ends[axis] = self._ends(axis)
+        return found
+
+    @cached_property
+    def _all_ends(self) -> dict[IterVar, Ends]:
+        return {}
+
+    def _ends(self, axis: IterVar) -> Ends:
+        relation = self.relation_to(axis)
+        if relation is not None:
+            return relation.ends(axis, self)
+        if axis in self.windows:
+            return self.lower(axis), self.lower(axis) + self.extent(axis)
+        loop = self.declared.loop_of[axis]
+        return loop.lower, loop.upper
+
+    def is_loose(self, axis: IterVar) -> bool:
+        """Whether the range of ``axis`` is larger than what it must keep to."""
+        relation = self.relation_to(axis)
+        return relation is not None and relation.is_loose(axis, self)
+
+    def var_of(self, axis: IterVar) -> Var:
+        """The variable that stands for ``axis`` in ranges of others."""
+        loop = self.declared.loop_of.get(axis)
+        return axis.var if loop is None else loop.var
+
+    @cached_property
+    def axis_of(self) -> Mapping[Var, IterVar]:
+        """The axis that a variable stands for in ranges."""
+        made = {axis.var: axis for axis in self._makers}
+        return {**self.declared.axis_of, **made}
+
+    def at_most(self, bound: Expr, axis: IterVar, side: int) -> Expr:
+        """The greatest ``bound`` over the range of ``axis``, the least where ``side`` is -1.
+
+        Raises
+        ------
+        ScheduleError
+            It goes up and down as the axis grows.
+        """
+        way = direction(bound, self.var_of(axis))
+        if way is None:
+            raise ScheduleError(
+                f"{bound} goes up and down with loop {axis.name!r}, so that nothing is known of it "
+                f"over all iterations"
+            )
+        end = self.lower(axis)
+        if way * side > 0:
+            end = end + self.extent(axis) - 1
+        return simplify(substitute(bound, {self.var_of(axis): end}))
+
     def _extent(self, axis: IterVar) -> Expr:
         if axis in self.windows:
             return self.windows[axis].extent
@@ -395,21 +471,36 @@ class State:
         if relation is None:
             loop = self.declared.loop_of[axis]
             return Binary("sub", loop.upper, loop.lower)
-        if isinstance(relation, Single):
-            return ONE
-        if isinstance(relation, Fuse):
-            return Binary("mul", self.extent(relation.outer), self.extent(relation.inner))
-        extent = self.extent(relation.parent)
-        width = relation.width(extent)
-        return width if axis is relation.inner else ceildiv(extent, width)
+        return relation.extent(axis, self)
 
     def ancestors(self, axis: IterVar) -> set[IterVar]:
-        """``axis`` and everything that it was made from."""
+        """``axis`` and everything that its value depends on."""
+        found = {axis}
+        for relation in reversed(self.relations):
+            if any(made in found for made in relation.made):
+                found.update(relation.sources)
+        return found
+
+    def lineage(self, axis: IterVar) -> set[IterVar]:
+        """``axis`` and everything that was used up to make it."""
         found = {axis}
         for relation in reversed(self.relations):
             if any(made in found for made in relation.made):
                 found.update(relation.parents)
         return found
+
+    def stages_with(self, axis: IterVar) -> frozenset[str]:
+        """The stages that ``axis`` is an axis of, or was made from one."""
+        lineage = self.lineage(axis)
+        stages = self.declared.stages.items()
+        return frozenset(name for name, stage in stages if not lineage.isdisjoint(stage.axes))
+
+    def reduces(self, axis: IterVar, stage: str) -> bool:
+        """Whether the loop of ``axis`` reduces in ``stage``; it may run over data in another."""
+        if not axis.is_reduce:
+            return False
+        own = self.ancestors(axis).intersection(self.declared.stages[stage].axes)
+        return any(root.is_reduce for root in own)
 
     def is_mixed(self, axis: IterVar) -> bool:
         """Whether ``axis`` runs over data and reduction axes together."""
@@ -418,21 +509,40 @@ class State:
 
     # ------------------------------------------------------------ changing
 
-    def fresh_axis(self, stage: str, name: str, *, is_reduce: bool) -> tuple[State, IterVar]:
+    def fresh_axis(
+        self, stage: str, name: str, *others: str, is_reduce: bool
+    ) -> tuple[State, IterVar]:
         """Return a new axis whose name no loop of ``stage`` has had, or of its neighbours.
 
-        Neighbours are the stages inside the same outermost loop, with which it may share loops.
+        Neighbours are the stages inside the same outermost loop, with which it may share loops,
+        and those of ``others``.
         """
-        path = self.path(stage)
+        tops = [self.path(one)[:1] for one in (stage, *others)]
         neighbours = [
             other
             for other in self.declared.stages
-            if other == stage or (path and self.path(other)[:1] == path[:1])
+            if other == stage or (self.path(other) and self.path(other)[:1] in tops)
         ]
         taken = frozenset().union(*(self.names.get(other, frozenset()) for other in neighbours))
         unique = unique_name(name, taken)
         names = {**self.names, **{other: taken | {unique} for other in neighbours}}
         return replace(self, names=names), IterVar(unique, is_reduce=is_reduce)
+
+    def at_root(self, stage: str) -> State:
+        """Return the state in which ``stage`` is in a nest of its own, and its array whole."""
+        return replace(
+            self,
+            inlined=self.inlined - {stage},
+            attached=_without(self.attached, stage),
+            waiting=self.waiting - {stage},
+            after=self.after - {stage},
+            stored=_without(self.stored, stage),
+            rolled=_without(self.rolled, stage),
+        )
+
+    def with_windows(self, axes: Sequence[IterVar], windows: Sequence[Window]) -> State:
+        """Return the state in which ``windows`` are computed of declared axes."""
+        return replace(self, windows={**self.windows, **dict(zip(axes, windows, strict=True))})
 
     def with_relation(self, relation: Relation) -> State:
         return replace(self, relations=(*self.relations, relation))
@@ -452,6 +562,14 @@ class State:
 
         return replace(self, tree=tuple(walk(node) for node in self.tree))
 
+    def edit_inside(
+        self, loop: LoopNode | None, change: Callable[[tuple[Tree, ...]], tuple[Tree, ...]]
+    ) -> State:
+        """Return the state with what is inside ``loop``, None for the root, replaced."""
+        if loop is None:
+            return replace(self, tree=change(self.tree))
+        return self.edit(loop.axis, lambda node: replace(node, children=change(node.children)))
+
     def wrap(self, stage: str, change: Callable[[StageNode], Tree]) -> State:
         """Return the state with the leaf of ``stage`` replaced by ``change(leaf)``."""
 
@@ -463,17 +581,26 @@ class State:
         return replace(self, tree=tuple(walk(node) for node in self.tree))
 
 
-def loop_node(axis: IterVar, *children: Tree, kind: LoopKind = LoopKind.SERIAL) -> LoopNode:
+def loops_in(tree: Sequence[Tree]) -> Iterator[LoopNode]:
+    """Yield every loop of ``tree``."""
+    for node in tree:
+        if isinstance(node, LoopNode):
+            yield node
+            yield from loops_in(node.children)
+
+
+def _without(facts: Mapping[str, Fact], stage: str) -> dict[str, Fact]:
+    return {name: fact for name, fact in facts.items() if name != stage}
+
+
+def loop_node(
+    axis: IterVar,
+    *children: Tree,
+    kind: LoopKind = LoopKind.SERIAL,
+    annotations: Annotations = (),
+) -> LoopNode:
     """Return a loop for an axis that a primitive made."""
-    return LoopNode(axis, Var(axis.name), children, Var(axis.name), kind)
-
-
-def ceildiv(a: Expr, b: Expr) -> Expr:
-    """``a / b`` rounded up, simplified; 0 where b is 0."""
-    known_a, known_b = int_value(a), int_value(b)
-    if known_a is not None and known_b:
-        return Const(-(-known_a // known_b), INT64)
-    return simplify((a + (b - 1)) // b)
+    return LoopNode(axis, Var(axis.name), children, Var(axis.name), kind, annotations=annotations)
 
 
 def initial_state(program: Program) -> State:
@@ -535,9 +662,21 @@ def taken_apart(program: Program, known: Mapping[Var, IterVar]) -> Declared:
 
 
 def unknown_stage(name: object, state: State) -> ScheduleError:
-    """Say that no stage is called ``name``, and which there are."""
+    """Say that no stage is called ``name``, or no longer, and which there are."""
     known = list(state.declared.stages)
-    return ScheduleError(
-        f"schedule: no stage {name!r}{did_you_mean(str(name), known)}; "
-        f"the stages are {', '.join(known)}"
-    )
+    listed = f"the stages are {', '.join(known)}"
+    declared = state.declared
+    while declared.before is not None:
+        witness = declared.witness
+        if isinstance(witness, Merged) and isinstance(name, str) and witness.init == name:
+            return ScheduleError(
+                f"schedule: stage {name!r} became the initialisation of {witness.stage!r}, by "
+                f"merge_reduction; use that ({listed})"
+            )
+        if isinstance(witness, Absorbed) and isinstance(name, str) and witness.consumer == name:
+            return ScheduleError(
+                f"schedule: stage {name!r} is computed where {witness.stage!r} writes, by "
+                f"reverse_compute_inline; use that ({listed})"
+            )
+        declared = declared.before
+    return ScheduleError(f"schedule: no stage {name!r}{did_you_mean(str(name), known)}; {listed}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from texpr.errors import ScheduleError
@@ -152,9 +153,11 @@ class Trace:
             call = f"{names.stage(step.stage)}.{step.primitive}({', '.join(args)})"
             if step.made:
                 call = f"{', '.join(names.loop(step.stage, n) for n in step.made)} = {call}"
-            for stage in step.stages:
-                call = f"{names.stage(stage)} = {call}"
+            *others, returned = step.stages or (None,)
+            if returned is not None:
+                call = f"{names.stage(returned)} = {call}"
             lines.append(f"    {call}")
+            lines += [f"    {names.stage(other)} = s[{other!r}]" for other in others if other]
             for stage, loops in step.stages.items():
                 lines += names.unpacked(stage, loops)
         if len(lines) == 1:
@@ -207,6 +210,8 @@ class _PythonNames:
             return self.loop(stage, value.name)
         if isinstance(value, tuple):
             return "[" + ", ".join(self.value(stage, part) for part in value) + "]"
+        if isinstance(value, float) and not isfinite(value):
+            return f"float('{value}')"
         return repr(value)
 
 

@@ -162,6 +162,16 @@ class Target:
         """
         return query.has_half(self.triple, self.cpu, self.features)
 
+    @property
+    def has_fma(self) -> bool:
+        """Whether an instruction multiplies and adds, and rounds once.
+
+        >>> base = "llvm -mtriple=x86_64-linux-gnu -mcpu="
+        >>> Target.parse(base + "x86-64").has_fma, Target.parse(base + "haswell").has_fma
+        (False, True)
+        """
+        return query.has_fma(self.triple, self.cpu, self.features)
+
     def why_not_here(self) -> str | None:
         """Return why the code does not run on this machine, None where it does."""
         if self.is_host:

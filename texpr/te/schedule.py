@@ -9,7 +9,7 @@ from texpr.errors import ScheduleError
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import FLOAT_ORDERS, FloatPolicy
 from texpr.schedule import Schedule, Stage
-from texpr.schedule.state import StageDecl
+from texpr.schedule.state import Declared, StageDecl, unknown_stage
 from texpr.te.declare import checked_name
 from texpr.te.program import as_operations, declaration
 from texpr.te.scan import ScanOp
@@ -117,7 +117,9 @@ class TeSchedule(Schedule):
             return super().stage_name(key)
         name = op.name if isinstance(op, MadeOp) else self._names.get(op)
         is_gone = isinstance(op, ComputeOp) and name not in self.state.declared.stages
-        if name is None or is_gone or (isinstance(op, MadeOp) and self.stage(name).op is not op):
+        if is_gone and name in self._history[0].declared.stages:
+            raise unknown_stage(name, self.state)
+        if name is None or is_gone or (isinstance(op, MadeOp) and not self._has_made(op)):
             raise ScheduleError(
                 f"schedule: {op.name!r} does not belong to this schedule, whose stages are "
                 f"{', '.join(self.state.declared.stages)}; make the schedule from an operation "
@@ -129,6 +131,16 @@ class TeSchedule(Schedule):
                 f"the stages are {', '.join(self.state.declared.stages)}"
             )
         return name
+
+    def _has_made(self, op: MadeOp) -> bool:
+        """Whether ``op`` is of a stage as it is, or was before a primitive changed its axes."""
+        declared: Declared | None = self.state.declared
+        while declared is not None:
+            stage = declared.stages.get(op.name)
+            if stage is not None and self._made.get((op.name, stage.block.iters)) is op:
+                return True
+            declared = declared.before
+        return False
 
     def cache_read(self, tensor: Tensor | str, scope: str, readers: Any = None) -> Tensor:
         """Read a tensor through a copy; as :meth:`texpr.schedule.stage.Stage.cache_read`.

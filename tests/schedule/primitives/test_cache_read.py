@@ -70,7 +70,7 @@ def test_the_operand_of_a_tile_is_packed():
     k_o, k_i = s[C].split(k, 4)
     s[C].reorder(k_o, k_i, i_i, j_i)
     s[BB].compute_at(s[C], k_o)
-    assert "B_local = empty((4, 4), int32)" in str(s)
+    assert 'B_local = empty((4, 4), int32, scope="local")' in str(s)
     arrays = {A: filled(9, 9, dtype="int32"), B: filled(9, 9, dtype="int32", seed=1)}
     check_readings(s, [C], arrays, sizes={n: 9})
 

@@ -124,3 +124,20 @@ def test_loops_that_are_huge_together():
     s[B].unroll("j")
     with pytest.raises(LoweringError, match=r"unrolling loop 'i' makes 90000 statements"):
         texpr.build(s, [A, B])
+
+
+@pytest.mark.parametrize("size", [0, 1, 3, 4, 5, 7])
+def test_by_a_factor_it_is_split_first(size):
+    A, B = increased(size)
+    s, t = te.create_schedule(B.op), te.create_schedule(B.op)
+    s.unroll("i", factor=3)
+    _, inner = t[B].split("i", 3)
+    t[B].unroll(inner)
+    assert str(s) == str(t)
+    check_readings(s, [B], {A: filled(size, dtype="int32")})
+
+
+def test_a_factor_that_is_none():
+    _, B = increased(5)
+    with pytest.raises(ScheduleError, match=r"unroll: factor 0 of loop 'i' \(extent 5\) must be"):
+        te.create_schedule(B.op)[B].unroll("i", 0)

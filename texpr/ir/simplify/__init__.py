@@ -14,11 +14,11 @@ from typing import TypeAlias, TypeVar
 from texpr.ir.expr import Expr, Var
 from texpr.ir.program import Stmt
 from texpr.ir.simplify.compare import TRUE
-from texpr.ir.simplify.context import INT64_MAX, context_of
+from texpr.ir.simplify.context import INT64_MAX, Context, context_of
 from texpr.ir.simplify.engine import simplified
-from texpr.ir.simplify.statements import StatementSimplifier
+from texpr.ir.simplify.statements import StatementSimplifier, inside_loop
 
-__all__ = ["Ranges", "int_range", "prove", "simplify"]
+__all__ = ["Context", "Ranges", "inside_loop", "int_range", "prove", "simplify"]
 
 Ranges: TypeAlias = Mapping[Var, tuple[int | None, int | None]]
 """Least and greatest value of integer variables, inclusive; None is no bound."""
@@ -26,7 +26,7 @@ Ranges: TypeAlias = Mapping[Var, tuple[int | None, int | None]]
 N = TypeVar("N", Expr, Stmt)
 
 
-def simplify(node: N, ranges: Ranges | None = None) -> N:
+def simplify(node: N, ranges: Ranges | Context | None = None) -> N:
     """Return ``node`` in a simpler form of the same value.
 
     Parameters
@@ -35,7 +35,8 @@ def simplify(node: N, ranges: Ranges | None = None) -> N:
         An expression, whose type is kept, or a statement. Loops, conditions and bindings inside
         a statement add to what is known; those that run once or never disappear.
     ranges
-        What is known of integer variables. Sizes are known not to be negative.
+        What is known of integer variables; or what :func:`inside_loop` knows at some place. Sizes
+        are known not to be negative.
 
     >>> i, j, n = Var("i"), Var("j"), Var("n", is_size=True)
     >>> print(simplify((i*8 + j)//8, {j: (0, 7)}), simplify(3 + i*4 - i*3))
@@ -43,7 +44,7 @@ def simplify(node: N, ranges: Ranges | None = None) -> N:
     >>> print(simplify((n + 31)//32*32 >= n))
     True
     """
-    context = context_of(ranges)
+    context = ranges if isinstance(ranges, Context) else context_of(ranges)
     if isinstance(node, Expr):
         return simplified(node, context)
     return StatementSimplifier(context).rewrite_stmt(node)

@@ -48,17 +48,17 @@ class StatementSimplifier(Rewriter):
         count = outer.exact_sum(upper).plus(outer.exact_sum(lower), -1)
         if outer.is_nonnegative(count.negated()):
             return NOTHING
-        inner = Context(outer)
-        inner.bind(node.var)
         once = (
             outer.is_nonnegative(count.shifted(-1))
             and outer.is_nonnegative(count.negated().shifted(node.step))
             and not _reads(lower)  # it would be read again, perhaps after it was written
         )
         if once:
+            inner = Context(outer)
+            inner.bind(node.var)
             inner.equate(node.var, lower)
         else:
-            _enter_loop(node, lower, upper, outer, inner)
+            inner = _inside(node, outer, lower, upper)
         body = yield from self.within(inner, node.body)
         if once or _is_nothing(body):
             return body
@@ -171,29 +171,33 @@ def inside_loops(axes: Iterable[IterVar]) -> Context:
     """Return what is known where ``axes`` run, outermost first."""
     context = Context()
     for axis in axes:
-        inner = Context(context)
-        inner.bind(axis.var)
-        lower, upper = simplified(axis.lower, context), simplified(axis.upper, context)
-        _enter_loop(Loop(axis.var, lower, upper, NOTHING), lower, upper, context, inner)
-        context = inner
+        context = inside_loop(Loop(axis.var, axis.lower, axis.upper, NOTHING), context)
     return context
 
 
-def _enter_loop(node: Loop, lower: Expr, upper: Expr, outer: Context, inner: Context) -> None:
-    """State the bounds of the loop's variable."""
+def inside_loop(loop: Loop, outer: Context) -> Context:
+    """Return what is known inside a loop, where ``outer`` is known around it."""
+    return _inside(loop, outer, simplified(loop.lower, outer), simplified(loop.upper, outer))
+
+
+def _inside(node: Loop, outer: Context, lower: Expr, upper: Expr) -> Context:
+    """Return what is known inside a loop whose bounds are, simplified, ``lower`` and ``upper``."""
+    inner = Context(outer)
+    inner.bind(node.var)
     first, last = outer.range_of(lower)[0], outer.range_of(upper)[1] - 1
     if node.step > 1 and isinstance(lower, Const) and isinstance(upper, Const):
         last -= (last - first) % node.step
     inner.restrict(node.var, first, last)
     if not (outer.is_index(lower) and outer.is_index(upper)):
         inner.bind_data(node.var)
-        return
+        return inner
     own = Sum({node.var: 1})
     for bound, end, sign in ((lower, -1, 1), (upper, 1, -1)):
         # A constant bound is in the range already.
         if not isinstance(bound, Const):
             less = Sum({}, -1) if end > 0 else Sum({})
             inner.assume(less.plus(own, sign).plus(outer.sum_of(bound), end))
+    return inner
 
 
 def _state_equal(var: Var, value: Expr, context: Context) -> None:

@@ -31,8 +31,14 @@ def apply(
             f"cache_read: {array!r} has new cells in every iteration of {home[-1].name!r}, and a "
             f"copy would be filled before that loop; let its readers read it as it is"
         )
+    if buffer.has_gaps:
+        raise ScheduleError(
+            f"cache_read: {array!r} has cells that stand for no element and that nothing writes, "
+            f"as it was laid out without a pad_value; give it one, or cache it first and lay out "
+            f"the cache"
+        )
     name = fresh_name(state, f"{array}_{scope}")
-    return read_through(state, buffer, name, stages), ()
+    return read_through(state, buffer, name, scope, stages), ()
 
 
 def _array(state: State, stages: Sequence[str], array: str) -> Buffer:
@@ -78,7 +84,8 @@ def sample(
         return None
     written = set(declared.block.written_buffers)
     inside = {buffer for buffer, home in state.declared.homes.items() if home}
-    names = sorted({b.name for b in declared.block.buffers if b not in written | inside})
+    buffers = [b for b in declared.block.buffers if b not in written | inside and not b.has_gaps]
+    names = sorted({buffer.name for buffer in buffers})
     if not names:
         return None
     return (), {"array": random.choice(names), "scope": random.choice(["local", "shared"])}

@@ -20,7 +20,7 @@ def apply(state: State, stage: str, scope: str) -> tuple[State, tuple[IterVar, .
     why = obstacle(state, stage)
     if why is not None:
         raise ScheduleError(f"cache_write: {why}")
-    return write_through(state, stage, fresh_name(state, f"{stage}_{scope}")), ()
+    return write_through(state, stage, fresh_name(state, f"{stage}_{scope}"), scope), ()
 
 
 def obstacle(state: State, stage: str) -> str | None:
@@ -32,7 +32,8 @@ def obstacle(state: State, stage: str) -> str | None:
         return f"{stage!r} calls an extern function, which fills whole arrays; leave it as it is"
     if state.shared_loops(stage) or declared.home:
         return f"{stage!r} shares its loops with other stages; cache a stage with loops of its own"
-    if not declared.is_reduction and declared.block.predicate is not TRUE:
+    first = declared.init or declared.block
+    if first.predicate is not TRUE:
         return f"{stage!r} writes only some of its elements; a copy would write all of them"
     loops = declared_loops(state, stage)
     written = {store.buffer for store in declared.block.stores}

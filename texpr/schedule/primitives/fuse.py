@@ -10,7 +10,8 @@ from texpr.ir.expr import free_vars
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import LoopKind
 from texpr.schedule.primitives import reorder
-from texpr.schedule.state import Fuse, LoopNode, Single, State, loop_node
+from texpr.schedule.relations import Fuse, Single
+from texpr.schedule.state import LoopNode, State, loop_node
 
 
 def apply(state: State, stage: str, *axes: IterVar) -> tuple[State, tuple[IterVar, ...]]:
@@ -41,16 +42,17 @@ def _pair(state: State, stage: str, outer: IterVar, inner: IterVar) -> tuple[Sta
                 f"fuse first and mark the fused loop"
             )
     for var in free_vars(state.extent(inner), state.lower(inner)):
-        if var in state.declared.axis_of:
+        if var in state.axis_of:
             raise ScheduleError(
                 f"fuse: the range of {inner.name!r} depends on loop {var.name!r}, so the two are "
                 f"no rectangle; leave them apart"
             )
+    notes = (*{**dict(inside.annotations), **dict(node.annotations)}.items(),)
     state, fused = state.fresh_axis(
         stage, f"{outer.name}_{inner.name}", is_reduce=outer.is_reduce or inner.is_reduce
     )
     state = state.with_relation(Fuse(outer, inner, fused)).edit(
-        outer, lambda _: loop_node(fused, *inside.children)
+        outer, lambda _: loop_node(fused, *inside.children, annotations=notes)
     )
     return state, fused
 

@@ -8,7 +8,8 @@ from typing import Any
 from texpr.errors import ScheduleError, shown
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import LoopKind
-from texpr.schedule.state import Split, State, loop_node
+from texpr.schedule.relations import Split
+from texpr.schedule.state import State, loop_node
 
 # Sums and products with an extent still fit int64.
 MAX_FACTOR = 1 << 31
@@ -34,7 +35,10 @@ def apply(
     state, outer = state.fresh_axis(stage, f"{parent.name}_o", is_reduce=parent.is_reduce)
     state, inner = state.fresh_axis(stage, f"{parent.name}_i", is_reduce=parent.is_reduce)
     state = state.with_relation(Split(parent, outer, inner, number, nparts is not None)).edit(
-        parent, lambda loop: loop_node(outer, loop_node(inner, *loop.children))
+        parent,
+        lambda loop: loop_node(
+            outer, loop_node(inner, *loop.children), annotations=loop.annotations
+        ),
     )
     return state, (outer, inner)
 

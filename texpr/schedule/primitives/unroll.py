@@ -10,11 +10,17 @@ from texpr.errors import ScheduleError
 from texpr.ir.expr import int_value
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import LoopKind
+from texpr.schedule.primitives import split
 from texpr.schedule.state import State
 
 
-def apply(state: State, stage: str, var: IterVar) -> tuple[State, tuple[IterVar, ...]]:
+def apply(
+    state: State, stage: str, var: IterVar, factor: int | None = None
+) -> tuple[State, tuple[IterVar, ...]]:
     """Mark a loop to be unrolled; see :meth:`texpr.schedule.stage.Stage.unroll`."""
+    if factor is not None:
+        split.checked_number(state, "unroll", "factor", factor, var)
+        state, (_, var) = split.apply(state, stage, var, factor=factor)
     check_mark(state, "unroll", stage, var, LoopKind.UNROLLED)
     return state.edit(var, lambda loop: replace(loop, kind=LoopKind.UNROLLED)), ()
 
@@ -43,10 +49,13 @@ def check_mark(state: State, what: str, stage: str, var: IterVar, kind: LoopKind
 def sample(
     state: State, stage: str, random: Random
 ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-    """Unroll a serial loop of few iterations."""
+    """Unroll a serial loop of few iterations, or another one by a small factor."""
     loops = [
         node.axis
         for node in state.path(stage)
         if node.kind is LoopKind.SERIAL and (int_value(state.extent(node.axis)) or 99) <= 8
     ]
-    return ((random.choice(loops),), {}) if loops else None
+    if loops:
+        return (random.choice(loops),), {}
+    others = [node.axis for node in state.path(stage) if node.kind is LoopKind.SERIAL]
+    return ((random.choice(others),), {"factor": random.choice([2, 3])}) if others else None

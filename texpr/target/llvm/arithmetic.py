@@ -5,7 +5,6 @@ Each obeys the table in :mod:`texpr.ir.operators`; none traps.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from llvmlite import ir
 
 from texpr.errors import InternalError
 from texpr.ir.dtypes import FLOAT32, FLOAT64, DType
+from texpr.ir.update import neutral
 from texpr.target.llvm.float16 import (
     compared,
     float32_to_odd,
@@ -41,19 +41,6 @@ _REDUCTIONS = {
         for kind in ("bool", "int", "uint")
     },
 }
-
-
-def _neutral(op: str, dtype: DType) -> Any:
-    """Return the value that changes nothing when it is folded in."""
-    if op in ("add", "or", "bitor", "bitxor"):
-        return -0.0 if dtype.is_float else 0
-    if op == "mul":
-        return 1.0 if dtype.is_float else 1
-    if op in ("and", "bitand"):
-        return 1 if dtype.is_bool else -1 if dtype.kind == "int" else dtype.max
-    if dtype.is_float:
-        return math.inf if op == "min" else -math.inf
-    return dtype.max if op == "min" else dtype.min
 
 
 class Arithmetic:
@@ -192,12 +179,12 @@ class Arithmetic:
             wide = self.fold(op, FLOAT32, self.cast(terms, dtype, FLOAT32), mask)
             return self.cast(wide, FLOAT32, dtype)
         build, element = self.builder, terms.type.element
-        neutral = _neutral(op, dtype)
+        start_value = neutral(op, dtype).value
         if mask is not None:
-            terms = build.select(mask, terms, constant(terms.type, neutral))
+            terms = build.select(mask, terms, constant(terms.type, start_value))
         if dtype.is_float and op in ("add", "mul"):
             # The order of the lanes is free, or nobody would have put them side by side.
-            start = ir.Constant(element, neutral)
+            start = ir.Constant(element, start_value)
             name = f"llvm.vector.reduce.f{op}"
             return intrinsic(build, name, [start, terms], [terms.type], element, ("reassoc",))
         name = f"llvm.vector.reduce.{_REDUCTIONS[op, dtype.kind]}"

@@ -14,7 +14,7 @@ from texpr.errors import TargetError
 from texpr.ir.buffer import Buffer
 from texpr.ir.extern import CFunction
 from texpr.ir.program import ExternCall, Loop, LoopKind, Program, stmts
-from texpr.target import host, threads
+from texpr.target import host, scratch, threads
 from texpr.target.callbacks import Failures, address
 from texpr.target.llvm.engine import NativeCode, assembly, compile_module
 from texpr.target.llvm.entry import emit_entry
@@ -120,7 +120,7 @@ def _native(
         target,
         (ENTRY,) if rows is None else (ENTRY, TRUSTED_ENTRY),
         entry=entry,
-        symbols={**symbols, **externs.addresses(), **addresses},
+        symbols={**scratch.symbols(), **symbols, **externs.addresses(), **addresses},
         keep=(*callbacks.values(), *externs.c_functions.values()),
         name=program.name,
     )

@@ -32,13 +32,14 @@ from texpr.ir.expr import (
     postorder,
 )
 from texpr.ir.extern import ScalarFunction
-from texpr.ir.intrinsic import Composition, LibmCall
+from texpr.ir.intrinsic import Composition, LibmCall, OwnCode
 from texpr.ir.linear import coefficient
 from texpr.ir.program import Node
-from texpr.ir.simplify import simplify
+from texpr.ir.simplify import Context, simplify
 from texpr.ir.visitor import Visit, Visitor, substitute
 from texpr.target.llvm.arithmetic import Arithmetic
 from texpr.target.llvm.float16 import bits_of, is_float16
+from texpr.target.llvm.mathfunctions import MathFunctions
 from texpr.target.llvm.types import (
     I1,
     I8,
@@ -109,7 +110,8 @@ class ExprEmitter(Visitor[ir.Value], over=EXPR_NODES):
 
     ``env`` holds the values of variables, ``pointers`` those of buffers. ``bindings`` are the
     iteration variables of the Block at hand in terms of the loops; ``checked`` are its subscripts
-    to check. ``has_half``: the target converts float16 by instructions of its own.
+    to check. ``has_half``: the target converts float16 by instructions of its own;
+    ``functions``: how it computes exp and the like.
     """
 
     def __init__(
@@ -120,12 +122,16 @@ class ExprEmitter(Visitor[ir.Value], over=EXPR_NODES):
         flags: Sequence[str],
         *,
         has_half: bool,
+        functions: MathFunctions,
     ) -> None:
         self.builder = builder
         self.env = env
         self.pointers = pointers
         self.arithmetic = Arithmetic(builder, flags, has_half=has_half)
+        self.functions = functions
         self.lanes: Lanes | None = None
+        self.context = Context()
+        """What the loops around say of their variables."""
         self.private: set[Buffer] = set()
         """Scratch of which every lane has its own, cell beside cell."""
         self.mask: ir.Value | None = None
@@ -323,6 +329,8 @@ class ExprEmitter(Visitor[ir.Value], over=EXPR_NODES):
         for arg in node.args:
             args.append((yield arg))
         args = self.unified(*args)
+        if isinstance(lowering, OwnCode):
+            return self.functions.call(self.builder, function.name, args)
         if isinstance(lowering, LibmCall):
             return self._libm(lowering.name, node.dtype, args)
         flags = [ir.Constant(I1, flag) for flag in lowering.flags]
@@ -389,14 +397,13 @@ class ExprEmitter(Visitor[ir.Value], over=EXPR_NODES):
                 self.check(Load(buffer, indices), dimension, value, extent)
         if buffer in self.private:
             return (yield from self._private_place(buffer, indices))
-        in_loops = [substitute(index, self.bindings) for index in indices]
+        in_loops = [simplify(substitute(i, self.bindings), self.context) for i in indices]
         if not any(map(self.depends_on_lane, in_loops)):
-            offset = yield from self._offset(buffer, indices)
+            offset = yield from self._offset(buffer, in_loops)
             # A subscript read from memory may differ between lanes all the same.
             return Place(offset, spread=is_vector(offset))
         lanes = self.lanes
         assert lanes is not None
-        in_loops = [simplify(index) for index in in_loops]
         steps = [coefficient(index, lanes.var) for index in in_loops]
         if (
             steps
@@ -406,12 +413,10 @@ class ExprEmitter(Visitor[ir.Value], over=EXPR_NODES):
             and None not in steps
         ):
             first = [substitute(index, {lanes.var: lanes.first}) for index in in_loops]
-            with_bindings, self.bindings = self.bindings, {}
             offset = yield from self._offset(buffer, first)
-            self.bindings = with_bindings
             if not is_vector(offset):
                 return Place(offset, contiguous=True)
-        offset = yield from self._offset(buffer, indices)
+        offset = yield from self._offset(buffer, in_loops)
         return Place(offset, spread=True)
 
     def _private_place(self, buffer: Buffer, indices: Sequence[Expr]) -> Visit[Place]:
@@ -531,9 +536,9 @@ def alignment(buffer: Buffer) -> int:
     """Return the alignment in bytes that an element of ``buffer`` is known to have.
 
     A dense argument is checked at the call to be aligned to its element; nothing is known of a
-    strided one.
+    strided one. Scratch is aligned to more, whatever its strides.
     """
-    return buffer.dtype.size_bytes if buffer.strides is None else 1
+    return buffer.dtype.size_bytes if buffer.strides is None or buffer.aligned else 1
 
 
 def may_fail(expr: Expr) -> bool:

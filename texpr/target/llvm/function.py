@@ -34,28 +34,19 @@ from texpr.ir.program import (
     Store,
     parallel_nest,
 )
-from texpr.ir.simplify import simplify
+from texpr.ir.simplify import inside_loop, simplify
 from texpr.ir.update import update_of
 from texpr.ir.visitor import Visit, Visitor
 from texpr.target.llvm.expressions import ExprEmitter, Lanes
 from texpr.target.llvm.externs import Externs, Passed
+from texpr.target.llvm.mathfunctions import MathFunctions
 from texpr.target.llvm.parallel import Region, Threads, used_in, write_details
-from texpr.target.llvm.types import (
-    I1,
-    I64,
-    PTR,
-    constant,
-    declare,
-    intrinsic,
-    is_vector,
-    memory_type,
-)
+from texpr.target.llvm.scratch import ALIGNMENT, give, take
+from texpr.target.llvm.types import I1, I64, PTR, constant, intrinsic, is_vector, memory_type
+from texpr.target.scratch import SMALLEST_BYTES
 from texpr.target.signature import DONE, OUT_OF_BOUNDS, OUT_OF_MEMORY
 from texpr.target.target import Target
 from texpr.target.work import work
-
-STACK_BYTES = 16 << 10
-"""The largest scratch array kept on the stack; threads get stacks as small as 512 KiB."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +100,9 @@ def emit_kernel(program: Program, target: Target, threads: Threads | None = None
         externs,
         threads,
         has_half=target.has_half,
+        functions=MathFunctions(
+            fused=target.has_fma and program.float_policy.contract, vector_bits=target.vector_bits
+        ),
     )
     emitter.visit(program.body)
     builder.ret(ir.Constant(I64, DONE))
@@ -123,7 +117,7 @@ def stride_vars(program: Program) -> tuple[Var, ...]:
 
 def emit_scalar(builder: ir.IRBuilder, expr: Expr, env: dict[Var, ir.Value]) -> ir.Value:
     """Emit an expression of scalars, such as an extent or a requirement."""
-    return ExprEmitter(builder, env, {}, (), has_half=False).emit(expr)
+    return ExprEmitter(builder, env, {}, (), has_half=False, functions=MathFunctions()).emit(expr)
 
 
 class _Exit(Protocol):
@@ -157,18 +151,25 @@ class _Return:
 
 @dataclass
 class _Held:
-    """Memory to be freed."""
+    """Memory to be given back."""
 
     pointer: ir.Value
     status: ir.PhiInstr | None = None
-    """What those leave with who leave through the block that frees it, once there are some."""
+    """What those leave with who leave through the block that gives it back, once there are some."""
 
 
 class _Checked(ExprEmitter):
     """An expression emitter that can leave the kernel."""
 
-    def __init__(self, owner: _Function, flags: tuple[str, ...], *, has_half: bool) -> None:
-        super().__init__(owner.builder, owner.env, owner.pointers, flags, has_half=has_half)
+    def __init__(self, owner: _Function, flags: tuple[str, ...]) -> None:
+        super().__init__(
+            owner.builder,
+            owner.env,
+            owner.pointers,
+            flags,
+            has_half=owner.has_half,
+            functions=owner.functions,
+        )
         self.owner = owner
 
     def check(self, access: Load, dimension: int, index: ir.Value, extent: ir.Value) -> None:
@@ -199,7 +200,8 @@ class _Function(Visitor[None], over=STMT_NODES):
     """Emits the statements of a kernel, or of the part that each thread of a parallel loop runs.
 
     ``threads`` is None where a parallel loop runs serially, as inside another one; ``has_half``
-    says whether the target converts float16 by instructions of its own.
+    says whether the target converts float16 by instructions of its own, ``functions`` how it
+    computes exp and the like.
     """
 
     memoise = False
@@ -216,6 +218,7 @@ class _Function(Visitor[None], over=STMT_NODES):
         threads: Threads | None,
         *,
         has_half: bool,
+        functions: MathFunctions,
     ) -> None:
         self.builder = builder
         self.program = program
@@ -226,11 +229,12 @@ class _Function(Visitor[None], over=STMT_NODES):
         self.externs = externs
         self.threads = threads
         self.has_half = has_half
+        self.functions = functions
         self.heap: list[_Held] = []
         self.block: Block | None = None
         policy = program.float_policy
         flags = ("fast",) if policy.order == "fast" else ("contract",) if policy.contract else ()
-        self.exprs = _Checked(self, flags, has_half=has_half)
+        self.exprs = _Checked(self, flags)
 
     # ------------------------------------------------------------ leaving
 
@@ -253,9 +257,9 @@ class _Function(Visitor[None], over=STMT_NODES):
         self.abandon(status)
 
     def abandon(self, status: int | ir.Value) -> None:
-        """Free what is allocated and leave, the failure being recorded; the block ends here.
+        """Give back what was taken and leave, the failure being recorded; the block ends here.
 
-        All failures share one way out, on which each piece of memory is freed at one place.
+        All failures share one way out, on which each piece of memory is given back at one place.
         """
         build = self.builder
         status = ir.Constant(I64, status) if isinstance(status, int) else status
@@ -270,7 +274,7 @@ class _Function(Visitor[None], over=STMT_NODES):
             build.position_at_end(block)
             held.status = build.phi(I64)
             held.status.add_incoming(status, source)
-            self.free(held.pointer)
+            self.give(held.pointer)
             status = held.status
         self.exit.leave(build, status)
 
@@ -307,6 +311,13 @@ class _Function(Visitor[None], over=STMT_NODES):
                     yield node.orelse
 
     def visit_Loop(self, node: Loop) -> Visit[None]:
+        around = self.exprs.context
+        self.exprs.context = inside_loop(node, around)
+        yield from self.loop(node)
+        self.exprs.context = around
+
+    def loop(self, node: Loop) -> Visit[None]:
+        """Emit a loop, what it says of its variable being known."""
         if node.kind is LoopKind.VECTORIZED and self.exprs.lanes is None:
             count = int_value(simplify(node.upper - node.lower))
             if count is None:
@@ -342,7 +353,11 @@ class _Function(Visitor[None], over=STMT_NODES):
             self.externs,
             None,
             has_half=self.has_half,
+            functions=self.functions,
         )
+        inner.exprs.context = self.exprs.context
+        for loop in nest[1:]:
+            inner.exprs.context = inside_loop(loop, inner.exprs.context)
         with region.iterations() as values:
             region.env.update(zip((loop.var for loop in nest), values, strict=True))
             inner.visit(nest[-1].body)
@@ -509,47 +524,45 @@ class _Function(Visitor[None], over=STMT_NODES):
 
     @contextmanager
     def scratch(self, buffer: Buffer, lanes: int) -> Iterator[ir.Value]:
-        """Give room for ``buffer`` in each lane: small and known on the stack, else the heap."""
+        """Give room for ``buffer`` in each lane: small and known on the stack, else in the pool."""
         element = memory_type(buffer.dtype)
         count: int | None = lanes
-        for extent in buffer.shape:
+        for extent in buffer.room:
             known = int_value(extent)
             count = None if count is None or known is None else count * known
-        if count is not None and count * buffer.dtype.size_bytes <= STACK_BYTES:
+        if count is not None and count * buffer.dtype.size_bytes <= SMALLEST_BYTES:
             with self.builder.goto_entry_block():
                 room = self.builder.alloca(ir.ArrayType(element, max(1, count)), name=buffer.name)
-                room.align = 64  # a whole cache line, so that no vector straddles two
+                room.align = ALIGNMENT
             yield room
             return
-        pointer = self.malloc(buffer, lanes)
+        pointer = self.take(buffer, lanes)
         self.heap.append(_Held(pointer))
         yield pointer
         self.heap.pop()
-        self.free(pointer)
+        self.give(pointer)
 
-    def malloc(self, buffer: Buffer, lanes: int) -> ir.Value:
-        """Allocate ``buffer``, leaving with a status where there is no room for it."""
+    def take(self, buffer: Buffer, lanes: int) -> ir.Value:
+        """Take room for ``buffer``, leaving with a status where there is none."""
         build = self.builder
         size: ir.Value = ir.Constant(I64, buffer.dtype.size_bytes * lanes)
         too_large: ir.Value = ir.Constant(I1, 0)
         pair = ir.LiteralStructType([I64, I1])
-        for extent in buffer.shape:
+        for extent in buffer.room:
             both = intrinsic(
                 build, "llvm.umul.with.overflow", [size, self.value(extent)], [I64], pair
             )
             size = build.extract_value(both, 0)
             too_large = build.or_(too_large, build.extract_value(both, 1))
-        at_least_one = intrinsic(build, "llvm.umax", [size, ir.Constant(I64, 1)], [I64], I64)
-        size = build.select(too_large, ir.Constant(I64, -1), at_least_one)
-        pointer = build.call(declare(build.module, "malloc", PTR, [I64]), [size])
+        size = build.select(too_large, ir.Constant(I64, -1), size)
+        pointer = build.call(take(build.module), [size])
         missing = build.icmp_unsigned("==", pointer, ir.Constant(PTR, None))
-        with build.if_then(build.or_(missing, too_large), likely=False):
+        with build.if_then(missing, likely=False):
             self.leave(OUT_OF_MEMORY, [ir.Constant(I64, 0), size])
         return pointer
 
-    def free(self, pointer: ir.Value) -> None:
-        build = self.builder
-        build.call(declare(build.module, "free", ir.VoidType(), [PTR]), [pointer])
+    def give(self, pointer: ir.Value) -> None:
+        self.builder.call(give(self.builder.module), [pointer])
 
 
 def _adds_to_its_cell(store: Store) -> bool:

@@ -213,6 +213,25 @@ def has_half(triple: str, cpu: str, features: str) -> bool:
 
 
 @cache
+def has_fma(triple: str, cpu: str, features: str) -> bool:
+    """Whether LLVM multiplies and adds with one rounding without calling ``fma`` for it.
+
+    >>> has_fma("aarch64-unknown-linux-gnu", "generic", "")
+    True
+    """
+    text = _assembly(
+        triple,
+        cpu,
+        features,
+        """declare float @llvm.fma.f32(float, float, float)
+        define float @multiply_add(float %a, float %b, float %c) {
+        %r = call float @llvm.fma.f32(float %a, float %b, float %c)
+        ret float %r }""",
+    )
+    return not re.search(r"\bfmaf\b", text)
+
+
+@cache
 def lacking_features(triple: str, cpu: str, features: str) -> tuple[str, ...]:
     """Return what the processor can and this machine cannot, of what arithmetic may use.
 

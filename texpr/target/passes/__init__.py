@@ -11,6 +11,7 @@ from typing import Final
 
 from texpr.ir.program import Program
 from texpr.target.passes import (
+    accumulate_in_lanes,
     separate_tiles,
     simplify_program,
     strip_vectors,
@@ -28,6 +29,7 @@ PASSES: Final[tuple[tuple[str, Pass], ...]] = (
     ("tighten_loops", tighten_loops.run),
     ("strip_vectors", strip_vectors.run),
     ("unroll_loops", unroll_loops.run),
+    ("accumulate_in_lanes", accumulate_in_lanes.run),
     ("simplify_all", simplify_program.run),
 )
 """Names and functions in order."""
