@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 
 from texpr.errors import ScheduleError
@@ -139,6 +139,8 @@ class _Scope:
     ranges: Ranges
     place: Place = ()
     """The loops and conditions around, outermost first; the loops without what is inside."""
+    values: dict[IterVar, Expr | None] = field(default_factory=dict)
+    """The values of axes that were asked for here, which do not change."""
 
     def inside(self, axis: IterVar, var: Var, lower: Expr, upper: Expr) -> _Scope:
         low, high = int_value(lower), int_value(upper)
@@ -539,6 +541,12 @@ class _Nest:
 
     def value(self, axis: IterVar, scope: _Scope) -> Expr | None:
         """Return the value of ``axis`` in terms of the loops around, None where it has none yet."""
+        if axis not in scope.values:
+            scope.values[axis] = self.new_value(axis, scope)
+        return scope.values[axis]
+
+    def new_value(self, axis: IterVar, scope: _Scope) -> Expr | None:
+        """Return what :meth:`value` has to be asked for just once."""
         var = scope.var_of.get(axis)
         if var is not None:
             window = self.state.windows.get(axis)
