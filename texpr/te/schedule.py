@@ -148,8 +148,10 @@ class TeSchedule(Schedule):
         declared: Declared | None = self.state.declared
         while declared is not None:
             stage = declared.stages.get(op.name)
-            if stage is not None and self._made.get((op.name, stage.block.iters)) is op:
-                return True
+            if stage is not None:
+                key = (op.name, stage.block.iters, stage.block.written_buffers)
+                if self._made.get(key) is op:
+                    return True
             declared = declared.before
         return False
 
