@@ -226,9 +226,13 @@ def schedule_product(s: te.TeSchedule, C: te.Tensor, target: Target, num_threads
     blocks = matmul_blocks(C.dtype, target)
     columns = min(blocks.columns, max(1, m))  # no lanes beyond a small matrix
     rows = min(blocks.rows, max(1, n))
+    panel = blocks.panel
+    by_rows = n >= m or n >= rows * num_threads
+    if not by_rows:  # a panel for each thread at least
+        panel = min(panel, -(-m // num_threads))
     i_o, j_o, i_i, j_i = s[C].tile(i, j, rows, columns)
     k_o, k_i = s[C].split(k, factor=blocks.depth)
-    j_o_o, j_o_i = s[C].split(j_o, factor=max(1, blocks.panel // columns))
+    j_o_o, j_o_i = s[C].split(j_o, factor=max(1, panel // columns))
     s[C].reorder(*batch, j_o_o, k_o, i_o, j_o_i, k_i, i_i, j_i)
     s[C].vectorize(j_i)
     s[C].unroll(i_i)
@@ -236,10 +240,8 @@ def schedule_product(s: te.TeSchedule, C: te.Tensor, target: Target, num_threads
         return
     if batch and math.prod(stack) >= num_threads:
         s[C].parallel(s[C].fuse(*batch) if len(batch) > 1 else batch[0])
-    elif n >= m or n >= rows * num_threads:
-        s[C].parallel(i_o)
     else:
-        s[C].parallel(j_o_o)
+        s[C].parallel(i_o if by_rows else j_o_o)
 
 
 def _check_product(what: str, C: te.Tensor) -> None:

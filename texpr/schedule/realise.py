@@ -34,13 +34,13 @@ from texpr.ir.program import (
 )
 from texpr.ir.simplify import prove, simplify
 from texpr.ir.visitor import CellRewriter, substitute
-from texpr.polyhedral.domain import Place, facts_of, place_key
+from texpr.polyhedral.domain import Place, always, facts_of, place_key
 from texpr.polyhedral.footprint import Window, footprint
 from texpr.schedule.attach import check_places, declared_loops
 from texpr.schedule.follow import followed
 from texpr.schedule.inline import inlined_stages
 from texpr.schedule.monotone import direction
-from texpr.schedule.relations import Ends
+from texpr.schedule.relations import Ends, Relation
 from texpr.schedule.slide import Slide, folds_of, slid
 from texpr.schedule.state import LoopNode, StageNode, State, Tree, axes_inside, loops_in
 from texpr.schedule.storage import computed_in, is_moved, room_of
@@ -568,10 +568,21 @@ class _Nest:
             for parent in relation.parents:
                 # The loops around an initialisation are the parents themselves.
                 sides = relation.overruns(parent, here)
-                if any(sides) and parent not in inside.var_of:
+                if any(sides) and parent not in inside.var_of and not self.fits(relation, parent):
                     yield from self.guards_of_overrun(parent, sides, outside, inside)
         yield from self.guards_of_windows(outside, inside)
         yield from self.guards_of_dependent(outside, inside)
+
+    def fits(self, relation: Relation, parent: IterVar) -> bool:
+        """Whether ``parent`` never runs over its ends, which are the same in all iterations."""
+        ends = free_vars(self.state.lower(parent), self.state.extent(parent))
+        if self.state.is_loose(parent) or any(var in self.state.axis_of for var in ends):
+            return False
+        condition = simplify(relation.fits(parent, self.state))
+        known = self.state.declared.known
+        if condition not in known:
+            known[condition] = always(condition, self.state.declared.program)
+        return known[condition]
 
     def guards_of_overrun(
         self, parent: IterVar, sides: tuple[bool, bool], outside: _Scope, inside: _Scope

@@ -168,6 +168,8 @@ class Declared:
     """The loop nests that :mod:`texpr.schedule.realise` made of the states so far."""
     parts: Kept[Part] = field(default_factory=lambda: Kept(MAX_NESTS))
     """The parts of arrays in these."""
+    known: dict[Expr, bool] = field(default_factory=dict)
+    """Which conditions on the sizes hold always."""
     init_vars: Kept[Var] = field(default_factory=lambda: Kept(MAX_NESTS))
     """The variables of the loops around initialisations, by axis."""
     judges: Kept[Judge] = field(default_factory=lambda: Kept(MAX_JUDGES))
