@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 from texpr.ir.buffer import Buffer
 from texpr.ir.expr import Binary, Expr, Var
@@ -160,15 +161,7 @@ class _Expanded(_Without):
                 return node  # which then differs
             first = (simplify(axis.var - self.loop.lower),)
         cells = _Cells(self.witness, first)
-        stores = tuple(
-            Store(
-                self.witness.new if store.buffer is self.witness.array else store.buffer,
-                (*(first if store.buffer is self.witness.array else ()),
-                 *map(cells.rewrite_expr, store.indices)),
-                cells.rewrite_expr(store.value),
-            )
-            for store in node.stores
-        )  # fmt: skip
+        stores = tuple(cast(Store, cells.rewrite_stmt(store)) for store in node.stores)
         return replace(node, stores=stores, predicate=cells.rewrite_expr(node.predicate))
 
 

@@ -312,15 +312,28 @@ def _joined(before: Scop, after: Scop, witness: Privatised) -> Program | str:
     if reason is not None:
         return reason
 
+    gone = (start.label, total.label)
+    return whole_again(after, parts.label, gone, declared, witness.values, witness.guards)
+
+
+def whole_again(
+    scop: Scop,
+    parts: str,
+    gone: Collection[str],
+    declared: Block,
+    values: Mapping[Var, Expr],
+    guards: Sequence[Expr],
+) -> Program:
+    """Return a program in which the declared statement stands in the place of its parts."""
+
     def whole(block: Block) -> Stmt:
         here = _bound(block)
-        made: Stmt = _declared_at(block, declared, witness.values)
-        for guard in reversed(witness.guards):
+        made: Stmt = _declared_at(block, declared, values)
+        for guard in reversed(guards):
             made = If(simplify(substitute(guard, here)), made)
         return made
 
-    changes = {start.label: _nothing, parts.label: whole, total.label: _nothing}
-    return _unfold(after, changes)
+    return _unfold(scop, {parts: whole, **dict.fromkeys(gone, _nothing)})
 
 
 def _loads(expr: Expr) -> list[Load]:

@@ -133,6 +133,8 @@ class Verdict:
             return f"in parallel over {self.loop} nothing says which comes first."
         if self.fault == "storage":
             return f"{self.cell} would be another cell by the time of {after}."
+        if self.fault == "missing":
+            return f"{self.cell} would not be computed by the time of {after}."
         if self.fault == "stale":
             return f"the cache is filled before {before}."
         if self.loop is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 
 from texpr.errors import ScheduleError
@@ -34,13 +34,13 @@ from texpr.ir.program import (
 )
 from texpr.ir.simplify import prove, simplify
 from texpr.ir.visitor import CellRewriter, substitute
-from texpr.polyhedral.domain import Place, facts_of, place_key
+from texpr.polyhedral.domain import Place, always, facts_of, place_key
 from texpr.polyhedral.footprint import Window, footprint
 from texpr.schedule.attach import check_places, declared_loops
 from texpr.schedule.follow import followed
 from texpr.schedule.inline import inlined_stages
 from texpr.schedule.monotone import direction
-from texpr.schedule.relations import Ends
+from texpr.schedule.relations import Ends, Relation
 from texpr.schedule.slide import Slide, folds_of, slid
 from texpr.schedule.state import LoopNode, StageNode, State, Tree, axes_inside, loops_in
 from texpr.schedule.storage import computed_in, is_moved, room_of
@@ -139,6 +139,8 @@ class _Scope:
     ranges: Ranges
     place: Place = ()
     """The loops and conditions around, outermost first; the loops without what is inside."""
+    values: dict[IterVar, Expr | None] = field(default_factory=dict)
+    """The values of axes that were asked for here, which do not change."""
 
     def inside(self, axis: IterVar, var: Var, lower: Expr, upper: Expr) -> _Scope:
         low, high = int_value(lower), int_value(upper)
@@ -205,6 +207,8 @@ class _Nest:
         self.stages, self.inline = inlined_stages(state)
         self.dependent = dict(self.dependent_ends())
         """What axes must keep to where that depends on others."""
+        self.inner_homes = {b: home for b, home in state.declared.homes.items() if home}
+        """The scratch that lives inside of some loop."""
         self.inits: dict[IterVar, list[str]] = {}
         """The stages that are initialised right before a loop."""
         for name, stage in self.stages.items():
@@ -436,9 +440,10 @@ class _Nest:
         That is where every axis of its home has got its value: an iteration more there is another
         scratch.
         """
+        homes = self.state.declared.homes if outside is None else self.inner_homes
         here = [
             buffer
-            for buffer, home in self.state.declared.homes.items()
+            for buffer, home in homes.items()
             if (outside is None or not self.is_known(home, outside)) and self.is_known(home, inside)
         ]
         used = set(buffers_in(body)) if here else set()
@@ -536,6 +541,12 @@ class _Nest:
 
     def value(self, axis: IterVar, scope: _Scope) -> Expr | None:
         """Return the value of ``axis`` in terms of the loops around, None where it has none yet."""
+        if axis not in scope.values:
+            scope.values[axis] = self.new_value(axis, scope)
+        return scope.values[axis]
+
+    def new_value(self, axis: IterVar, scope: _Scope) -> Expr | None:
+        """Return what :meth:`value` has to be asked for just once."""
         var = scope.var_of.get(axis)
         if var is not None:
             window = self.state.windows.get(axis)
@@ -557,10 +568,21 @@ class _Nest:
             for parent in relation.parents:
                 # The loops around an initialisation are the parents themselves.
                 sides = relation.overruns(parent, here)
-                if any(sides) and parent not in inside.var_of:
+                if any(sides) and parent not in inside.var_of and not self.fits(relation, parent):
                     yield from self.guards_of_overrun(parent, sides, outside, inside)
         yield from self.guards_of_windows(outside, inside)
         yield from self.guards_of_dependent(outside, inside)
+
+    def fits(self, relation: Relation, parent: IterVar) -> bool:
+        """Whether ``parent`` never runs over its ends, which are the same in all iterations."""
+        ends = free_vars(self.state.lower(parent), self.state.extent(parent))
+        if self.state.is_loose(parent) or any(var in self.state.axis_of for var in ends):
+            return False
+        condition = simplify(relation.fits(parent, self.state))
+        known = self.state.declared.known
+        if condition not in known:
+            known[condition] = always(condition, self.state.declared.program)
+        return known[condition]
 
     def guards_of_overrun(
         self, parent: IterVar, sides: tuple[bool, bool], outside: _Scope, inside: _Scope

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from texpr.errors import ScheduleError, did_you_mean, shown
 from texpr.ir.buffer import Buffer, twin
@@ -161,10 +161,8 @@ class _Move(Rewriter):
         bound = zip(node.iters, node.bindings, strict=True)
         axis = next(axis for axis, value in bound if value is self.loop.var)
         cells = _Cells(self.buffer, self.new, simplify(axis.var - self.loop.lower))
-        stores = [cells.rewrite_stmt(store) for store in node.stores]
-        assert all(isinstance(store, Store) for store in stores)
-        predicate = cells.rewrite_expr(node.predicate)
-        return replace(node, stores=tuple(stores), predicate=predicate)  # type: ignore[arg-type]
+        stores = tuple(cast(Store, cells.rewrite_stmt(store)) for store in node.stores)
+        return replace(node, stores=stores, predicate=cells.rewrite_expr(node.predicate))
 
 
 class _Cells(CellRewriter):

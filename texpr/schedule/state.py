@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from texpr.errors import InternalError, ScheduleError, did_you_mean
 from texpr.ir.buffer import Buffer, Part
@@ -162,10 +162,14 @@ class Declared:
     """What stands for what in this declaration and the one before."""
     footprints: Kept[tuple[Window, ...]] = field(default_factory=lambda: Kept(MAX_FOOTPRINTS))
     """What was asked of :func:`texpr.polyhedral.footprint.footprint` before."""
+    inlined: Kept[Any] = field(default_factory=lambda: Kept(MAX_JUDGES))
+    """What :func:`texpr.schedule.inline.inlined_stages` found, by the stages that are inlined."""
     nests: Kept[tuple[Stmt, ...]] = field(default_factory=lambda: Kept(MAX_NESTS))
     """The loop nests that :mod:`texpr.schedule.realise` made of the states so far."""
     parts: Kept[Part] = field(default_factory=lambda: Kept(MAX_NESTS))
     """The parts of arrays in these."""
+    known: dict[Expr, bool] = field(default_factory=dict)
+    """Which conditions on the sizes hold always."""
     init_vars: Kept[Var] = field(default_factory=lambda: Kept(MAX_NESTS))
     """The variables of the loops around initialisations, by axis."""
     judges: Kept[Judge] = field(default_factory=lambda: Kept(MAX_JUDGES))

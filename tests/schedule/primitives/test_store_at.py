@@ -314,6 +314,25 @@ def test_a_loop_that_would_compute_the_same():
     check_readings(t, [Q], {B: filled(8, dtype="int32")})
 
 
+def test_a_corner_that_is_new():
+    """Rows and columns move with one loop: what is new of both is not all that is new."""
+    A = te.placeholder((8, 8), "int32", name="A")
+    X = te.compute((8, 8), lambda y, x: A[y, x] * 2, name="X")
+    Y = te.compute((6,), lambda i: X[i, i + 2] + X[i + 2, i], name="Y")
+    Z = te.compute((6,), lambda i: X[i, i] + X[i + 2, i + 2], name="Z")
+    s = te.create_schedule(Y.op)
+    s[X].compute_at(s[Y], "i")
+    refusal = r"reads X\[1, 3\], which .*\n.*X\[1, 3\] would not be computed by the time of"
+    with pytest.raises(IllegalScheduleError, match=refusal):
+        s[X].store_root()
+    with pytest.raises(IllegalScheduleError, match=refusal):
+        s[X].rolling_buffer(axis=0)
+    s = te.create_schedule(Z.op)
+    s[X].compute_at(s[Z], "i")
+    s[X].store_root()
+    check_readings(s, [Z], {A: filled(8, 8, dtype="int32")})
+
+
 def test_a_window_that_goes_to_and_fro():
     A = te.placeholder((9,), "int32", name="A")
     X = te.compute((9,), lambda i: A[i], name="X")
