@@ -12,7 +12,7 @@ from texpr import te
 from texpr.errors import ScheduleError, ShapeError
 from texpr.ir.dtypes import as_dtype
 from texpr.ir.expr import Expr, int_value
-from texpr.ops.arrays import Array, Operator, is_tensor, run
+from texpr.ops.arrays import Array, Operator, is_tensor, run, widened
 from texpr.ops.gemv import gemv
 from texpr.ops.operands import at, broadcast, in_order, prepared, schedule_prepared, shape_text
 from texpr.target.target import Target
@@ -144,12 +144,9 @@ def declare(A: te.Tensor, B: te.Tensor, trans_a: bool = False, trans_b: bool = F
 
 def reference(a: Array, b: Array, trans_a: bool = False, trans_b: bool = False) -> Array:
     """Return the same by NumPy, in the type that texpr computes in."""
-    wide = np.result_type(a, b)
-    wide = np.dtype("float32") if wide.itemsize == 2 and wide.kind in "fV" else wide
-    left, right = (
-        x.swapaxes(-1, -2) if transposed else x for x, transposed in ((a, trans_a), (b, trans_b))
-    )
-    return np.asarray(left.astype(wide) @ right.astype(wide))
+    left, right = widened(a), widened(b)
+    left = left.swapaxes(-1, -2) if trans_a else left
+    return np.asarray(left @ (right.swapaxes(-1, -2) if trans_b else right))
 
 
 def matmul_blocks(dtype: object, target: Target) -> MatmulBlocks:
