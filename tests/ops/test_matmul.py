@@ -47,7 +47,7 @@ def test_tensors_are_declared():
             "float32",
             MatmulBlocks(14, 32, 16, 9),
         ),
-        ("-mtriple=aarch64-linux-gnu", "float32", MatmulBlocks(14, 8, 16, 4)),
+        ("-mtriple=aarch64-linux-gnu", "float32", MatmulBlocks(12, 8, 16, 5)),
         ("-mtriple=riscv64-linux-gnu -l2=0", "float32", MatmulBlocks(6, 2, 16, 10)),
     ],
 )

@@ -8,7 +8,7 @@ from texpr import te
 from texpr.errors import ScheduleError, ShapeError
 from texpr.ir.expr import Expr, int_value
 from texpr.ops.activations import activation as activation_of
-from texpr.ops.arrays import Array, Operator, as_array, is_tensor, run
+from texpr.ops.arrays import Array, Operator, as_array, is_tensor, run, widened
 from texpr.ops.matmul import declare as declare_matmul
 from texpr.ops.matmul import reference as matmul_reference
 from texpr.ops.matmul import schedule_product
@@ -122,7 +122,7 @@ def reference(
     """Return the same by NumPy, in the type that texpr computes in."""
     product = matmul_reference(x, w, trans_b=trans_w)
     if bias is not None:
-        product += bias.astype(product.dtype)
+        product = product + widened(bias)
     return activation_of(activation).reference(product)
 
 

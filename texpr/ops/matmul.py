@@ -12,7 +12,7 @@ from texpr import te
 from texpr.errors import ScheduleError, ShapeError
 from texpr.ir.dtypes import as_dtype
 from texpr.ir.expr import Expr, int_value
-from texpr.ops.arrays import Array, Operator, is_tensor, run
+from texpr.ops.arrays import Array, Operator, is_tensor, run, widened
 from texpr.ops.gemv import gemv
 from texpr.ops.operands import PREPARED, TRANSPOSED, at, broadcast, in_order, prepared, shape_text
 from texpr.target.target import Target
@@ -145,12 +145,9 @@ def declare(A: te.Tensor, B: te.Tensor, trans_a: bool = False, trans_b: bool = F
 
 def reference(a: Array, b: Array, trans_a: bool = False, trans_b: bool = False) -> Array:
     """Return the same by NumPy, in the type that texpr computes in."""
-    wide = np.result_type(a, b)
-    wide = np.dtype("float32") if wide.itemsize == 2 and wide.kind in "fV" else wide
-    left, right = (
-        x.swapaxes(-1, -2) if transposed else x for x, transposed in ((a, trans_a), (b, trans_b))
-    )
-    return np.asarray(left.astype(wide) @ right.astype(wide))
+    left, right = widened(a), widened(b)
+    left = left.swapaxes(-1, -2) if trans_a else left
+    return np.asarray(left @ (right.swapaxes(-1, -2) if trans_b else right))
 
 
 def matmul_blocks(n: int, m: int, k: int, dtype: object, target: Target) -> MatmulBlocks:
@@ -164,9 +161,10 @@ def matmul_blocks(n: int, m: int, k: int, dtype: object, target: Target) -> Matm
     registers = target.num_vector_registers or 16  # scalars, where there are no vectors
     lanes = max(1, target.vector_lanes(dtype))
     # Two vectors of B beside each other, one element of A spread over a third; what is left
-    # holds C. Small matrices have no lanes beyond their edge but those of one vector.
+    # holds C. Where instructions take no operand from memory, elements of A that are loaded ahead
+    # need registers, too. Small matrices have no lanes beyond their edge but those of one vector.
     columns = lanes * min(2, max(1, -(-m // lanes)))
-    most = max(1, (registers - 3) // 2)
+    most = max(1, (registers - (3 if target.triple.startswith("x86") else 8)) // 2)
     # As many rows as make the last tile about as full as the others.
     rows = max(1, -(-n // max(1, -(-n // most))))
     # Strips of A fill half of the second cache; a strip of B and tiles of C pass through the rest.
