@@ -48,7 +48,7 @@ def test_tensors_are_declared():
             MatmulBlocks(14, 32, 16, 9),
         ),
         ("-mtriple=aarch64-linux-gnu", "float32", MatmulBlocks(12, 8, 16, 5)),
-        ("-mtriple=riscv64-linux-gnu -l2=0", "float32", MatmulBlocks(6, 2, 16, 10)),
+        ("-mtriple=riscv64-linux-gnu -l2=0", "float32", MatmulBlocks(4, 2, 16, 16)),
     ],
 )
 def test_blocks_follow_the_machine(flags, dtype, blocks):
