@@ -232,7 +232,8 @@ class Symbols:
                     base = written.get(cell, self.held(memory, cell))
                     if cell in written and not _uniform(run, cell):
                         base = self.of("nothing")  # lanes meet, and nobody folds them
-                    terms = [h for other, h in held if other != cell]
+                    # Tensors are no values to compare: that they are one is seen by identity.
+                    terms = [h for (b, *at), h in held if b is not cell[0] or at != [*cell[1:]]]
                     written[cell] = self.updated(base, run, terms)
             memory.update(written)
         return {cell[0::2]: held for cell, held in memory.items() if cell[0] in self.given}
