@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import combinations, groupby
+from itertools import combinations, groupby, product
 from typing import Any
 
 from texpr.ir.buffer import Buffer
@@ -33,6 +33,7 @@ class Run:
     time: tuple[int, ...]
     parallel: tuple[tuple[int, int], ...]
     lanes: tuple[Var, ...]
+    lanes_at: tuple[tuple[int, int], ...] = ()
     reads: set[Cell] = field(default_factory=set)
     writes: set[Cell] = field(default_factory=set)
     stores: list[tuple[Cell, list[Cell]]] = field(default_factory=list)
@@ -53,17 +54,18 @@ def _walk(  # noqa: C901 - a case for each kind of statement
     env: dict[Var, int],
     time: tuple[int, ...],
     parallel: tuple[tuple[int, int], ...],
-    lanes: tuple[Var, ...],
+    lanes: tuple[tuple[Var, int, int], ...],
     homes: dict[Buffer, tuple[int, ...]],
 ) -> Iterator[Run]:
     if isinstance(stmt, Seq):
         for position, part in enumerate(stmt.stmts):
             yield from _walk(part, env, (*time, position), parallel, lanes, homes)
     elif isinstance(stmt, Loop):
-        inner_lanes = (*lanes, stmt.var) if stmt.kind is LoopKind.VECTORIZED else lanes
         for step in range(value(stmt.lower, env), value(stmt.upper, env), stmt.step):
             at = 0 if stmt.kind is LoopKind.VECTORIZED else step
-            inside = parallel
+            inside, inner_lanes = parallel, lanes
+            if stmt.kind is LoopKind.VECTORIZED:
+                inner_lanes = (*lanes, (stmt.var, len(time), step))
             if stmt.kind is LoopKind.PARALLEL:
                 inside = (*parallel, (len(time), step))
             loops = env | {stmt.var: step}
@@ -82,7 +84,9 @@ def _walk(  # noqa: C901 - a case for each kind of statement
     elif isinstance(stmt, Block):
         point = tuple(value(binding, env) for binding in stmt.bindings)
         inner = {**env, **{axis.var: p for axis, p in zip(stmt.iters, point, strict=True)}}
-        run = Run((stmt.label, point), stmt, time, parallel, lanes)
+        in_lanes = tuple((at, step) for _, at, step in lanes)
+        lane_vars = tuple(var for var, _, _ in lanes)
+        run = Run((stmt.label, point), stmt, time, parallel, lane_vars, in_lanes)
         if value(stmt.predicate, inner):
             for store in stmt.stores:
                 found: list[Cell] = []
@@ -143,14 +147,21 @@ def keeps_every_dependence(
     ``free`` says whether the order of reductions is.
     """
     before = runs(declared, sizes)
-    after = {run.key: run for run in runs(proposed, sizes)}
-    assert sorted(run.key for run in before) == sorted(after), "instances were lost or doubled"
+    after: dict[Key, list[Run]] = {}
+    for run in runs(proposed, sizes):
+        after.setdefault(run.key, []).append(run)
+    assert {run.key for run in before} == set(after), "instances were lost or made"
+    for again in after.values():
+        for one, other in combinations(again, 2):
+            if one.reads & one.writes or _races(one, other) or _in_lanes(one, other):
+                return one, other
     order = sorted(range(len(before)), key=lambda k: before[k].time)
     for place, k in enumerate(order):
         for m in order[place + 1 :]:
             first, second = before[k], before[m]
-            if not _kept(first, second, after[first.key], after[second.key], free):
-                return first, second
+            for one, other in product(after[first.key], after[second.key]):
+                if not _kept(first, second, one, other, free):
+                    return first, second
     return None
 
 
@@ -169,6 +180,16 @@ def _kept(first: Run, second: Run, new_first: Run, new_second: Run, free: bool) 
         elif a > b or (a == b and kind != "anti"):
             return False
     return True
+
+
+def _in_lanes(first: Run, second: Run) -> bool:
+    """Whether two runs of one instance are in different lanes of one loop."""
+    for (at, x), (other, y) in zip(first.lanes_at, second.lanes_at, strict=False):
+        if at != other or first.time[:at] != second.time[:at]:
+            return False
+        if x != y:
+            return True
+    return False
 
 
 def _races(first: Run, second: Run) -> bool:

@@ -161,3 +161,43 @@ def test_parts_of_parts():
     down.interpret(wanted)
     texpr.build(s)(a)
     np.testing.assert_array_equal(a, wanted)
+
+
+@texpr.kernel
+def chained(A: texpr.f64[N]):
+    for i in range(1, N):
+        A[i] = A[i - 1] * 2
+
+
+@texpr.kernel
+def copied(A: texpr.f64[N], B: texpr.f64[N]):
+    for i in range(1, N):
+        A[i] = B[i - 1] * 2
+
+
+@pytest.mark.parametrize("is_reversed", [False, True])
+@pytest.mark.parametrize("step", [("reorder", "{0}_i", "{0}_o"), ("reverse", "{0}_o")])
+def test_parts_of_a_loop_that_does_not_begin_at_0_or_runs_backwards(step, is_reversed):
+    """What is beside the two digits is no part of the number."""
+    # What is chained may not be reversed to begin with.
+    for kernel, kind in ((copied, None), (chained, "illegal"))[: 1 if is_reversed else 2]:
+        s = texpr.create_schedule(kernel)
+        loop = s.reverse("i").name if is_reversed else "i"
+        s.split(loop, nparts=5)
+        verdict = s["S0"].why_not(step[0], *(name.format(loop) for name in step[1:]))
+        assert (verdict and verdict.kind) == kind
+
+
+@texpr.kernel
+def heat(A: texpr.f64[M, N]):
+    for t in range(M - 1):
+        for i in range(1, N - 1):
+            A[t + 1, i] = A[t, i - 1] + A[t, i + 1]
+
+
+@pytest.mark.parametrize(("factor", "kind"), [(1, None), (0, "illegal"), (-1, "illegal")])
+def test_parts_of_a_loop_that_moves_along_with_another(factor, kind):
+    s = texpr.create_schedule(heat)
+    i_o, i_i = s.split(s.skew("t", "i", factor), nparts=3)
+    verdict = s["S0"].why_not("reorder", i_o, "t", i_i)
+    assert (verdict and verdict.kind) == kind

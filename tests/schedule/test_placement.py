@@ -294,7 +294,7 @@ def test_a_cache_that_rolls():
     rows = s.cache_read(A, "local", [Y])
     s[rows].compute_at(s[Y], "y")
     s[rows].rolling_buffer()
-    assert "A_local = empty((3, 24), float32)" in str(s)
+    assert 'A_local = empty((3, 24), float32, scope="local")' in str(s)
     assert str(pickle.loads(pickle.dumps(s))) == str(s)
     kernel = check_readings(s, [Y], {A: filled(34, 24)})
     again = pickle.loads(pickle.dumps(kernel))

@@ -5,6 +5,8 @@ Each nest is a golden file and is run, interpreted and compiled, against NumPy.
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -224,3 +226,38 @@ def test_time_tiles_in_place():
     parts = [s.split(loop, 4) for loop in loops]
     s.reorder(*(outer for outer, _ in parts), *(inner for _, inner in parts))
     agree(s, numpy_seidel, lambda _, n: [(n, n)], SQUARES)
+
+
+# ---------------------------------------------------------------- the record
+
+
+def test_what_was_done_is_kept():
+    """Printed, in JSON, pickled, and taken back."""
+    s = texpr.create_schedule(jacobi)
+    texts = [str(s)]
+    steps = [
+        lambda: s.shift("j", 1),
+        lambda: s.fuse_loops("i", "j_m"),
+        lambda: s.skew("t", "i_f", 2),
+        lambda: s.split("t", 4),
+        lambda: s.split("i_f_s", 8),
+        lambda: s.reorder("t_o", "i_f_s_o", "t_i", "i_f_s_i"),
+        lambda: s.fission("i_f_s_i", after="S0"),
+        lambda: s["S0"].reverse("i_f_s_i_1"),
+    ]
+    for step in steps:
+        step()
+        texts.append(str(s))
+    agree(s, numpy_jacobi, lambda _, n: [(n,), (n,)], SIZES[::5])
+
+    made: dict[str, object] = {}
+    exec(str(s.trace), made)
+    by_text = texpr.create_schedule(jacobi)
+    made["schedule"](by_text)
+    by_json = texpr.create_schedule(jacobi)
+    type(s.trace).from_json(s.trace.to_json()).replay(by_json)
+    for other in (by_text, by_json, pickle.loads(pickle.dumps(s))):
+        assert str(other) == texts[-1]
+    for text in reversed(texts[:-1]):
+        s.undo()
+        assert str(s) == text

@@ -125,3 +125,19 @@ def test_a_kernel_allocates_at_its_first_call_only() -> None:
     for _ in range(3):
         np.testing.assert_array_equal(kernel(a), a.T + 1)
         assert scratch.held_bytes() == 1 << 18
+
+
+@pytest.mark.parametrize("name", ["scratch", "threads"])
+def test_a_kernel_that_is_called_like_what_the_runtime_has(name):
+    """The function of a kernel has a symbol, as the pool and the budget of threads have theirs."""
+    n = te.size_var("n")
+    A = te.placeholder((n,), name="A")
+    B = te.compute((n,), lambda i: A[i] * 2, name="B")
+    C = te.compute((n,), lambda i: B[n - 1 - i] + 1, name="C")
+    s = te.create_schedule(C.op)
+    s[B].parallel("i")
+    kernel = texpr.build(s, [A, C], name=name)
+    a = np.arange(100_000, dtype="float32")
+    c = np.zeros_like(a)
+    kernel(a, c)
+    np.testing.assert_array_equal(c, a[::-1] * 2 + 1)

@@ -8,6 +8,7 @@ judged exactly, on pairs of instances.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -59,8 +60,12 @@ class DigitFinder(Rewriter):
     whole program, so that the same number has the same variables in all statements.
     """
 
-    def __init__(self, known: dict[tuple[int, ...], Digits]) -> None:
+    def __init__(
+        self, known: dict[tuple[int, ...], Digits], extents: Mapping[Var, Expr] | None = None
+    ) -> None:
         self.known = known
+        self.extents = extents or {}
+        """How often loops that count from 0 run: what is a digit, and of which base."""
         self.found: dict[tuple[int, ...], Digits] = {}
 
     def visit_Binary(self, node: Binary) -> Visit[Expr]:
@@ -80,16 +85,29 @@ class DigitFinder(Rewriter):
         return node.rebuild((a, b)) if a is not node.a or b is not node.b else node
 
     def with_number(self, total: Sum, product: Expr) -> Visit[Expr]:
-        """Return ``(high*base + low)*c + rest``, where ``low*c`` is all that has the factor."""
+        """Return ``(high*base + low)*c + rest``.
+
+        ``low`` is a loop that runs ``base`` times, or else ``low*c`` is all that has the factor.
+        """
         factor = total.terms[product]
         others = {term: k for term, k in total.terms.items() if term is not product}
-        low = {term: k // factor for term, k in others.items() if k % factor == 0}
-        rest = {term: k for term, k in others.items() if k % factor}
-        whole, left = divmod(total.constant, factor)
+        low = {
+            term: 1
+            for term, k in others.items()
+            if k == factor
+            and isinstance(term, Var)
+            and self.extents.get(term) is product.children[1]
+        }
+        added, left = 0, total.constant
+        if len(low) != 1:
+            low = {term: k // factor for term, k in others.items() if k % factor == 0}
+            if total.constant % factor == 0:
+                added, left = total.constant // factor, 0
+        rest = {term: k for term, k in others.items() if term not in low}
         high = yield product.children[0]
         base = yield product.children[1]
-        small = yield sum_expr(Sum(low, whole if left == 0 else 0), INT64)
-        more = yield sum_expr(Sum(rest, 0 if left == 0 else total.constant), INT64)
+        small = yield sum_expr(Sum(low, added), INT64)
+        more = yield sum_expr(Sum(rest, left), INT64)
         number: Expr = self.put_together(high, base, small).number * factor
         return number + cast(Expr, more)
 

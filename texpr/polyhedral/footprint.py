@@ -16,13 +16,13 @@ import islpy as isl
 
 from texpr.ir.buffer import Buffer
 from texpr.ir.dtypes import INT64
-from texpr.ir.expr import Binary, Const, Expr, IfThenElse, Var, free_vars
+from texpr.ir.expr import Binary, Const, Expr, IfThenElse, Var, free_vars, int_value
 from texpr.ir.program import ZERO, Block, If, Let, Loop, Stmt
 from texpr.ir.simplify import simplify
 from texpr.ir.visitor import Rewriter, Visit
 from texpr.polyhedral.accesses import Access, accesses, loads
 from texpr.polyhedral.affine import Frame
-from texpr.polyhedral.context import IN, OUT, SET, Analysis, Unknown, int_of
+from texpr.polyhedral.context import IN, OUT, SET, Analysis, int_of
 from texpr.polyhedral.domain import (
     Domain,
     Place,
@@ -118,13 +118,41 @@ def _windows(
         own = [_Read.of(domain, access, dimension) for domain, access in touches]
         key = (*own, place, first, end, *facts)
         if key not in known:
-            question = _Question(own, place, (first, end), facts)
-            answer = question.analysis.ask(question.answer)
-            if answer is None or isinstance(answer, Unknown):
-                answer = Window(first, simplify(Binary("max", end - first, ZERO)))
-            known[key] = (answer,)
+            answer = _shortest(own, place, (first, end), facts)
+            whole = Window(first, simplify(Binary("max", end - first, ZERO)))
+            known[key] = (answer or whole,)
         found += known[key]
     return tuple(found)
+
+
+def _shortest(
+    reads: Sequence[_Read], place: Domain, bounds: tuple[Expr, Expr], facts: Sequence[Expr]
+) -> Window | None:
+    """Return the shortest box, None where there is none but the whole dimension.
+
+    Where values are cut off, as the starts of tiles by ``min``, a box may move with these.
+    """
+    best: Window | None = None
+    for opaque in (_QUOTIENTS, _CLAMPS):
+        question = _Question(reads, place, bounds, facts, opaque)
+        if opaque is _CLAMPS and not any(
+            isinstance(one, Binary) and one.op in ("min", "max") for one in question.opaque.found
+        ):
+            break
+        answer = question.analysis.ask(question.answer)
+        if isinstance(answer, Window) and (best is None or _is_shorter(answer, best)):
+            best = answer
+    return best
+
+
+def _is_shorter(box: Window, other: Window) -> bool:
+    length, least = int_value(box.extent), int_value(other.extent)
+    return length is not None and (least is None or length < least)
+
+
+_QUOTIENTS = ("floordiv", "floormod")
+_CLAMPS = (*_QUOTIENTS, "min", "max")
+"""The operators of which one value known outside is taken for a number of its own."""
 
 
 @dataclass(frozen=True)
@@ -202,19 +230,20 @@ def touches_in(body: Stmt, buffers: Sequence[Buffer], *, is_write: bool) -> Iter
 
 
 class _Opaque(Rewriter):
-    """Puts a variable in the place of a quotient or remainder that is known ``outside``.
+    """Puts a variable in the place of what ``operators`` make of values known ``outside``.
 
     isl cannot hold symbolic bases, and what it makes of other quotients is hard to read.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, operators: Sequence[str]) -> None:
+        self.operators = operators
         self.outside: frozenset[Var] = frozenset()
         self.sizes: frozenset[Var] = frozenset()
         self.found: dict[Expr, Var] = {}
 
     def visit_Binary(self, node: Binary) -> Visit[Expr]:
         if (
-            node.op in ("floordiv", "floormod")
+            node.op in self.operators
             and node.dtype is INT64
             and self.outside.issuperset(free_vars(node))
             and not self.sizes.issuperset(free_vars(node))
@@ -246,6 +275,7 @@ class _Question:
         place: Domain,
         bounds: tuple[Expr, Expr],
         facts: Sequence[Expr],
+        operators: Sequence[str],
     ) -> None:
         self.analysis = Analysis()
         self.bounds, self.index = bounds, Var("x")
@@ -257,7 +287,7 @@ class _Question:
             true.update(dict.fromkeys(known))
         params = {var: None for var in params if var not in set(place.dims)}
         self.params, self.facts = tuple(params), tuple(true)
-        self.opaque = _Opaque()
+        self.opaque = _Opaque(operators)
         self.opaque.outside = frozenset((*place.dims, *self.params))
         self.opaque.sizes = frozenset(self.params)
         self.place = self.opaque.domain(place)

@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from itertools import product
 from typing import Literal, TypeAlias
 
 import islpy as isl
@@ -39,7 +40,7 @@ from texpr.polyhedral.counterexample import smallest_point
 from texpr.polyhedral.dependences import Dependence, Dependences
 from texpr.polyhedral.digits import COLUMNS, compare_alike
 from texpr.polyhedral.folds import Overwrite, overwrites
-from texpr.polyhedral.instances import lost_instances, other_statement
+from texpr.polyhedral.instances import lost_instances, other_statement, pieces_of
 from texpr.polyhedral.kept import Kept
 from texpr.polyhedral.scop import Scop, Statement, textual_order
 
@@ -168,23 +169,26 @@ class Judge:
         reason = lost_instances(self.scop, scop, self._counted)
         if reason is not None:
             yield Finding("instances", None, missing=reason)
-        statements = {statement.label: statement for statement in scop.statements}
+        pieces = pieces_of(scop)
         fine: set[Dependence] = set()
         for dependence in known:
             if dependence.covered_by in fine:
                 fine.add(dependence)
                 continue
-            source = statements.get(dependence.source.statement.label)
-            sink = statements.get(dependence.sink.statement.label)
-            if source is not None and sink is not None:  # else it never runs
+            ends = (dependence.source.statement.label, dependence.sink.statement.label)
+            is_fine = True
+            # What has no piece never runs.
+            for source, sink in product(*(pieces.get(label, ()) for label in ends)):
                 # A primitive changes few statements; of the others the answers are known.
                 key = (dependence, source.key, sink.key, _order_key(source, sink))
                 found = self._asked.get(key)
                 if found is None:
                     found = self._asked[key] = tuple(self._kept(dependence, source, sink))
-                if not found:
-                    fine.add(dependence)
+                is_fine = is_fine and not found
                 yield from found
+            if is_fine:
+                fine.add(dependence)
+        statements = {label: own[0] for label, own in pieces.items()}  # parts have one piece
         for one in overwrites(self.dependences, statements, self._folded):
             # The one writes where the other's value is, and so has come to depend on it.
             between = Dependence(one.write, one.other, "output", one.pairs, None, None)
@@ -302,7 +306,11 @@ class _Moved:
 
     def lost(self) -> isl.Map | None:
         """Return the pairs of which the second runs where the first does not, None if none."""
-        pairs = self.dependence.pairs
+        pairs = self.dependence.pairs.intersect_range(self.sink.iterations(()).over.domain())
+        if not self.source.is_moved:  # else what does not run here runs nowhere
+            pairs = pairs.intersect_domain(self.source.iterations(()).over.domain())
+        if pairs.is_empty():
+            return None
         if self.home is None:
             return pairs
         if self.source.is_moved and self.runs_missing is not None:

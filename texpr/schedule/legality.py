@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields
-from itertools import islice, permutations
+from itertools import islice, permutations, takewhile
 from typing import Any
 
 from texpr.errors import ScheduleError
@@ -13,7 +13,7 @@ from texpr.schedule.attach import places, places_after
 from texpr.schedule.judges import judge_of, rewrite_fault
 from texpr.schedule.primitives import PRIMITIVES, rfactor
 from texpr.schedule.realise import realise
-from texpr.schedule.state import State
+from texpr.schedule.state import State, stages_inside
 
 # Each costs a verdict, some milliseconds; nobody reads a longer list.
 MAX_TRIED, MAX_SHOWN = 8, 3
@@ -62,7 +62,40 @@ def alternatives(
                 break
     if primitive == "parallel" and _can_have_parts(state, stage, loops[0]):
         found.append(f"rfactor({loops[0].name}), which gives each part a sum of its own")
+    if primitive == "fission" and not found:
+        found += _after_expansion(state, stage, loops[0])
     return found
+
+
+def _after_expansion(state: State, stage: str, axis: IterVar) -> list[str]:
+    """Return the cut of a loop once its scratch has room for all iterations, if that is legal."""
+    leaves = state.leaves(stage)
+    place = next(k for k, leaf in enumerate(leaves) if leaf is axis)
+    cut_roots = set().union(*(state.lineage(leaf) for leaf in leaves[place:]))
+    order = stages_inside(state.node(stage, axis))
+    first = set(order[: order.index(stage) + 1])
+    steps: list[tuple[str, dict[str, str]]] = []
+    for buffer, home in state.declared.homes.items():
+        users = [name for name in order if buffer in state.declared.stages[name].block.buffers]
+        if first.issuperset(users) or first.isdisjoint(users):
+            continue
+        for own in takewhile(cut_roots.__contains__, reversed(home)):
+            steps.append((users[0], {"array": buffer.name, "loop": own.name}))
+    if not steps:
+        return []
+    try:
+        changed = state
+        for user, values in steps:
+            changed, _ = PRIMITIVES["expand"].apply(changed, user, **values)
+            if rewrite_fault(changed) is not None:
+                return []
+        cut, _ = PRIMITIVES["fission"].apply(changed, stage, changed.current(axis))
+        if judge_of(cut).first_fault(realise(cut), cut.assumed) is not None:
+            return []
+    except ScheduleError:
+        return []
+    calls = [f"expand({values['array']}, {values['loop']})" for _, values in steps]
+    return [f"{', '.join(calls)} and then fission({axis.name})"]
 
 
 def _can_have_parts(state: State, stage: str, axis: IterVar) -> bool:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 
 from texpr.errors import ScheduleError
-from texpr.ir.buffer import Part, aligned_strides
+from texpr.ir.buffer import Buffer, Part, aligned_strides
 from texpr.ir.dtypes import INT64
-from texpr.ir.expr import Binary, Const, Expr, Load, Var, free_vars, int_value
+from texpr.ir.expr import Binary, Const, Expr, Var, free_vars, int_value
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import (
     ZERO,
@@ -28,20 +28,19 @@ from texpr.ir.program import (
     Program,
     Seq,
     Stmt,
-    Store,
     buffers_in,
     seq,
     stmts,
 )
 from texpr.ir.simplify import prove, simplify
-from texpr.ir.visitor import Rewriter, Visit, substitute
-from texpr.polyhedral.domain import Place, facts_of, place_key
+from texpr.ir.visitor import CellRewriter, substitute
+from texpr.polyhedral.domain import Place, always, facts_of, place_key
 from texpr.polyhedral.footprint import Window, footprint
 from texpr.schedule.attach import check_places, declared_loops
 from texpr.schedule.follow import followed
 from texpr.schedule.inline import inlined_stages
 from texpr.schedule.monotone import direction
-from texpr.schedule.relations import Ends
+from texpr.schedule.relations import Ends, Relation
 from texpr.schedule.slide import Slide, folds_of, slid
 from texpr.schedule.state import LoopNode, StageNode, State, Tree, axes_inside, loops_in
 from texpr.schedule.storage import computed_in, is_moved, room_of
@@ -87,27 +86,15 @@ def check_loops(program: Program) -> None:
 # ---------------------------------------------------------------- parts of arrays
 
 
-class _Parts(Rewriter):
+class _Parts(CellRewriter):
     """Puts parts of buffers in the place of the whole ones."""
 
     def __init__(self, parts: Mapping[int, Part]) -> None:
         self.parts = parts
 
-    def visit_Load(self, node: Load) -> Visit[Expr]:
-        indices = []
-        for index in node.indices:
-            indices.append((yield index))
-        part = self.parts.get(id(node.buffer))
-        return node.rebuild(indices) if part is None else Load(part, part.index_here(indices))
-
-    def visit_Store(self, node: Store) -> Visit[Stmt]:
-        children = []
-        for child in node.children:
-            children.append((yield child))
-        part = self.parts.get(id(node.buffer))
-        if part is None:
-            return node.rebuild(children)
-        return Store(part, part.index_here(children[:-1]), children[-1])
+    def cell(self, buffer: Buffer, indices: Sequence[Expr]) -> tuple[Buffer, Sequence[Expr]]:
+        part = self.parts.get(id(buffer))
+        return (buffer, indices) if part is None else (part, part.index_here(indices))
 
 
 # ---------------------------------------------------------------- loops
@@ -152,6 +139,8 @@ class _Scope:
     ranges: Ranges
     place: Place = ()
     """The loops and conditions around, outermost first; the loops without what is inside."""
+    values: dict[IterVar, Expr | None] = field(default_factory=dict)
+    """The values of axes that were asked for here, which do not change."""
 
     def inside(self, axis: IterVar, var: Var, lower: Expr, upper: Expr) -> _Scope:
         low, high = int_value(lower), int_value(upper)
@@ -184,6 +173,8 @@ class _Values:
         return self.nest.state.is_loose(axis)
 
     def known(self, expr: Expr) -> Expr | None:
+        if isinstance(expr, Const):
+            return expr
         found = self.nest.at(expr, self.scope)
         return None if self.nest.unknown(found, self.scope) else found
 
@@ -216,6 +207,8 @@ class _Nest:
         self.stages, self.inline = inlined_stages(state)
         self.dependent = dict(self.dependent_ends())
         """What axes must keep to where that depends on others."""
+        self.inner_homes = {b: home for b, home in state.declared.homes.items() if home}
+        """The scratch that lives inside of some loop."""
         self.inits: dict[IterVar, list[str]] = {}
         """The stages that are initialised right before a loop."""
         for name, stage in self.stages.items():
@@ -447,9 +440,10 @@ class _Nest:
         That is where every axis of its home has got its value: an iteration more there is another
         scratch.
         """
+        homes = self.state.declared.homes if outside is None else self.inner_homes
         here = [
             buffer
-            for buffer, home in self.state.declared.homes.items()
+            for buffer, home in homes.items()
             if (outside is None or not self.is_known(home, outside)) and self.is_known(home, inside)
         ]
         used = set(buffers_in(body)) if here else set()
@@ -547,6 +541,12 @@ class _Nest:
 
     def value(self, axis: IterVar, scope: _Scope) -> Expr | None:
         """Return the value of ``axis`` in terms of the loops around, None where it has none yet."""
+        if axis not in scope.values:
+            scope.values[axis] = self.new_value(axis, scope)
+        return scope.values[axis]
+
+    def new_value(self, axis: IterVar, scope: _Scope) -> Expr | None:
+        """Return what :meth:`value` has to be asked for just once."""
         var = scope.var_of.get(axis)
         if var is not None:
             window = self.state.windows.get(axis)
@@ -567,19 +567,30 @@ class _Nest:
         for relation in reversed(self.state.relations):
             for parent in relation.parents:
                 # The loops around an initialisation are the parents themselves.
-                if parent not in inside.var_of and self.value(parent, inside) is not None:
-                    sides = relation.overruns(parent, here)
+                sides = relation.overruns(parent, here)
+                if any(sides) and parent not in inside.var_of and not self.fits(relation, parent):
                     yield from self.guards_of_overrun(parent, sides, outside, inside)
         yield from self.guards_of_windows(outside, inside)
         yield from self.guards_of_dependent(outside, inside)
+
+    def fits(self, relation: Relation, parent: IterVar) -> bool:
+        """Whether ``parent`` never runs over its ends, which are the same in all iterations."""
+        ends = free_vars(self.state.lower(parent), self.state.extent(parent))
+        if self.state.is_loose(parent) or any(var in self.state.axis_of for var in ends):
+            return False
+        condition = simplify(relation.fits(parent, self.state))
+        known = self.state.declared.known
+        if condition not in known:
+            known[condition] = always(condition, self.state.declared.program)
+        return known[condition]
 
     def guards_of_overrun(
         self, parent: IterVar, sides: tuple[bool, bool], outside: _Scope, inside: _Scope
     ) -> Iterator[tuple[IterVar, Expr]]:
         """Yield what keeps ``parent`` within its range where what it became may leave that."""
         for op, end, overruns in zip(("ge", "lt"), self.state.ends(parent), sides, strict=True):
-            is_new = overruns and not self.can_tell(parent, end, outside)
-            if is_new and self.can_tell(parent, end, inside):
+            is_known = overruns and self.can_tell(parent, end, inside)
+            if is_known and not self.can_tell(parent, end, outside):
                 yield parent, Binary(op, self.known_value(parent, inside), self.at(end, inside))
 
     def guards_of_windows(self, outside: _Scope, inside: _Scope) -> Iterator[tuple[IterVar, Expr]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from texpr.errors import InternalError, ScheduleError, did_you_mean
 from texpr.ir.buffer import Buffer, Part
@@ -162,10 +162,14 @@ class Declared:
     """What stands for what in this declaration and the one before."""
     footprints: Kept[tuple[Window, ...]] = field(default_factory=lambda: Kept(MAX_FOOTPRINTS))
     """What was asked of :func:`texpr.polyhedral.footprint.footprint` before."""
+    inlined: Kept[Any] = field(default_factory=lambda: Kept(MAX_JUDGES))
+    """What :func:`texpr.schedule.inline.inlined_stages` found, by the stages that are inlined."""
     nests: Kept[tuple[Stmt, ...]] = field(default_factory=lambda: Kept(MAX_NESTS))
     """The loop nests that :mod:`texpr.schedule.realise` made of the states so far."""
     parts: Kept[Part] = field(default_factory=lambda: Kept(MAX_NESTS))
     """The parts of arrays in these."""
+    known: dict[Expr, bool] = field(default_factory=dict)
+    """Which conditions on the sizes hold always."""
     init_vars: Kept[Var] = field(default_factory=lambda: Kept(MAX_NESTS))
     """The variables of the loops around initialisations, by axis."""
     judges: Kept[Judge] = field(default_factory=lambda: Kept(MAX_JUDGES))
@@ -347,7 +351,9 @@ class State:
         out. One that was split since has become its outer part, one that was fused the fused loop.
         """
         named = self.decomposed.get(stage)
-        first = None if named is None else self.remains(named)[0]
+        around = set(self.leaves(stage))
+        parts = () if named is None else self.remains(named)
+        first = next((axis for axis in parts if axis in around), None)
         for node in self.path(stage):
             if self.reduces(node.axis, stage) or node.axis is first:
                 return node
@@ -407,6 +413,16 @@ class State:
 
     def ends(self, axis: IterVar) -> Ends:
         """The first value and one past the last that ``axis`` must keep to."""
+        found = self._all_ends.get(axis)
+        if found is None:
+            found = self._all_ends[axis] = self._ends(axis)
+        return found
+
+    @cached_property
+    def _all_ends(self) -> dict[IterVar, Ends]:
+        return {}
+
+    def _ends(self, axis: IterVar) -> Ends:
         relation = self.relation_to(axis)
         if relation is not None:
             return relation.ends(axis, self)

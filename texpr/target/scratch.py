@@ -12,8 +12,10 @@ import ctypes
 from collections.abc import Callable
 from typing import Final
 
-POOL: Final = "texpr_scratch"
-"""The symbol of the pool: ``NUM_SLOTS`` pointers to free blocks for each size of block."""
+POOL: Final = "texpr.scratch"
+"""The symbol of the pool: ``NUM_SLOTS`` pointers to free blocks for each size of block.
+
+No kernel is called so, as its name has no dot."""
 
 SMALLEST_BYTES: Final = 16 << 10
 """What is smaller, and of known size, is on the stack: threads get as little as 512 KiB."""

@@ -34,8 +34,10 @@ from texpr.target import host
 FUNCTIONS: Final = ("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads")
 """What machine code calls of a runtime."""
 
-BUDGET: Final = "texpr_threads"
-"""The symbol of two numbers of 64 bits: threads that there may be, threads at work."""
+BUDGET: Final = "texpr.threads"
+"""The symbol of two numbers of 64 bits: threads that there may be, threads at work.
+
+No kernel is called so, as its name has no dot."""
 
 HOW_TO_GET_ONE: Final = (
     "pip install 'texpr[threads]' (x86-64), or the system's package of GCC's runtime "
@@ -190,6 +192,14 @@ def get_num_threads() -> int:
     """
     runtime()
     return _process.refresh()
+
+
+def threads_in_force() -> int:
+    """Return how many threads the next parallel loop may use, as machine code sees it.
+
+    Unlike :func:`get_num_threads` it does not look at the system again, and costs nothing.
+    """
+    return _process.budget[0] if _process.is_looked_for else get_num_threads()
 
 
 def threads_at_work() -> int:

@@ -134,6 +134,43 @@ def test_scratch_of_each_iteration_is_lost():
     text = str(info.value)
     assert "s[S0].fission(i) would change the result" in text
     assert "t[()] would be another cell by the time of" in text
+    assert text.endswith("legal here: expand(t, i) and then fission(i)")
+    s.expand("t", "i")
+    s["S0"].fission("i")
+    built = texpr.build(s)
+    for n in (0, 1, 5):
+        a, b = filled(n, dtype="float64"), np.zeros(n)
+        built(a, b)
+        np.testing.assert_array_equal(b, a * 2 + 1)
+
+
+@texpr.kernel
+def nested(A: texpr.f64[N, M], B: texpr.f64[N, M]):
+    for i in range(N):
+        for j in range(M):
+            t = A[i, j] * 2
+            u = t + 1
+            B[i, j] = u * t
+
+
+def test_scratch_that_is_needed_later_is_named():
+    s = texpr.create_schedule(nested)
+    j_o, _ = s.split("j", 4)
+    legal = {
+        ("S0", j_o): "expand(t, j) and then fission(j_o)",
+        ("S1", j_o): "expand(t, j), expand(u, j) and then fission(j_o)",
+        ("S0", "i"): "expand(t, j), expand(t, i) and then fission(i)",
+    }
+    for (stage, loop), text in legal.items():
+        assert s[stage].why_not("fission", loop).legal == (text,)
+    s.expand("t", "j")
+    s.expand("t", "i")
+    s["S0"].fission("i")
+    built = texpr.build(s)
+    a = filled(5, 6, dtype="float64")
+    b = np.zeros_like(a)
+    built(a, b)
+    np.testing.assert_array_equal(b, (a * 2 + 1) * (a * 2))
 
 
 def test_nothing_follows():

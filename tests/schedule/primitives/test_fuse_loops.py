@@ -50,6 +50,24 @@ def test_the_loop_is_changed_further(shift):
         kernel = check_readings(s, [B, C], {A: a}, sizes={n: size}, kernel=kernel)
 
 
+@pytest.mark.parametrize("kind", ["vectorize", "unroll", "parallel"])
+def test_the_loop_is_marked(kind):
+    A = te.placeholder((12,), "int32", name="A")
+    B = te.compute((12,), lambda i: A[i] * 2, name="B")
+    C = te.compute((9,), lambda j: B[j] + 3, name="C")
+    s = te.create_schedule([B.op, C.op])
+    getattr(s, kind)(s.fuse_loops("i", "j"))
+    check_readings(s, [B, C], {A: filled(12, dtype="int32")})
+    s = te.create_schedule([B.op, C.op])
+    made = s.fuse_loops("i", "j", shift=1)
+    if kind == "parallel":  # what one iteration makes the next one reads
+        with pytest.raises(IllegalScheduleError, match="in parallel over i_f nothing says"):
+            s.parallel(made)
+    else:
+        getattr(s, kind)(made)
+        check_readings(s, [B, C], {A: filled(12, dtype="int32")})
+
+
 def test_a_refusal_names_the_least_shift():
     _, B, C = blurred(8)
     s = te.create_schedule([B.op, C.op])

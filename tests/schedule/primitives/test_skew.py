@@ -78,6 +78,21 @@ def test_what_was_skewed_is_changed_further(what, factor):
         kernel = check_readings(s, [B], {A: filled(*size)}, sizes=sizes, kernel=kernel)
 
 
+@pytest.mark.parametrize("kind", ["vectorize", "unroll", "parallel"])
+@pytest.mark.parametrize("factor", [1, -2])
+@pytest.mark.parametrize("size", [(5, 13), (8, 8)])
+def test_the_loops_are_marked(kind, factor, size):
+    """Inside, the loop has as many iterations in each step; outside, either loop has guards."""
+    A, B = doubled(*size)
+    for where in ("inside", "outside", "the other"):
+        s = te.create_schedule(B.op)
+        made = s[B].skew("t", "i", factor)
+        if where != "inside":
+            s[B].reorder(made, "t")
+        getattr(s[B], kind)("t" if where == "the other" else made)
+        check_readings(s, [B], {A: filled(*size)})
+
+
 def test_two_loops_along_with_one():
     """The usual form of stencils in two dimensions."""
     A = te.placeholder((4, 6, 7), "int32", name="A")
