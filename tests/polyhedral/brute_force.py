@@ -76,7 +76,7 @@ def _walk(  # noqa: C901 - a case for each kind of statement
         if branch is not None:
             yield from _walk(branch, env, (*time, 0 if holds else 1), parallel, lanes, homes)
     elif isinstance(stmt, Alloc):
-        loops = tuple(env.values())
+        loops = (*env.values(), *time)  # another Alloc gives other cells
         yield from _walk(stmt.body, env, time, parallel, lanes, {**homes, stmt.buffer: loops})
     elif isinstance(stmt, Let):
         bound = {**env, stmt.var: value(stmt.value, env)}
