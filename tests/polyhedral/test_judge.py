@@ -141,7 +141,7 @@ def placed(program: str, n: int, m: int, seed: int, count: int) -> tuple[State, 
     seed=st.integers(0, 1 << 30),
     count=st.integers(1, 8),
 )
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_the_judge_of_places_agrees_with_brute_force(program, n, m, seed, count) -> None:
     state, new = placed(program, n, m, seed, count)
     judge = judge_of(state)

@@ -42,8 +42,12 @@ def followed(
     written = {buffer for block in blocks(body) for buffer in block.written_buffers}
     facts, known = facts_of(state.declared.program), state.declared.footprints
     windows: dict[IterVar, Window] = {}
+    # The loops that it shares with others are around it anyhow, and say where it is.
+    given = {root for node in state.shared_loops(name) for root in state.ancestors(node.axis)}
     for axis, way in _ways(name, stage, written):
         root = _root(state, name, stage, axis)
+        if root in given:
+            continue
         loop = state.declared.loop_of[root]
         writes = [
             replace(touch, access=_index(touch.access, way))
