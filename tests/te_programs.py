@@ -30,6 +30,7 @@ from texpr.ir.extern import ScalarFunction
 from texpr.ir.itervar import IterVar
 from texpr.ir.visitor import Visit, Visitor
 from texpr.schedule.primitives import PRIMITIVES
+from texpr.schedule.storage import is_moved, misplaced
 from texpr.te.program import operations
 from texpr.te.reduction import Reduce
 
@@ -550,4 +551,9 @@ def schedule_at_random(s: Any, seed: int, count: int) -> int:
         applied += 1
     for name in s.state.waiting.intersection(s.state.attached):
         s[name].compute_root()
+    for name in misplaced(s.state):
+        if is_moved(s.state, name):
+            s[name].store_at(s.state.attached[name][0], s.state.anchor(name).name)
+        else:
+            s[name].compute_root()
     return applied

@@ -147,6 +147,9 @@ def bench(
         return
     console, errors = Console(), Console(stderr=True)
     try:
+        for file in filter(None, (json_file, plot_file)):
+            if not file.parent.is_dir():
+                raise TexprError(f"bench: there is no folder {str(file.parent)!r}; make it first")
         if plot_file is not None:
             plot.check_available(plot_file)
         chosen = bench_run.choose_workloads(workloads), bench_run.choose_peers(peers)

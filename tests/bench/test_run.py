@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from texpr.bench import run as bench_run
-from texpr.bench.peers import PEERS, Peer, Prepared
+from texpr.bench.peers import PEERS, Peer, Prepared, is_installed
 from texpr.bench.process import PeerError, PeerProcess
 from texpr.bench.results import OWN, Ceilings, Report, Result, best_peer, ceilings_of, ratio
 from texpr.bench.run import choose_peers, choose_threads, choose_workloads, compare, run_benchmark
@@ -17,7 +17,8 @@ from texpr.bench.worker import Seat
 from texpr.bench.workloads import Reference
 from texpr.bench.workloads.ceilings import copy, peak
 from texpr.bench.workloads.gelu import gelu
-from texpr.bench.workloads.products import gemm, gemv
+from texpr.bench.workloads.products import batched_matmul, gemm, gemv
+from texpr.bench.workloads.softmax import softmax
 from texpr.errors import TexprError
 from texpr.target.target import Target
 from texpr.target.timing import Timing
@@ -103,12 +104,30 @@ def test_who_has_no_such_workload_is_absent():
 def test_who_fails_is_named():
     class Failing(Fake):
         def prepare(self, workload):
-            raise PeerError("failing: RuntimeError: out of luck")
+            raise PeerError("failing", "RuntimeError: out of luck")
 
     found = compared(Fake(), Failing("failing"))
     assert (found["failing"].state, found["failing"].why) == (
         "failed", "failing: RuntimeError: out of luck",
     )  # fmt: skip
+
+
+def test_who_crashes_while_it_is_timed_does_not_take_the_others_along():
+    class Crashing(Fake):
+        calls = 0
+
+        def elapsed_ns(self, count):
+            self.calls += 1
+            if self.calls > 5:
+                raise PeerError("crashing", "its process ended with -11")
+            return super().elapsed_ns(count)
+
+    found = compared(Fake(), Crashing("crashing"), Fake("other", 2e6))
+    assert (found["crashing"].state, found["crashing"].why) == (
+        "failed", "crashing: its process ended with -11",
+    )  # fmt: skip
+    assert found["crashing"].timing is None
+    assert found["other"].ratio.median == pytest.approx(2)
 
 
 def whole(monkeypatch, **fakes):
@@ -131,7 +150,7 @@ def test_a_whole_run(monkeypatch):
         return fake
 
     def broken():
-        raise PeerError("broken: ImportError: libfoo.so is missing")
+        raise PeerError("broken", "ImportError: libfoo.so is missing")
 
     report = whole(
         monkeypatch, texpr=start(), other=start(name="other", time_ns=3e6), broken=broken
@@ -231,23 +250,35 @@ def test_unknown_names(choose, words):
         choose()
 
 
-@pytest.mark.parametrize("name", ["texpr", "numpy"])
-def test_a_process_of_its_own(name):
+@pytest.mark.parametrize("name", [name for name, peer in PEERS.items() if is_installed(peer)])
+def test_every_library_that_is_here_does_what_it_has_right(name):
     process = PeerProcess(PEERS[name], 1)
     try:
         assert name in process.versions()
-        for workload in (GEMM, gemv(7, 9), gelu(33)):
+        for workload in (
+            GEMM, gemm(45, 70, 33), gemm(45, 70, 33, "float64"), gemv(47, 90), softmax(5, 7),
+            softmax(9, 100), gelu(5), gelu(1000), batched_matmul(3, 17, 20, 9),
+        ):  # fmt: skip
+            if not hasattr(PEERS[name], workload.kind):
+                continue
             assert process.prepare(workload) > 0
             assert Reference.of(workload).error(process.result()) <= 1
-            assert process.elapsed_ns(3) > 0
+            assert process.elapsed_ns(2) > 0
+            assert Reference.of(workload).error(process.result()) <= 1
             process.forget()
-        assert process.prepare(replace(GEMM, kind="no_such_kind")) is None
-        with pytest.raises(PeerError, match=f"{name}: .*Error"):
-            process.prepare(replace(GEMM, kind="softmax"))
     finally:
         process.close()
-    with pytest.raises((PeerError, ValueError)):
-        process.versions_again = process.elapsed_ns(1)
+
+
+def test_a_process_tells_what_it_lacks_and_what_went_wrong():
+    process = PeerProcess(PEERS["numpy"], 1)
+    try:
+        assert process.prepare(replace(GEMM, kind="no_such_kind")) is None
+        with pytest.raises(PeerError, match=r"numpy: TypeError: .*softmax"):
+            process.prepare(replace(GEMM, kind="softmax"))
+        assert process.prepare(GEMM) > 0  # it goes on
+    finally:
+        process.close()
 
 
 def test_a_process_that_cannot_load_its_library():

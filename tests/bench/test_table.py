@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -58,14 +59,21 @@ def test_a_report_as_text():
         "[red]Some CPU[/red], 2 cores, load 0.0", "numpy 2.0, BLAS openblas",
         "torch not installed: pip install torch",
         "1 thread; ceilings: float32 118 GFLOP/s, copy 12.0 GB/s",
-        "100.0 GFLOP/s", "50%", "2.00 x", "gemm-512, jax: wrong: its error is 7 times",
+        "GFLOP/s", "100.0", "50%", "2.00 x", "gemm-512, jax: wrong: its error is 7 times",
     ):  # fmt: skip
         assert words in text
     assert "numba" not in text
 
 
+def test_a_busy_machine_is_a_warning():
+    words = "other processes want the cores"
+    assert words not in printed(REPORT)
+    assert words in printed(replace(REPORT, machine={**REPORT.machine, "load": 1.1}))
+    assert words not in printed(replace(REPORT, machine={**REPORT.machine, "load": None}))
+
+
 def test_cells():
-    assert cells(REPORT.results[0]) == ("2 ms", "-25% +25%", "100.0 GFLOP/s", "50%", "")
+    assert cells(REPORT.results[0]) == ("2 ms", "-25% +25%", "100.0", "50%", "")
     assert cells(REPORT.results[2]) == ("[red]wrong[/red]", "", "", "", "")
 
 
@@ -108,6 +116,15 @@ def test_a_plot_of_no_format():
     pytest.importorskip("matplotlib")
     run(
         "bench", "--plot", "roof.txt", fails="'roof.txt' says no format of a plot; end it with .png"
+    )
+
+
+def test_a_file_in_no_folder():
+    run(
+        "bench",
+        "--json",
+        "no/such/folder/a.json",
+        fails="bench: there is no folder 'no/such/folder'",
     )
 
 

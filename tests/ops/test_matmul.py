@@ -143,7 +143,7 @@ def test_types_are_promoted():
         (
             (4, 5),
             (4, 5),
-            r"matmul: the rows of A of shape \(4, 5\) are 5 long, and the columns of ",
+            r"matmul: A of shape \(4, 5\) has 5 columns, and B of shape \(4, 5\) has 4 rows;",
         ),
         ((2, 4, 5), (3, 5, 4), "matmul: stacks of 2 and of 3 matrices; their extents must be"),
         ((), (3, 4), r"matmul: a scalar is no matrix; multiply it with \*"),

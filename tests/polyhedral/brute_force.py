@@ -1,5 +1,8 @@
 """A judge that enumerates: every pair of instances at given sizes, and whether it keeps its order.
 
+Where instances run several times, or storage is used again, it runs both programs on symbols
+instead: what an instance writes is what it is and what it reads.
+
 It shares nothing with ``texpr.polyhedral``: it walks both loop trees with numbers for the sizes.
 """
 
@@ -7,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import combinations, groupby, product
 from typing import Any
 
 from texpr.ir.buffer import Buffer
@@ -29,8 +33,11 @@ class Run:
     time: tuple[int, ...]
     parallel: tuple[tuple[int, int], ...]
     lanes: tuple[Var, ...]
+    lanes_at: tuple[tuple[int, int], ...] = ()
     reads: set[Cell] = field(default_factory=set)
     writes: set[Cell] = field(default_factory=set)
+    stores: list[tuple[Cell, list[Cell]]] = field(default_factory=list)
+    """Each cell that it writes, with those that it reads for that, in the order of the text."""
 
 
 def value(expr: Expr, env: Env) -> Any:
@@ -47,17 +54,18 @@ def _walk(  # noqa: C901 - a case for each kind of statement
     env: dict[Var, int],
     time: tuple[int, ...],
     parallel: tuple[tuple[int, int], ...],
-    lanes: tuple[Var, ...],
+    lanes: tuple[tuple[Var, int, int], ...],
     homes: dict[Buffer, tuple[int, ...]],
 ) -> Iterator[Run]:
     if isinstance(stmt, Seq):
         for position, part in enumerate(stmt.stmts):
             yield from _walk(part, env, (*time, position), parallel, lanes, homes)
     elif isinstance(stmt, Loop):
-        inner_lanes = (*lanes, stmt.var) if stmt.kind is LoopKind.VECTORIZED else lanes
         for step in range(value(stmt.lower, env), value(stmt.upper, env), stmt.step):
             at = 0 if stmt.kind is LoopKind.VECTORIZED else step
-            inside = parallel
+            inside, inner_lanes = parallel, lanes
+            if stmt.kind is LoopKind.VECTORIZED:
+                inner_lanes = (*lanes, (stmt.var, len(time), step))
             if stmt.kind is LoopKind.PARALLEL:
                 inside = (*parallel, (len(time), step))
             loops = env | {stmt.var: step}
@@ -76,26 +84,32 @@ def _walk(  # noqa: C901 - a case for each kind of statement
     elif isinstance(stmt, Block):
         point = tuple(value(binding, env) for binding in stmt.bindings)
         inner = {**env, **{axis.var: p for axis, p in zip(stmt.iters, point, strict=True)}}
-        run = Run((stmt.label, point), stmt, time, parallel, lanes)
+        in_lanes = tuple((at, step) for _, at, step in lanes)
+        lane_vars = tuple(var for var, _, _ in lanes)
+        run = Run((stmt.label, point), stmt, time, parallel, lane_vars, in_lanes)
         if value(stmt.predicate, inner):
             for store in stmt.stores:
+                found: list[Cell] = []
                 for part in (*store.indices, store.value):
-                    run.reads |= _loads(part, inner, homes)
+                    found += _loads(part, inner, homes)
                 at_cell = tuple(value(index, inner) for index in store.indices)
-                run.writes.add((store.buffer, homes.get(store.buffer, ()), at_cell))
+                target = (store.buffer, homes.get(store.buffer, ()), at_cell)
+                run.reads.update(found)
+                run.writes.add(target)
+                run.stores.append((target, found))
         yield run
 
 
-def _loads(expr: Expr, env: Env, homes: Mapping[Buffer, tuple[int, ...]]) -> set[Cell]:
+def _loads(expr: Expr, env: Env, homes: Mapping[Buffer, tuple[int, ...]]) -> list[Cell]:
     if isinstance(expr, IfThenElse):
         test, a, b = expr.children
-        return _loads(test, env, homes) | _loads(a if value(test, env) else b, env, homes)
-    found: set[Cell] = set()
+        return _loads(test, env, homes) + _loads(a if value(test, env) else b, env, homes)
+    found: list[Cell] = []
     if isinstance(expr, Load):
         at = tuple(value(index, env) for index in expr.indices)
-        found.add((expr.buffer, homes.get(expr.buffer, ()), at))
+        found.append((expr.buffer, homes.get(expr.buffer, ()), at))
     for child in expr.children:
-        found |= _loads(child, env, homes)
+        found += _loads(child, env, homes)
     return found
 
 
@@ -133,14 +147,21 @@ def keeps_every_dependence(
     ``free`` says whether the order of reductions is.
     """
     before = runs(declared, sizes)
-    after = {run.key: run for run in runs(proposed, sizes)}
-    assert sorted(run.key for run in before) == sorted(after), "instances were lost or doubled"
+    after: dict[Key, list[Run]] = {}
+    for run in runs(proposed, sizes):
+        after.setdefault(run.key, []).append(run)
+    assert {run.key for run in before} == set(after), "instances were lost or made"
+    for again in after.values():
+        for one, other in combinations(again, 2):
+            if one.reads & one.writes or _races(one, other) or _in_lanes(one, other):
+                return one, other
     order = sorted(range(len(before)), key=lambda k: before[k].time)
     for place, k in enumerate(order):
         for m in order[place + 1 :]:
             first, second = before[k], before[m]
-            if not _kept(first, second, after[first.key], after[second.key], free):
-                return first, second
+            for one, other in product(after[first.key], after[second.key]):
+                if not _kept(first, second, one, other, free):
+                    return first, second
     return None
 
 
@@ -159,6 +180,16 @@ def _kept(first: Run, second: Run, new_first: Run, new_second: Run, free: bool) 
         elif a > b or (a == b and kind != "anti"):
             return False
     return True
+
+
+def _in_lanes(first: Run, second: Run) -> bool:
+    """Whether two runs of one instance are in different lanes of one loop."""
+    for (at, x), (other, y) in zip(first.lanes_at, second.lanes_at, strict=False):
+        if at != other or first.time[:at] != second.time[:at]:
+            return False
+        if x != y:
+            return True
+    return False
 
 
 def _races(first: Run, second: Run) -> bool:
@@ -184,3 +215,85 @@ def _mentions(expr: Expr, var: Var) -> bool:
 def _padded(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     width = max(len(a), len(b))
     return a + (0,) * (width - len(a)), b + (0,) * (width - len(b))
+
+
+# ---------------------------------------------------------------- on symbols
+
+
+class Symbols:
+    """Runs programs on symbols, which it numbers: what is written, by whom, of which others."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[Any, int] = {}
+        self.meanings: list[Any] = []
+
+    def of(self, *meaning: Any) -> int:
+        """Return the number of a symbol."""
+        if meaning not in self.numbers:
+            self.numbers[meaning] = len(self.meanings)
+            self.meanings.append(meaning)
+        return self.numbers[meaning]
+
+    def outcome(self, program: Program, sizes: Env) -> dict[Any, Any]:
+        """Return what the arguments hold in the end; what the updates of a reduction add is a set.
+
+        All that runs at one time, such as lanes, reads before it writes.
+        """
+        memory: dict[Cell, int] = {}
+        self.given = set(program.buffers)
+        ordered = sorted(runs(program, sizes), key=lambda run: run.time)
+        for _, together in groupby(ordered, key=lambda run: run.time):
+            written = {}
+            for run in together:
+                for k, (cell, read) in enumerate(run.stores):
+                    held = [(other, self.held(memory, other)) for other in read]
+                    if not (run.block.is_reduction and run.block.role == "compute"):
+                        written[cell] = self.of("value", run.key, k, *(h for _, h in held))
+                        continue
+                    base = written.get(cell, self.held(memory, cell))
+                    if cell in written and not _uniform(run, cell):
+                        base = self.of("nothing")  # lanes meet, and nobody folds them
+                    terms = [h for other, h in held if other != cell]
+                    written[cell] = self.updated(base, run, terms)
+            memory.update(written)
+        return {cell[0::2]: held for cell, held in memory.items() if cell[0] in self.given}
+
+    def held(self, memory: dict[Cell, int], cell: Cell) -> int:
+        """Return what ``cell`` holds: what it was given, or, of scratch, nothing."""
+        if cell in memory:
+            return memory[cell]
+        return self.of("given", cell[0], cell[2]) if cell[0] in self.given else self.of("nothing")
+
+    def updated(self, base: int, run: Run, terms: list[int]) -> int:
+        """Return what ``base`` becomes by an update."""
+        term = self.of("term", run.key, *terms)
+        meaning = self.meanings[base]
+        if meaning[0] == "sum" and meaning[1] == run.key[0]:
+            return self.of("sum", run.key[0], meaning[2], tuple(sorted((*meaning[3], term))))
+        return self.of("sum", run.key[0], base, (term,))
+
+
+def computes_the_same(declared: Program, proposed: Program, sizes: Env) -> str | None:
+    """Return what ``proposed`` computes otherwise at ``sizes``, or where it races; None if nothing.
+
+    An instance may run again in another room, but not in the same. The order of reductions is free.
+    """
+    symbols = Symbols()
+    wanted, found = symbols.outcome(declared, sizes), symbols.outcome(proposed, sizes)
+    for cell in wanted | found:
+        if wanted.get(cell) != found.get(cell):
+            return f"{cell} holds another value"
+    touching: dict[Cell, list[tuple[Run, bool]]] = {}
+    seen: set[tuple[Key, Cell]] = set()
+    for run in runs(proposed, sizes):
+        for cell in run.writes:
+            if (run.key, cell) in seen:
+                return f"{run.key} runs twice in one room"
+            seen.add((run.key, cell))
+        for cell in run.reads | run.writes:
+            touching.setdefault(cell, []).append((run, cell in run.writes))
+    for cell, touches in touching.items():
+        for (first, writes), (second, also) in combinations(touches, 2):
+            if (writes or also) and _races(first, second):
+                return f"{first.key} and {second.key} race for {cell}"
+    return None

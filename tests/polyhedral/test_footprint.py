@@ -70,3 +70,18 @@ def test_a_fused_loop(is_symbolic):
     s[B].compute_at(s[C], s[C].fuse(*C.op.axis))
     (alloc,) = (stmt for stmt in stmts(s.program.body) if isinstance(stmt, Alloc))
     assert [str(extent) for extent in alloc.buffer.shape] == ["1", "1"]
+
+
+def shifted(s, stage):
+    stage.split("i", factor=4, tail="shift_inwards")
+
+
+def test_a_tile_whose_start_is_cut_off():
+    assert window(lambda B, i: B[i], "i_o", n=63, prepare=shifted) == (
+        "min(i_o*4, 59)", "4", False, False,
+    )  # fmt: skip
+    assert window(lambda B, i: B[i] + B[i + 2], "i_o", n=61, size=63, prepare=shifted)[:2] == (
+        "min(i_o*4, 57)", "6",
+    )  # fmt: skip
+    n = te.size_var("n")
+    assert window(lambda B, i: B[i], "i_o", n=n, prepare=shifted)[:2] == ("min(i_o*4, n - 4)", "4")

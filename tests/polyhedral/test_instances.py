@@ -9,8 +9,8 @@ import pytest
 
 from texpr import te
 from texpr.ir.buffer import Part
-from texpr.ir.expr import Binary, Const, Expr, Load
-from texpr.ir.program import ONE, ZERO, Alloc, Block, If, Loop, Program, Store, seq
+from texpr.ir.expr import Binary, Const, Expr, IfThenElse, Load
+from texpr.ir.program import ONE, ZERO, Alloc, Block, If, Loop, LoopKind, Program, Store, seq
 from texpr.ir.visitor import Rewriter, Visit
 from texpr.polyhedral.judge import Judge
 
@@ -74,30 +74,92 @@ def test_a_loop_that_leaves_an_instance_out():
     assert finding.missing == "C: its loops do not run every instance"
 
 
+def test_an_instance_that_is_left_out_of_room_outside_of_all_loops():
+    """There every instance has its cell, so that nothing but being there is to be asked."""
+    A = te.placeholder((10,), name="A")
+    B = te.compute((10,), lambda i: A[i] + 1.0, name="B")
+    C = te.compute((8,), lambda i: B[i] + B[i + 2], name="C")
+    s = te.create_schedule(C.op)
+    s[B].compute_at(s[C], C.op.axis[0])
+    s[B].store_root()
+    assert Judge(s.declared).first_fault(s.program) is None
+
+    def fewer(node: If | Block | Loop) -> Any:
+        is_first = isinstance(node, Loop) and isinstance(node.lower, IfThenElse)
+        return replace(node, lower=node.lower.children[2]) if is_first else node
+
+    finding = judged(s.declared, s.program, Loop, fewer)
+    assert (finding.fault, finding.is_certain) == ("missing", True)
+
+
 def test_a_guard_that_is_missing():
     finding = judged(*moved(), If, lambda node: node.then)
     assert "its loops run instances that were not declared" in str(finding.missing)
 
 
-def twice(stmt: Any) -> Any:
-    """Run a statement of C's twice."""
-    if isinstance(stmt, Block) and stmt.name == "C":
-        return Loop(te.var("again"), ZERO, Const(2, ONE.dtype), stmt)
-    return stmt
+def twice(kind: LoopKind = LoopKind.SERIAL) -> Any:
+    """Return what runs a statement of C's twice."""
+
+    def change(stmt: Any) -> Any:
+        if isinstance(stmt, Block) and stmt.name == "C":
+            return Loop(te.var("again"), ZERO, Const(2, ONE.dtype), stmt, kind)
+        return stmt
+
+    return change
 
 
-def test_an_instance_that_runs_twice():
-    finding = judged(*moved(), Block, twice)
-    assert finding.missing == "C: its loops run some instance twice"
+def test_an_instance_may_run_again_where_nobody_can_tell():
+    assert judged(*moved(), Block, twice()) is None
 
 
-def test_a_statement_that_is_there_twice_or_not_at_all():
+@pytest.mark.parametrize("kind", [LoopKind.PARALLEL, LoopKind.VECTORIZED])
+def test_runs_of_an_instance_may_not_meet(kind):
+    finding = judged(*moved(), Block, twice(kind))
+    assert finding.missing == (
+        f"C: its loops run some instance twice, at once in the {kind.value} loop 'again'"
+    )
+
+
+def test_an_instance_that_runs_again_too_late():
+    """Its reader would come between its runs."""
+    A = te.placeholder((4,), name="A")
+    B = te.compute((4,), lambda i: A[i] + 1.0, name="B")
+    C = te.compute((4,), lambda i: B[i] * 2.0, name="C")
+    declared = te.create_schedule(C.op).declared
+    loop = Loop(te.var("again"), ZERO, Const(2, ONE.dtype), declared.body.body)
+    finding = Judge(declared).first_fault(declared.with_body(replace(declared.body, body=loop)))
+    assert finding.fault == "order"
+
+
+def test_a_statement_in_pieces_or_not_at_all():
     declared, proposed = moved()
 
     def doubled(block: Block) -> Any:
         return seq(block, block) if block.name == "C" else block
 
-    assert judged(declared, proposed, Block, doubled).missing == "C is there twice"
+    finding = judged(declared, proposed, Block, doubled)
+    assert finding.missing == "C: its loops run some instance twice, in two places"
+
+    def apart(block: Block) -> Any:
+        if block.name != "C":
+            return block
+        (i,) = block.bindings
+        return seq(If(i < 2, block), If(i >= 2, block))
+
+    assert judged(declared, proposed, Block, apart) is None
+
+    def moved_apart(block: Block) -> Any:
+        (i,) = block.bindings
+        return seq(If(i < 2, block), If(i >= 2, block)) if block.name == "B" else block
+
+    assert judged(declared, proposed, Block, moved_apart).fault == "storage"
+
+    def short(block: Block) -> Any:
+        (i,) = block.bindings
+        return seq(If(i < 2, block), If(i > 2, block)) if block.name == "C" else block
+
+    finding = judged(declared, proposed, Block, short)
+    assert finding.missing == "C: its loops do not run every instance"
 
     def gone(block: Block) -> Any:
         return seq() if block.name == "C" else block
@@ -143,7 +205,9 @@ def test_a_reduction_that_is_run_twice_on_its_accumulators():
         )
 
     finding = judged(s.declared, s.program, Loop, again)
-    assert finding.missing == "B: its loops run some instance twice"
+    assert finding.missing == (
+        "B: its loops run some instance twice, which reads what it writes of B"
+    )
 
     def part(loop: Loop) -> Any:
         return replace(loop, upper=Const(3, ONE.dtype)) if loop.var.name == "k" else loop

@@ -141,6 +141,18 @@ def test_parts_without_some_terms():
     assert reason(s, shorter("k_o")) == "the loops of S_rf do not run all of its instances once"
 
 
+def test_parts_of_a_length_that_a_size_decides():
+    n = te.size_var("n")
+    A, k = te.placeholder((n,), "int32", name="A"), te.reduce_axis((0, n), name="k")
+    S = te.compute((), lambda: te.sum(A[k], axis=k), name="S")
+    s = te.create_schedule(S.op)
+    k_o, _ = s[S].split(k, nparts=4)
+    s.rfactor(S, k_o)
+    assert reason(s) is None
+    assert reason(s, shorter("k_i")) == "the loops of S_rf do not run all of its instances once"
+    assert reason(s, guards=()) is not None
+
+
 def test_parts_that_start_late_or_lie_elsewhere():
     s = factored()
 
@@ -221,3 +233,114 @@ def test_a_condition_that_was_dropped():
     assert "every term" in reason(
         s, own("S_rf", lambda block: replace(block, predicate=TRUE)), guards=()
     )
+
+
+# ---------------------------------------------------------------- parts of loops
+
+
+def parted():
+    _, B, s = chain()
+    s[B].loop_partition("i", [3])
+    return s
+
+
+def longer(name: str) -> Callable[[Any], Any]:
+    def change(node: Any) -> Any:
+        if isinstance(node, Loop) and node.var.name == name:
+            return replace(node, upper=node.upper + ONE)
+        return node
+
+    return change
+
+
+def test_parts_as_they_are():
+    assert reason(parted()) is None
+
+
+def test_parts_that_run_something_else_than_they_say():
+    assert reason(parted(), shorter("i")) == "B runs other instances than it is declared to"
+    assert reason(parted(), longer("i")) == "B: its loops run instances that it does not have"
+    assert reason(parted(), own("B_1", lambda node: Seq(()))) == (
+        "B: its loops do not run every instance"
+    )
+
+
+def with_range(name: str, lower: int, upper: int) -> Callable[[Any], Any]:
+    """Make a part one of other instances, and run these."""
+
+    def change(node: Any) -> Any:
+        ends = (Const(lower, ONE.dtype), Const(upper, ONE.dtype))
+        if isinstance(node, Loop) and node.var.name == "i_1":
+            return replace(node, lower=ends[0], upper=ends[1])
+        if isinstance(node, Block) and node.name == name:
+            # The same variable, so that the statement is as before.
+            axis = IterVar("i_1", ends)
+            axis.var = node.iters[0].var
+            return replace(node, iters=(axis,))
+        return node
+
+    return change
+
+
+def test_parts_that_overlap_or_leave_a_gap():
+    assert reason(parted(), with_range("B_1", 2, 8)) == (
+        "B: its loops run some instance twice, in two places"
+    )
+    assert reason(parted(), with_range("B_1", 4, 8)) == "B: its loops do not run every instance"
+    assert reason(parted(), with_range("B_1", 3, 9)) == (
+        "B: its loops run instances that were not declared"
+    )
+
+
+def test_a_part_of_another_statement():
+    def other(node: Block) -> Block:
+        (store,) = node.stores
+        return replace(node, stores=(Store(store.buffer, store.indices, Const(7, node_type)),))
+
+    node_type = chain()[0].dtype
+    assert reason(parted(), own("B_1", other)) == "B_1 is another statement than declared"
+
+
+# ---------------------------------------------------------------- loops that are rounded up
+
+
+def rounded():
+    A = te.placeholder((12,), "int32", name="A")
+    B = te.compute((9,), lambda i: A[i] + 1, name="B")
+    C = te.compute((9,), lambda j: B[j] * 2, name="C")
+    s = te.create_schedule(C.op)
+    s[B].split("i", 4, tail="round_up")
+    return s
+
+
+def test_a_rounded_loop_as_it_is():
+    assert reason(rounded()) is None
+
+
+def test_a_rounded_loop_that_is_too_short_or_too_long():
+    assert reason(rounded(), shorter("i")) == "B runs other instances than it is declared to"
+    assert reason(rounded(), longer("i")) == "B: its loops run instances that it does not have"
+
+
+def test_a_reader_that_runs_too_late_or_sees_what_is_beyond():
+    s = rounded()
+    names = [stage.name for stage in s.stages]
+    assert names == ["B", "C"]
+
+    def swapped(node: Any) -> Any:
+        return Seq(node.stmts[::-1]) if isinstance(node, Seq) else node
+
+    declared = s.state.declared
+    body = Changed(swapped).rewrite_stmt(declared.program.body)
+    after = Judge(declared.program.with_body(body))
+    finding = other_value(Judge(declared.before.program), after, declared.witness)
+    assert finding is not None
+    assert finding.fault == "order"
+
+    def further(node: Block) -> Block:
+        (store,) = node.stores
+        last = Const(10, ONE.dtype)
+        value = Load(store.value.a.buffer, [last])
+        return replace(node, stores=(Store(store.buffer, store.indices, value),))
+
+    assert reason(s, own("C", further)) == "C is another statement than declared"

@@ -253,6 +253,26 @@ def stencils(rng, size, n, m):
 
 
 @program
+def diagonals(rng, size, n, m):
+    """Windows that move with one loop in both dimensions, and a triangle of rows."""
+    A = te.placeholder((size(n) + 2, size(n) + 2), "int32", name="A")
+    n_ = A.shape[0] - 2
+    X = te.compute(A.shape, lambda i, j: A[i, j] * 2 + j.astype("int32"), name="X")
+    Y = te.compute((n_,), lambda i: X[i, i + 2] - X[i + 2, i] * X[i, i], name="Y")
+
+    def rule(i):
+        k = te.reduce_axis((i, n_), name="k")
+        return te.sum(X[i, k] * Y[k], axis=k)
+
+    Z = te.compute((n_,), rule, name="Z")
+    a = ints(rng, n + 2, n + 2)
+    x = (a * 2 + np.arange(n + 2)).astype("int32")
+    at = np.arange(n)
+    y = x[at, at + 2] - x[at + 2, at] * x[at, at]
+    return [Z], {A: a}, [(np.triu(x[:n, :n]) @ y).astype("int32")]
+
+
+@program
 def convolution(rng, size, n, m):
     """A padded window of a reduction, and two reductions in a row."""
     A = te.placeholder((size(n), size(m)), "int32", name="A")

@@ -1,7 +1,7 @@
 """Random schedules of loop kernels that set, update and read arrays, in every order and shape.
 
-What rewrites of reductions are for: statements that are merged, updates in parts, consumers in their
-producers. They are proposed more often than others, on programs that they fit.
+What rewrites of reductions are for: statements that are merged, updates in parts, consumers in a
+producer. They are proposed more often than others, on programs that they fit.
 """
 
 from __future__ import annotations

@@ -96,3 +96,17 @@ def test_a_reduction_in_parts():
     s[SF].compute_at(s[S], s[S].op.reduce_axis[0])
     (one,) = s.report().reordered
     assert (one.stage, one.operator, str(one.terms)) == ("S", "add", "64")
+
+
+def test_an_update_in_parts():
+    """Any number of terms may be those of one element, where the subscript is data."""
+
+    @texpr.kernel
+    def histogram(idx: texpr.i64[N], w: texpr.f32[N], H: texpr.f32[8]):
+        for i in range(N):
+            H[idx[i]] += w[i]
+
+    s = texpr.create_schedule(histogram, fp="reassoc")
+    s.rfactor("S0", "i")
+    (one,) = s.report().reordered
+    assert (one.stage, one.operator, str(one.terms)) == ("S0", "add", "N")

@@ -54,7 +54,9 @@ def test_stages_by_what_they_touch():
     assert (s[C].producers, s[E].consumers) == ((), ())
     AL = s.cache_read(A, "local")
     assert names(s.stages_reading("A")) == ["A_local"]
-    assert names(s[AL].consumers) == ["conv1"]
+    assert names(s[AL].consumers) == names(s.stages_reading(AL)) == ["conv1"]
+    assert names(s.stages_writing(AL)) == ["A_local"]
+    assert names(s[C].loops_along(AL)) == ["k"]
     for given in ("Q", te.placeholder((3,), name="Q"), 7):
         with pytest.raises(
             ScheduleError, match=r"stages_reading: no stage touches an array .*; the"
@@ -130,6 +132,8 @@ def test_loops_along_an_array():
     assert names(s[C].loops_along(W, step=1)) == ["j_i"]
     with pytest.raises(ScheduleError, match="'A' has no dimension 2; pass one from -2 to 1"):
         s[C].loops_along(A, 2)
+    with pytest.raises(ScheduleError, match="step='one' is no number"):
+        s[C].loops_along(A, step="one")
     with pytest.raises(ScheduleError, match="'conv1' does not touch 'b' element by element"):
         s[C].loops_along("b")
 

@@ -134,8 +134,8 @@ def test_loop_by_name():
         ScheduleError, match=r"loop: stage 'C' has no loop 'zz'; its loops are i, k"
     ):
         s[C].loop("zz")
-    with pytest.raises(ScheduleError, match=r"loop: 0 is no loop; pass an axis"):
-        s[C].loop(0)
+    with pytest.raises(ScheduleError, match=r"loop: 0.5 is no loop; pass an axis"):
+        s[C].loop(0.5)
 
 
 def test_names_are_not_used_again():

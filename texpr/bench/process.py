@@ -12,6 +12,7 @@ import os
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 from typing import IO, Any
 
 from texpr.bench.peers import Peer
@@ -31,6 +32,10 @@ THREAD_VARIABLES = (
 class PeerError(TexprError):
     """A peer that cannot do what it was asked for; the text is its own."""
 
+    def __init__(self, peer: str, why: str) -> None:
+        super().__init__(f"{peer}: {why}")
+        self.peer = peer
+
 
 class PeerProcess:
     """A :class:`~texpr.bench.worker.Seat` in another process, held to ``num_threads``.
@@ -45,7 +50,7 @@ class PeerProcess:
         limits = dict.fromkeys(THREAD_VARIABLES, str(num_threads))
         environment = {**os.environ, **limits, **peer.environment(num_threads)}
         # The texpr of this process, installed or not.
-        environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+        environment["PYTHONPATH"] = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
         self.name = peer.name
         self._process = subprocess.Popen(  # noqa: S603 - our own module
             [sys.executable, "-m", "texpr.bench.worker", peer.name, str(num_threads)],
@@ -94,9 +99,9 @@ class PeerProcess:
             is_answer, value = pickle.load(self._process.stdout)  # noqa: S301 - our own process
         except (BrokenPipeError, EOFError, pickle.UnpicklingError) as error:
             code = self._process.wait()
-            raise PeerError(f"{self.name}: its process ended with {code}") from error
+            raise PeerError(self.name, f"its process ended with {code}") from error
         if not is_answer:
-            raise PeerError(f"{self.name}: {value}")
+            raise PeerError(self.name, str(value))
         return value
 
 

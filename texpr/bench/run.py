@@ -19,6 +19,7 @@ from texpr.errors import TexprError, did_you_mean
 from texpr.target import host
 from texpr.target.target import Target
 from texpr.target.threads import get_num_threads
+from texpr.target.timing import Timing
 
 # Seconds for a workload, of all peers together: enough for a hundred rounds of what takes a
 # millisecond, and for the least number of rounds of what takes a second.
@@ -150,7 +151,13 @@ def compare(
         for name, result in results.items()
         if result.state == "timed"
     }
-    timings = race(calls, budget_s=budget_s, clock=clock)
+    timings: dict[str, Timing] | None = None
+    while timings is None:
+        try:
+            timings = race(calls, budget_s=budget_s, clock=clock)
+        except PeerError as failure:  # the others start anew, without it
+            del calls[failure.peer]
+            results[failure.peer] = replace(results[failure.peer], state="failed", why=str(failure))
     least_ns = ceilings.time_ns(workload)
     for name, timing in timings.items():
         results[name] = replace(

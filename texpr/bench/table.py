@@ -21,6 +21,12 @@ def print_report(report: Report, console: Console) -> None:
         ),
         soft_wrap=True,
     )
+    if is_busy(report):
+        console.print(
+            "other processes want the cores: times, ceilings and ratios say little",
+            style="yellow",
+            soft_wrap=True,
+        )
     for name, versions in report.peers.items():
         words = ", ".join(
             version if what == name else f"{what} {version}" for what, version in versions.items()
@@ -36,6 +42,12 @@ def print_report(report: Report, console: Console) -> None:
             f"[red]{result.workload}, {result.peer}: {result.state}[/red]: {escape(result.why)}",
             soft_wrap=True,
         )
+
+
+def is_busy(report: Report) -> bool:
+    """Whether there was no core to spare when the run began."""
+    load = report.machine["load"]
+    return load is not None and load > report.machine["num_cores"] / 2
 
 
 def title(report: Report, num_threads: int) -> str:
@@ -60,7 +72,7 @@ def _table(report: Report, num_threads: int) -> Table:
     for name in dict.fromkeys(result.workload for result in chosen):
         rows = [r for r in chosen if r.workload == name and r.state != "absent"]
         best = best_peer(report.results, name, num_threads)
-        table.add_row(name)
+        table.add_row(name, "", "", rows[0].unit if rows else "")
         for result in rows:
             peer = f"[bold]{result.peer}[/bold]" if result is best else result.peer
             table.add_row(f"  {peer}", *cells(result))
@@ -75,7 +87,7 @@ def cells(result: Result) -> tuple[str, ...]:
     return (
         format_ns(spread.median),
         f"{spread.low / spread.median - 1:+.0%} {spread.high / spread.median - 1:+.0%}",
-        f"{result.rate:.1f} {result.unit}",
+        f"{result.rate:.1f}",
         "" if result.part_of_ceiling is None else f"{result.part_of_ceiling:.0%}",
         "" if result.ratio is None or result.peer == OWN else f"{result.ratio.median:.2f} x",
     )

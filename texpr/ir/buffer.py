@@ -131,11 +131,13 @@ class Part(Buffer):
     """Room for a part of a buffer: ``part[x]`` is the cell ``of[origin + x]``.
 
     ``origin`` is over the loops around its allocation, so that as long as the part lives its cells
-    and those of the whole are one to one.
+    and those of the whole are one to one. Where ``folds`` has a number for a dimension, cells of
+    the whole that lie a multiple of it apart share one place: ``part[(x - origin) % fold]``.
     """
 
     of: Buffer | None = None
     origin: tuple[Expr, ...] = ()
+    folds: tuple[int | None, ...] = ()
 
     @property
     def whole(self) -> Buffer:
@@ -148,15 +150,22 @@ class Part(Buffer):
 
     def index_here(self, indices: Sequence[Expr]) -> tuple[Expr, ...]:
         """Return where the cell of the whole at ``indices`` is."""
-        return tuple(
-            index if int_value(start) == 0 else Binary("sub", index, start)
-            for index, start in zip(indices, self.origin, strict=True)
-        )
+        found = []
+        for index, start, fold in zip(indices, self.origin, self._folds, strict=True):
+            here = index if int_value(start) == 0 else Binary("sub", index, start)
+            found.append(here if fold is None else Binary("floormod", here, Const(fold, INT64)))
+        return tuple(found)
 
     def index_there(self, indices: Sequence[Expr]) -> tuple[Expr, ...] | None:
         """Return what :meth:`index_here` made ``indices`` of; None where it did not."""
         found = []
-        for index, start in zip(indices, self.origin, strict=True):
+        for index, start, fold in zip(indices, self.origin, self._folds, strict=True):
+            if fold is not None:
+                if not isinstance(index, Binary) or index.op != "floormod":
+                    return None
+                if int_value(index.b) != fold:
+                    return None
+                index = index.a  # noqa: PLW2901 - one layer less
             if int_value(start) == 0:
                 found.append(index)
             elif isinstance(index, Binary) and index.op == "sub" and index.b is start:
@@ -164,3 +173,7 @@ class Part(Buffer):
             else:
                 return None
         return tuple(found)
+
+    @property
+    def _folds(self) -> tuple[int | None, ...]:
+        return self.folds or (None,) * len(self.origin)

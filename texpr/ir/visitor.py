@@ -129,7 +129,11 @@ class CellRewriter(Rewriter):
         for child in node.children:
             children.append((yield child))
         buffer, indices = self.cell(node.buffer, children[:-1])
-        return Store(buffer, tuple(indices), children[-1])
+        new = (*indices, children[-1])
+        same = buffer is node.buffer and all(
+            a is b for a, b in zip(new, node.children, strict=False)
+        )
+        return node if same else Store(buffer, tuple(indices), children[-1])
 
 
 class _Substitution(Rewriter):

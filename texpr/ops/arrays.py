@@ -15,7 +15,7 @@ from texpr.errors import DTypeError, ShapeError, TexprError, shown
 from texpr.ir.expr import int_value
 from texpr.target.kernel import Kernel
 from texpr.target.target import Target
-from texpr.target.threads import get_num_threads
+from texpr.target.threads import threads_in_force
 
 Array = np.ndarray[Any, Any]
 
@@ -58,6 +58,11 @@ def is_tensor(*operands: object) -> bool:
     DTypeError
         Some are, and some are arrays.
     """
+    for operand in operands:
+        if type(operand) is not np.ndarray:
+            break
+    else:
+        return False
     found = [isinstance(operand, te.Tensor) for operand in operands]
     if any(found) and not all(found):
         other = operands[found.index(False)]
@@ -97,7 +102,7 @@ def run(
         tuple([(operand.shape, operand.dtype) for operand in operands]),
         options,
         config.default_target(),
-        get_num_threads(),
+        threads_in_force(),
     )
     if out is None:
         out = np.empty(ready.shape, ready.dtype)

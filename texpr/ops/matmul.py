@@ -121,13 +121,15 @@ def declare(A: te.Tensor, B: te.Tensor, trans_a: bool = False, trans_b: bool = F
         raise ShapeError(
             f"matmul: {A} and {B} are not both matrices; use ops.gemv for a vector, or te.matmul"
         )
+    across, down = A.shape[-2 if trans_a else -1], B.shape[-1 if trans_b else -2]
+    if not is_same_extent(across, down):
+        turned = [", transposed," if given else "" for given in (trans_a, trans_b)]
+        raise ShapeError(
+            f"matmul: {shape_text(A)}{turned[0]} has {across} columns, and "
+            f"{shape_text(B)}{turned[1]} has {down} rows; the numbers must be equal"
+        )
     left, right = prepared(A, transposed=trans_a), prepared(B, transposed=trans_b)
     n, k, m = left.shape[-2], left.shape[-1], right.shape[-1]
-    if not is_same_extent(k, right.shape[-2]):
-        raise ShapeError(
-            f"matmul: the rows of {shape_text(left)} are {k} long, and the columns of "
-            f"{shape_text(right)} {right.shape[-2]}; they are multiplied and must be equal"
-        )
     batch = broadcast(left.shape[:-2], right.shape[:-2])
     r = te.reduce_axis((0, k), name="k")
 
@@ -224,9 +226,13 @@ def schedule_product(s: te.TeSchedule, C: te.Tensor, target: Target, num_threads
     blocks = matmul_blocks(C.dtype, target)
     columns = min(blocks.columns, max(1, m))  # no lanes beyond a small matrix
     rows = min(blocks.rows, max(1, n))
+    panel = blocks.panel
+    by_rows = n >= m or n >= rows * num_threads
+    if not by_rows:  # a panel for each thread at least
+        panel = min(panel, -(-m // num_threads))
     i_o, j_o, i_i, j_i = s[C].tile(i, j, rows, columns)
     k_o, k_i = s[C].split(k, factor=blocks.depth)
-    j_o_o, j_o_i = s[C].split(j_o, factor=max(1, blocks.panel // columns))
+    j_o_o, j_o_i = s[C].split(j_o, factor=max(1, panel // columns))
     s[C].reorder(*batch, j_o_o, k_o, i_o, j_o_i, k_i, i_i, j_i)
     s[C].vectorize(j_i)
     s[C].unroll(i_i)
@@ -234,10 +240,8 @@ def schedule_product(s: te.TeSchedule, C: te.Tensor, target: Target, num_threads
         return
     if batch and math.prod(stack) >= num_threads:
         s[C].parallel(s[C].fuse(*batch) if len(batch) > 1 else batch[0])
-    elif n >= m or n >= rows * num_threads:
-        s[C].parallel(i_o)
     else:
-        s[C].parallel(j_o_o)
+        s[C].parallel(i_o if by_rows else j_o_o)
 
 
 def _check_product(what: str, C: te.Tensor) -> None:

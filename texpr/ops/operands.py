@@ -70,8 +70,11 @@ def in_order(value: Any, transposed: bool) -> tuple[Array, bool]:
 
     The transpose of a matrix is the same memory: ``a.T`` is taken as ``a``, the other way round.
     """
-    array = np.asarray(value)
-    if array.ndim == 2 and array.flags.f_contiguous and not array.flags.c_contiguous:
+    array = value if type(value) is np.ndarray else np.asarray(value)
+    flags = array.flags
+    if flags.c_contiguous:
+        return array, transposed
+    if array.ndim == 2 and flags.f_contiguous:
         return array.T, not transposed
     return as_array(array), transposed
 

@@ -16,7 +16,6 @@ import islpy as isl
 
 from texpr.errors import InternalError
 from texpr.ir.expr import Expr, Var
-from texpr.ir.names import unique_name
 from texpr.polyhedral.kept import Kept
 
 T = TypeVar("T")
@@ -69,13 +68,17 @@ class Analysis:
         self.parameters: Kept[tuple[tuple[Var, ...], tuple[Expr, ...]]] = Kept(MAX_GEOMETRIES)
         self._name_of: dict[Var, str] = {}
         self._taken: set[str] = set(_RESERVED)
+        self._counts: dict[str, int] = {}
 
     def name_of(self, var: Var) -> str:
         """Return the name of ``var``, which no other variable has: isl knows them by name."""
         name = self._name_of.get(var)
         if name is None:
             base = var.name if _NAME.fullmatch(var.name) else "v"
-            name = unique_name(base, self._taken)
+            name = base
+            while name in self._taken:  # a thousand loops may be called i, so go on counting
+                self._counts[base] = self._counts.get(base, 0) + 1
+                name = f"{base}_{self._counts[base]}"
             self._taken.add(name)
             self._name_of[var] = name
         return name
@@ -88,6 +91,13 @@ class Analysis:
         # Not by parsing, which says "syntax error" where the budget ends.
         high, low = divmod(value, 1 << 62)
         return self.number(high).mul(make(self.context, 1 << 62)).add(make(self.context, low))
+
+    def renew(self) -> None:
+        """Start the budget again: what is asked is many questions, each of some statements.
+
+        A program of many statements asks no harder questions than one of few, but more of them.
+        """
+        self.context.reset_operations()
 
     def ask(self, question: Callable[[], T]) -> T | Unknown:
         """Return ``question()``, or Unknown where isl's budget does not suffice for it.

@@ -65,7 +65,9 @@ class Dependences:
     def all(self) -> tuple[Dependence, ...]:
         """Every dependence that is not empty; flow first, which explains best."""
         touches: dict[Buffer, list[Touch]] = {}
+        renew = self.scop.analysis.renew
         for statement in self.scop.statements:
+            renew()
             for touch in statement.touches:
                 touches.setdefault(touch.access.buffer, []).append(touch)
         found = []
@@ -74,6 +76,7 @@ class Dependences:
                 for source in group:
                     for sink in group:
                         if source.access.is_write or sink.access.is_write:
+                            renew()
                             dependence = self._between(source, sink)
                             if dependence is not None:
                                 found.append(dependence)
@@ -85,11 +88,18 @@ class Dependences:
             for one in found
         ]
         found.sort(key=lambda dependence: _KINDS.index(dependence.kind))
-        for at, dependence in enumerate(found):
-            cover = next((one for one in found[:at] if _covers(one, dependence)), None)
-            if cover is not None:
-                found[at] = replace(dependence, covered_by=cover)
-        return tuple(found)
+        return tuple(self._with_covers(found))
+
+    def _with_covers(self, found: Sequence[Dependence]) -> Iterator[Dependence]:
+        """Yield the dependences with the one before that covers each."""
+        alike: dict[tuple[object, ...], list[Dependence]] = {}
+        for dependence in found:
+            self.scop.analysis.renew()
+            between = (dependence.source.statement, dependence.sink.statement, dependence.buffer)
+            before = alike.setdefault(between, [])
+            cover = next((one for one in before if _covers(one, dependence)), None)
+            before.append(replace(dependence, covered_by=cover) if cover else dependence)
+            yield before[-1]
 
     @cached_property
     def value_flow(self) -> tuple[Dependence, ...]:
@@ -160,17 +170,14 @@ class Dependences:
 
 
 def _covers(one: Dependence, other: Dependence) -> bool:
-    """Whether a program that keeps ``one`` keeps ``other``, too.
+    """Whether a program that keeps ``one`` keeps ``other``, of the same statements and array, too.
 
     An update of a reduction reads, writes and writes again what another one does.
     """
-    first, second = (one.source.statement, one.sink.statement)
+    is_of_two = one.source.statement is not one.sink.statement
     return (
-        first is other.source.statement
-        and second is other.sink.statement
-        and one.buffer is other.buffer
         # At equal times an anti-dependence is kept, and scratch that is lost matters to a flow.
-        and (one.kind != "anti" or one.chain is not None or first is not second)
+        (one.kind != "anti" or one.chain is not None or is_of_two)
         and other.kind != "flow"
         and one.chain == other.chain
         and one.missing is None

@@ -210,3 +210,25 @@ def parameters(
         if var.dtype is not INT64:
             relevant.append(Binary("le", var, Const(int(var.dtype.max), var.dtype)))
     return tuple(params), tuple(relevant)
+
+
+def always(condition: Expr, program: Program) -> bool:
+    """Whether ``condition`` is known to hold at all sizes of ``program``.
+
+    >>> from texpr import te
+    >>> A = te.placeholder((te.size_var("n"),), name="A")
+    >>> B = te.compute(A.shape, lambda i: A[i], name="B")
+    >>> program, (n,) = te.create_schedule(B.op).program, A.shape
+    >>> always(n//4*4 <= n, program), always(n >= 4, program)
+    (True, False)
+    """
+    if isinstance(condition, Const):
+        return bool(condition.value)
+    params, facts = parameters(Domain((), ()), [condition], facts_of(program))
+    analysis = Analysis()
+    frame = Frame(analysis, (), params)
+
+    def ask() -> bool:
+        return bool(frame.all_of(facts).over.is_subset(frame.region(condition).under))
+
+    return analysis.ask(ask) is True

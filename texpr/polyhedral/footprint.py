@@ -1,28 +1,28 @@
-"""Which part of an array statements read, as a box that moves with the loops around them.
+"""Which part of an array statements touch, as a box that moves with the loops around them.
 
 In every dimension the box starts at an expression of the loops around and the sizes, and is as
 long as an expression of the sizes alone, a number where that is possible. It is exact where the
-cells that are read are such a box, strided or not; elsewhere it is the shortest box of that form
+cells that are touched are such a box, strided or not; elsewhere it is the shortest box of that form
 that was found around them, at worst the whole dimension.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, reduce
+from functools import cached_property, partial, reduce
 
 import islpy as isl
 
 from texpr.ir.buffer import Buffer
 from texpr.ir.dtypes import INT64
-from texpr.ir.expr import Binary, Const, Expr, Var, free_vars
+from texpr.ir.expr import Binary, Const, Expr, IfThenElse, Var, free_vars, int_value
 from texpr.ir.program import ZERO, Block, If, Let, Loop, Stmt
 from texpr.ir.simplify import simplify
 from texpr.ir.visitor import Rewriter, Visit
 from texpr.polyhedral.accesses import Access, accesses, loads
 from texpr.polyhedral.affine import Frame
-from texpr.polyhedral.context import IN, OUT, SET, Analysis, Unknown, int_of
+from texpr.polyhedral.context import IN, OUT, SET, Analysis, int_of
 from texpr.polyhedral.domain import (
     Domain,
     Place,
@@ -48,6 +48,10 @@ class Window:
     may_start_early: bool = False
     """Whether ``lower`` may be less than the first index of the array."""
     may_end_late: bool = False
+    start: Expr = ZERO
+    """Where in the window that begins which was not computed before."""
+    stop: Expr | None = None
+    """Where in the window that ends which was not computed before; None for at its end."""
 
 
 def footprint(
@@ -57,6 +61,8 @@ def footprint(
     bounds: Sequence[tuple[Expr, Expr]],
     facts: Sequence[Expr],
     known: Kept[tuple[Window, ...]],
+    *,
+    writes: bool = False,
 ) -> tuple[Window, ...]:
     """Return the box of the cells of ``buffers`` that ``body`` reads at one iteration ``around``.
 
@@ -73,36 +79,80 @@ def footprint(
         What holds of the sizes.
     known : Kept
         Keeps the answers: a schedule asks the same again after every primitive.
+    writes : bool
+        Whether what it writes is in the box, too.
     """
-    reads = [*_reads(body, buffers)]
-    key = (*(read.key for read in reads), place_key(around), *bounds, *facts)
-    found = known.get(key)
-    if found is None:
-        found = known[key] = _windows([r.at(around) for r in reads], around, bounds, facts, known)
-    return found
+    touches = [*touches_in(body, buffers, is_write=False)]
+    if writes:
+        touches += touches_in(body, buffers, is_write=True)
+    return box(touches, around, bounds, facts, known)
 
 
-def _windows(
-    reads: Sequence[tuple[Domain, Access]],
+def box(
+    touches: Sequence[Touching],
     around: Place,
     bounds: Sequence[tuple[Expr, Expr]],
     facts: Sequence[Expr],
     known: Kept[tuple[Window, ...]],
 ) -> tuple[Window, ...]:
-    """Return the box that ``reads`` are in, each dimension as far as its answer is known."""
+    """Return the box of what ``touches`` are of; the others as :func:`footprint`."""
+    key = (*(touch.key for touch in touches), place_key(around), *bounds, *facts)
+    found = known.get(key)
+    if found is None:
+        at = [touch.at(around) for touch in touches]
+        found = known[key] = _windows(at, around, bounds, facts, known)
+    return found
+
+
+def _windows(
+    touches: Sequence[tuple[Domain, Access]],
+    around: Place,
+    bounds: Sequence[tuple[Expr, Expr]],
+    facts: Sequence[Expr],
+    known: Kept[tuple[Window, ...]],
+) -> tuple[Window, ...]:
+    """Return the box that ``touches`` are in, each dimension as far as its answer is known."""
     place = surrounding_domain(around)
     found: list[Window] = []
     for dimension, (first, end) in enumerate(bounds):
-        own = [_Read.of(domain, access, dimension) for domain, access in reads]
+        own = [_Read.of(domain, access, dimension) for domain, access in touches]
         key = (*own, place, first, end, *facts)
         if key not in known:
-            question = _Question(own, place, (first, end), facts)
-            answer = question.analysis.ask(question.answer)
-            if answer is None or isinstance(answer, Unknown):
-                answer = Window(first, simplify(Binary("max", end - first, ZERO)))
-            known[key] = (answer,)
+            answer = _shortest(own, place, (first, end), facts)
+            whole = Window(first, simplify(Binary("max", end - first, ZERO)))
+            known[key] = (answer or whole,)
         found += known[key]
     return tuple(found)
+
+
+def _shortest(
+    reads: Sequence[_Read], place: Domain, bounds: tuple[Expr, Expr], facts: Sequence[Expr]
+) -> Window | None:
+    """Return the shortest box, None where there is none but the whole dimension.
+
+    Where values are cut off, as the starts of tiles by ``min``, a box may move with these.
+    """
+    best: Window | None = None
+    for opaque in (_QUOTIENTS, _CLAMPS):
+        question = _Question(reads, place, bounds, facts, opaque)
+        if opaque is _CLAMPS and not any(
+            isinstance(one, Binary) and one.op in ("min", "max") for one in question.opaque.found
+        ):
+            break
+        answer = question.analysis.ask(question.answer)
+        if isinstance(answer, Window) and (best is None or _is_shorter(answer, best)):
+            best = answer
+    return best
+
+
+def _is_shorter(box: Window, other: Window) -> bool:
+    length, least = int_value(box.extent), int_value(other.extent)
+    return length is not None and (least is None or length < least)
+
+
+_QUOTIENTS = ("floordiv", "floormod")
+_CLAMPS = (*_QUOTIENTS, "min", "max")
+"""The operators of which one value known outside is taken for a number of its own."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +191,7 @@ def _conditions(part: Span | Expr) -> tuple[Expr, ...]:
 
 
 @dataclass(frozen=True)
-class _Reading:
+class Touching:
     """An access of ``stmt``, around which is ``place`` inside of what the box is asked for."""
 
     stmt: Stmt
@@ -164,35 +214,36 @@ class _Reading:
         return surrounding_domain(whole), self.access
 
 
-def _reads(body: Stmt, buffers: Sequence[Buffer]) -> Iterator[_Reading]:
-    """Yield every read of one of ``buffers``."""
+def touches_in(body: Stmt, buffers: Sequence[Buffer], *, is_write: bool) -> Iterator[Touching]:
+    """Yield every read of one of ``buffers``, or write."""
     for stmt, place in places(body):
         found: Iterable[Access] = ()
         if isinstance(stmt, Block):
             if any(buffer in buffers for buffer in stmt.buffers):
-                found = (access for access in accesses(stmt) if not access.is_write)
-        elif isinstance(stmt, (Loop, If, Let)):
+                found = (access for access in accesses(stmt) if access.is_write is is_write)
+        elif isinstance(stmt, (Loop, If, Let)) and not is_write:
             own = (child for child in stmt.children if isinstance(child, Expr))
             found = (access for root in own for access in loads(root))
         for access in found:
             if any(access.buffer is buffer for buffer in buffers):
-                yield _Reading(stmt, place, access)
+                yield Touching(stmt, place, access)
 
 
 class _Opaque(Rewriter):
-    """Puts a variable in the place of a quotient or remainder that is known ``outside``.
+    """Puts a variable in the place of what ``operators`` make of values known ``outside``.
 
     isl cannot hold symbolic bases, and what it makes of other quotients is hard to read.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, operators: Sequence[str]) -> None:
+        self.operators = operators
         self.outside: frozenset[Var] = frozenset()
         self.sizes: frozenset[Var] = frozenset()
         self.found: dict[Expr, Var] = {}
 
     def visit_Binary(self, node: Binary) -> Visit[Expr]:
         if (
-            node.op in ("floordiv", "floormod")
+            node.op in self.operators
             and node.dtype is INT64
             and self.outside.issuperset(free_vars(node))
             and not self.sizes.issuperset(free_vars(node))
@@ -224,6 +275,7 @@ class _Question:
         place: Domain,
         bounds: tuple[Expr, Expr],
         facts: Sequence[Expr],
+        operators: Sequence[str],
     ) -> None:
         self.analysis = Analysis()
         self.bounds, self.index = bounds, Var("x")
@@ -235,7 +287,7 @@ class _Question:
             true.update(dict.fromkeys(known))
         params = {var: None for var in params if var not in set(place.dims)}
         self.params, self.facts = tuple(params), tuple(true)
-        self.opaque = _Opaque()
+        self.opaque = _Opaque(operators)
         self.opaque.outside = frozenset((*place.dims, *self.params))
         self.opaque.sizes = frozenset(self.params)
         self.place = self.opaque.domain(place)
@@ -251,36 +303,57 @@ class _Question:
         """Return the box, None where there is none but the whole dimension."""
         if not self.reads:
             return Window(self.bounds[0], ZERO)
-        cells = reduce(isl.Set.union, map(self.cells, range(len(self.reads)))).coalesce()
+        cells = self.every(self.cells)
         if cells.is_empty():
             return Window(self.bounds[0], ZERO)
         best: tuple[isl.Aff, Expr] | None = None
-        for start, away in self.starts(cells):
+        found = [*self.starts(cells, cells)]
+        if self.is_piecewise:
+            # Which loop an index moves with is seen where they are free of one another.
+            found += self.starts(self.every(partial(self.cells, is_free=True)), cells)
+        for start, away in found:
             length = self.length(cells, away)
             if length is not None and (best is None or _is_better((start, length), best)):
                 best = (start, length)
         return None if best is None else self.window(*best)
 
-    def cells(self, k: int) -> isl.Set:
-        """Return the points (loops around, index) of one read."""
-        domain, index, guard = (self.reads[k].domain, self.reads[k].index, self.reads[k].guard)
+    def every(self, cells: Callable[[_Read], isl.Set]) -> isl.Set:
+        return reduce(isl.Set.union, map(cells, self.reads)).coalesce()
+
+    @property
+    def is_piecewise(self) -> bool:
+        """Whether the range of a loop around depends on whether others are at their start."""
+        ends = (end for span in self.place.spans for end in (span.lower, span.upper))
+        return any(isinstance(end, IfThenElse) for end in ends)
+
+    def cells(self, read: _Read, *, is_free: bool = False) -> isl.Set:
+        """Return the points (loops around, index) of one read.
+
+        Where it ``is_free``, the loops around may be at any iteration.
+        """
+        domain, index, guard = read.domain, read.index, read.guard
         own = set(self.outer)
         inner = tuple(var for var in domain.dims if var not in own)
         dims = (*self.outer, self.index, *inner)
-        whole = Domain(dims, domain.spans, domain.others)
+        spans = tuple(span for span in domain.spans if not is_free or span.var not in own)
+        whole = Domain(dims, spans, () if is_free else domain.others)
         frame = whole.frame(self.analysis, self.params)
         first, end = self.bounds
         conditions = [guard, *self.facts]
         conditions += [Binary("ge", self.index, first), Binary("lt", self.index, end)]
         if not isinstance(frame.value(index), NotAffine):
+            conditions = [] if is_free else conditions
             conditions.append(Binary("eq", self.index, index))
         points = whole.region(frame) & frame.all_of(conditions)
         return points.over.project_out(SET, len(self.outer) + 1, len(inner))
 
-    def starts(self, cells: isl.Set) -> Iterator[tuple[isl.Aff, isl.Aff]]:
-        """Yield expressions at or below every index, with how far an index is from each."""
+    def starts(self, moving: isl.Set, cells: isl.Set) -> Iterator[tuple[isl.Aff, isl.Aff]]:
+        """Yield expressions at or below every index, with how far an index is from each.
+
+        They are those at which ``moving`` begins, put below ``cells``.
+        """
         last = len(self.outer)
-        by_place = isl.Map.from_range(cells).move_dims(IN, 0, OUT, 0, last)
+        by_place = isl.Map.from_range(moving).move_dims(IN, 0, OUT, 0, last)
         least: list[isl.Aff] = []
         by_place.dim_min(0).foreach_piece(lambda _, aff: least.append(aff))
         to_place = isl.MultiAff.project_out_map(self.frame.space, SET, last, 1)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 from texpr.ir.buffer import Buffer
-from texpr.ir.expr import Binary, Expr, Load, Var
+from texpr.ir.expr import Binary, Expr, Var
 from texpr.ir.program import ZERO, Alloc, Block, Loop, Program, Seq, Stmt, Store, stmts
 from texpr.ir.simplify import simplify
-from texpr.ir.visitor import Rewriter, Visit
+from texpr.ir.visitor import CellRewriter, Rewriter, Visit
 from texpr.polyhedral.context import IN, OUT, Unknown
 from texpr.polyhedral.judge import Finding, Judge
 from texpr.polyhedral.scop import Scop, Statement
@@ -160,29 +161,18 @@ class _Expanded(_Without):
                 return node  # which then differs
             first = (simplify(axis.var - self.loop.lower),)
         cells = _Cells(self.witness, first)
-        stores = tuple(
-            Store(
-                self.witness.new if store.buffer is self.witness.array else store.buffer,
-                (*(first if store.buffer is self.witness.array else ()),
-                 *map(cells.rewrite_expr, store.indices)),
-                cells.rewrite_expr(store.value),
-            )
-            for store in node.stores
-        )  # fmt: skip
+        stores = tuple(cast(Store, cells.rewrite_stmt(store)) for store in node.stores)
         return replace(node, stores=stores, predicate=cells.rewrite_expr(node.predicate))
 
 
-class _Cells(Rewriter):
+class _Cells(CellRewriter):
     def __init__(self, witness: Rehomed, first: tuple[Expr, ...]) -> None:
         self.witness, self.first = witness, first
 
-    def visit_Load(self, node: Load) -> Visit[Expr]:
-        indices = []
-        for index in node.indices:
-            indices.append((yield index))
-        if node.buffer is not self.witness.array:
-            return node.rebuild(indices)
-        return Load(self.witness.new, (*self.first, *indices))
+    def cell(self, buffer: Buffer, indices: Sequence[Expr]) -> tuple[Buffer, Sequence[Expr]]:
+        if buffer is not self.witness.array:
+            return buffer, indices
+        return self.witness.new, (*self.first, *indices)
 
 
 def _difference(wanted: Stmt, found: Stmt) -> str | None:
@@ -210,8 +200,10 @@ def _is_same(wanted: Block, found: Block) -> bool:
         return True
     ours = (wanted.label, wanted.fold, wanted.extern, wanted.predicate, len(wanted.stores))
     theirs = (found.label, found.fold, found.extern, found.predicate, len(found.stores))
-    pairs = [(ours[0] == theirs[0], True), *zip(ours[1:], theirs[1:], strict=True)]
-    pairs += [(len(wanted.iters), len(found.iters)), *zip(wanted.iters, found.iters, strict=False)]
+    pairs: list[tuple[object, object]] = [(ours[0] == theirs[0], True)]
+    pairs += zip(ours[1:], theirs[1:], strict=True)
+    pairs += zip(wanted.iters, found.iters, strict=False)
+    pairs.append((len(wanted.iters), len(found.iters)))
     pairs += zip(wanted.bindings, found.bindings, strict=False)
     for a, b in zip(wanted.stores, found.stores, strict=False):
         pairs += [(a.buffer, b.buffer), (len(a.indices), len(b.indices))]

@@ -5,21 +5,27 @@ whole. As the part starts somewhere that does not change while it lives, its cel
 whole are one to one, and nothing else has to be asked about them. Such a statement is *moved*: it
 may run an instance again in each iteration of the loops around its part, once in each, and leave
 out what nobody reads there; whether all is there that is read is a question of the dependences
-(:mod:`texpr.polyhedral.judge`). Every other statement runs each instance just once.
+(:mod:`texpr.polyhedral.judge`). Of every other statement all instances run.
+
+A statement may stand in several *pieces*, at several places, no two of which run one instance. And
+an instance *may run again* where nobody can tell: where it reads nothing that it writes, it
+computes what it did before, for the judge sees to it that every run of an instance comes before
+every run of one that depends on it. Nor may its runs meet, in lanes or in parallel.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Sequence
+from functools import partial, reduce
+from itertools import combinations
 
 import islpy as isl
 
 from texpr.ir.buffer import Buffer, Part
-from texpr.ir.expr import Binary, Expr, Load, Var, free_vars
+from texpr.ir.expr import Binary, Expr, Var, free_vars, postorder
 from texpr.ir.functions import any_of
-from texpr.ir.program import Block, ExternCall, Store
-from texpr.ir.visitor import Rewriter, Visit, substitute
+from texpr.ir.program import Block, ExternCall, LoopKind, Store
+from texpr.ir.visitor import CellRewriter, substitute
 from texpr.polyhedral.affine import Frame
 from texpr.polyhedral.context import IN, OUT, Unknown
 from texpr.polyhedral.digits import COLUMNS, compare_alike
@@ -34,12 +40,10 @@ def other_statement(declared: Scop, proposed: Scop) -> str | None:
     known = {statement.label: statement for statement in declared.statements}
     arguments = set(declared.program.buffers)
     parts: dict[Buffer, Part] = {}
-    seen: set[str] = set()
     for statement in proposed.statements:
         label = statement.label
-        if label not in known or label in seen:
-            return f"{label} is {'there twice' if label in seen else 'not declared'}"
-        seen.add(label)
+        if label not in known:
+            return f"{label} is not declared"
         for buffer in statement.homes:
             if buffer in arguments:
                 return f"{buffer.name} is an argument, and {label} would touch scratch instead"
@@ -62,18 +66,12 @@ def _starts_in_home(part: Part, statement: Statement) -> bool:
     return not any(var in axes or var in loops - home for var in free_vars(*part.origin))
 
 
-class _Wholes(Rewriter):
+class _Wholes(CellRewriter):
     """Puts the whole buffers back in the place of their parts."""
 
-    def visit_Load(self, node: Load) -> Visit[Expr]:
-        indices = []
-        for index in node.indices:
-            indices.append((yield index))
-        if isinstance(node.buffer, Part):
-            there = node.buffer.index_there(indices)
-            if there is not None:
-                return Load(node.buffer.whole, there)
-        return node.rebuild(indices)
+    def cell(self, buffer: Buffer, indices: Sequence[Expr]) -> tuple[Buffer, Sequence[Expr]]:
+        there = buffer.index_there(indices) if isinstance(buffer, Part) else None
+        return (buffer, indices) if there is None else (buffer.whole, there)
 
 
 def _is_same(declared: Block, proposed: Block) -> bool:
@@ -127,13 +125,13 @@ def lost_instances(declared: Scop, proposed: Scop, counted: Kept[str | None]) ->
     Where isl cannot hold the instances exactly, it is left to the loops to be right, but for
     statements that were moved. ``counted`` keeps the answers.
     """
-    known: Mapping[str, Statement] = {one.label: one for one in proposed.statements}
+    pieces = pieces_of(proposed)
     for statement in declared.statements:
-        runs = known.get(statement.label)
-        key = (statement.label,) if runs is None else runs.key
+        own = pieces.get(statement.label, [])
+        key = (statement.label, *(piece.key for piece in own))
         reason = counted.get(key)
         if reason is None and key not in counted:
-            answer = declared.analysis.ask(partial(_fault, statement, runs))
+            answer = declared.analysis.ask(partial(instances_fault, statement, own))
             if isinstance(answer, Unknown):
                 return str(answer)
             reason = counted[key] = answer
@@ -142,25 +140,101 @@ def lost_instances(declared: Scop, proposed: Scop, counted: Kept[str | None]) ->
     return None
 
 
-def _fault(declared: Statement, proposed: Statement | None) -> str | None:
+def pieces_of(scop: Scop) -> dict[str, list[Statement]]:
+    """Return the statements by their labels: of each, the places where it stands."""
+    found: dict[str, list[Statement]] = {}
+    for statement in scop.statements:
+        found.setdefault(statement.label, []).append(statement)
+    return found
+
+
+def instances_fault(declared: Statement, pieces: Sequence[Statement]) -> str | None:
+    """Return why ``pieces`` do not run the instances of ``declared``, each once."""
     instances = declared.iterations(()).over.domain()
-    if proposed is None:
+    if not pieces:
         return None if instances.is_empty() else "no loop runs it"
-    moved = proposed.is_moved
-    missing = declared.region.missing or proposed.region.missing
+    moved = any(piece.is_moved for piece in pieces)
+    missing = declared.region.missing
+    for piece in pieces:
+        missing = missing or piece.region.missing
     if missing is not None:
-        return f"what its loops run is not known, as {missing}" if moved else None
-    runs = proposed.iterations(()).over.domain()
-    if runs_over(proposed) or not runs.is_subset(instances):
-        return "its loops run instances that were not declared"
-    home = 0
-    if moved:
-        home = len(proposed.homes.get(proposed.block.stores[0].buffer.whole, ()))
-    else:
-        facts = proposed.frame.all_of(proposed.scop.facts).over.params()
-        if not instances.intersect_params(facts).is_subset(runs):
+        is_plain = not moved and len(pieces) == 1 and not _clamps(pieces[0].block)
+        return None if is_plain else f"what its loops run is not known, as {missing}"
+    if moved and len(pieces) > 1:
+        return "it is moved in several pieces"
+    if moved and not _is_within_home(declared, pieces[0]):
+        return "its array lives longer than declared"
+    return _fault_of_count(instances, pieces, moved=moved)
+
+
+def _fault_of_count(instances: isl.Set, pieces: Sequence[Statement], *, moved: bool) -> str | None:
+    found = [piece.iterations(()).over.domain() for piece in pieces]
+    for piece, runs in zip(pieces, found, strict=True):
+        if runs_over(piece) or not runs.is_subset(instances):
+            return "its loops run instances that were not declared"
+    for runs, other in combinations(found, 2):
+        if not runs.is_disjoint(other):
+            return "its loops run some instance twice, in two places"
+    if not moved:
+        facts = pieces[0].frame.all_of(pieces[0].scop.facts).over.params()
+        if not instances.intersect_params(facts).is_subset(reduce(isl.Set.union, found)):
             return "its loops do not run every instance"
-    return None if is_once(proposed, home) else "its loops run some instance twice"
+    for piece in pieces:
+        home = len(piece.homes.get(piece.block.stores[0].buffer.whole, ())) if moved else 0
+        why = None if is_once(piece, home) else tells_again(piece, home)
+        if why is not None:
+            return f"its loops run some instance twice, {why}"
+    return None
+
+
+def _clamps(block: Block) -> bool:
+    """Whether different iterations may be at one instance, as their values are cut off."""
+    return any(
+        isinstance(node, Binary) and node.op in ("min", "max")
+        for binding in block.bindings
+        for node in postorder(binding)
+    )
+
+
+def tells_again(statement: Statement, home: int) -> str | None:
+    """Return how one can tell that an instance runs again, None where nobody can.
+
+    That is asked of the runs in one iteration of the ``home`` outermost loops.
+    """
+    if statement.digits:
+        return "and the sizes are the base of a loop's number"
+    if statement.block.extern is not None:
+        return "which calls a function from outside"
+    times = statement.iterations(statement.loops).over
+    again = times.reverse().apply_range(times)
+    for column in range(home):
+        again = again.equate(IN, column, OUT, column)
+    same = isl.Map.identity(again.get_space())
+    twice = times.intersect_range(again.subtract(same).domain()).domain()
+    for write in (touch for touch in statement.touches if touch.access.is_write):
+        written = write.cells.over.intersect_domain(twice)
+        for read in (touch for touch in statement.touches if not touch.access.is_write):
+            alike = read.access.buffer.whole is write.access.buffer.whole
+            if alike and not read.cells.over.is_disjoint(written):
+                return f"which reads what it writes of {write.access.buffer.name}"
+    for column, loop in enumerate(statement.loops):
+        if column >= home and loop.kind in (LoopKind.PARALLEL, LoopKind.VECTORIZED):
+            apart = again.subtract(again.equate(IN, column, OUT, column))
+            if not apart.is_empty():
+                return f"at once in the {loop.kind.value} loop {loop.var.name!r}"
+        again = again.equate(IN, column, OUT, column)
+    return None
+
+
+def _is_within_home(declared: Statement, proposed: Statement) -> bool:
+    """Whether a room of a moved statement is for one iteration of the loops that it was for."""
+    buffer = proposed.block.stores[0].buffer.whole
+    wanted = declared.homes.get(buffer, ())
+    if not wanted:
+        return True
+    rooms = proposed.iterations(proposed.homes.get(buffer, ())).over
+    there = rooms.reverse().apply_range(declared.iterations(wanted).over)
+    return bool(there.is_single_valued())
 
 
 def runs_over(statement: Statement) -> bool:

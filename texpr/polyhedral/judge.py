@@ -11,6 +11,9 @@ writes, and loses it otherwise.
 
 *Races.* Iterations of a parallel loop have no order: no pair may be apart in one.
 
+*Room.* Where storage is used again, a value must be there as long as it is needed
+(:mod:`texpr.polyhedral.folds`).
+
 *Reductions.* The updates of a reduction whose order is free may change places; they must not meet
 at one time, unless all lanes update the same cell, where machine code folds the lanes together.
 """
@@ -20,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from itertools import product
 from typing import Literal, TypeAlias
 
 import islpy as isl
@@ -35,11 +39,14 @@ from texpr.polyhedral.context import IN, OUT, SET, Analysis, Unknown
 from texpr.polyhedral.counterexample import smallest_point
 from texpr.polyhedral.dependences import Dependence, Dependences
 from texpr.polyhedral.digits import COLUMNS, compare_alike
-from texpr.polyhedral.instances import lost_instances, other_statement
+from texpr.polyhedral.folds import Overwrite, overwrites
+from texpr.polyhedral.instances import lost_instances, other_statement, pieces_of
 from texpr.polyhedral.kept import Kept
 from texpr.polyhedral.scop import Scop, Statement, textual_order
 
-Fault: TypeAlias = Literal["order", "parallel", "vectorized", "storage", "stale", "instances"]
+Fault: TypeAlias = Literal[
+    "order", "parallel", "vectorized", "storage", "missing", "fold", "stale", "instances"
+]
 
 
 MAX_ANSWERS = 2_000
@@ -92,6 +99,7 @@ class Judge:
         self.dependences = Dependences(self.scop)
         self._asked: Kept[tuple[Finding, ...]] = Kept(MAX_ANSWERS)
         self._counted: Kept[str | None] = Kept(MAX_ANSWERS)
+        self._folded: Kept[tuple[Overwrite, ...]] = Kept(MAX_ANSWERS)
 
     def first_fault(self, proposed: Program, assumed: Collection[Buffer] = ()) -> Finding | None:
         """Return a dependence that ``proposed`` breaks, None where it keeps them all.
@@ -161,23 +169,32 @@ class Judge:
         reason = lost_instances(self.scop, scop, self._counted)
         if reason is not None:
             yield Finding("instances", None, missing=reason)
-        statements = {statement.label: statement for statement in scop.statements}
+        pieces = pieces_of(scop)
         fine: set[Dependence] = set()
         for dependence in known:
             if dependence.covered_by in fine:
                 fine.add(dependence)
                 continue
-            source = statements.get(dependence.source.statement.label)
-            sink = statements.get(dependence.sink.statement.label)
-            if source is not None and sink is not None:  # else it never runs
+            ends = (dependence.source.statement.label, dependence.sink.statement.label)
+            is_fine = True
+            # What has no piece never runs.
+            for source, sink in product(*(pieces.get(label, ()) for label in ends)):
                 # A primitive changes few statements; of the others the answers are known.
                 key = (dependence, source.key, sink.key, _order_key(source, sink))
                 found = self._asked.get(key)
                 if found is None:
                     found = self._asked[key] = tuple(self._kept(dependence, source, sink))
-                if not found:
-                    fine.add(dependence)
+                is_fine = is_fine and not found
                 yield from found
+            if is_fine:
+                fine.add(dependence)
+        statements = {label: own[0] for label, own in pieces.items()}  # parts have one piece
+        for one in overwrites(self.dependences, statements, self._folded):
+            # The one writes where the other's value is, and so has come to depend on it.
+            between = Dependence(one.write, one.other, "output", one.pairs, None, None)
+            if not one.other.access.is_write:
+                between = replace(between, kind="flow")
+            yield Finding("fold", between, one.pairs, one.loop, one.missing, one.by_digits)
 
     def reordered_chains(self, proposed: Program) -> list[Dependence]:
         """Return the reductions whose terms ``proposed`` adds in another order, or in lanes."""
@@ -196,26 +213,29 @@ class Judge:
         self, dependence: Dependence, source: Statement, sink: Statement
     ) -> Iterator[Finding]:
         home = _home(dependence, source, sink)
+        # What is not moved runs every instance, and finds the cells where they were declared.
+        is_whole = home is not None and not home and not source.is_moved
         is_first = textual_order(source.columns, sink.columns) == "always"
-        if is_first and home is not None and not home:
+        if is_first and is_whole:
             return
         questions = [*_questions(dependence, source, sink)]
-        if not questions and not home and home is not None:
+        if not questions and is_whole:
             return
         ask = self.scop.analysis.ask
         moved = ask(lambda: _Moved(dependence, source, sink))
         if isinstance(moved, Unknown):
             yield Finding("order", dependence, missing=str(moved))
             return
-        if home is None or home:
+        if not is_whole:
             # The scratch is another one where the loops of its home are at another iteration.
             if dependence.kind == "flow":
                 lost = ask(moved.lost)
+                kind: Fault = "missing" if home == () else "storage"
                 if isinstance(lost, Unknown):
-                    yield Finding("storage", dependence, missing=str(lost))
+                    yield Finding(kind, dependence, missing=str(lost))
                 elif lost is not None:
                     by_digits = moved.digits > 0
-                    yield Finding("storage", dependence, lost, None, moved.missing, by_digits)
+                    yield Finding(kind, dependence, lost, None, moved.missing, by_digits)
             if home is None or is_first:
                 return
         for fault, loop, wrong in questions:
@@ -286,7 +306,11 @@ class _Moved:
 
     def lost(self) -> isl.Map | None:
         """Return the pairs of which the second runs where the first does not, None if none."""
-        pairs = self.dependence.pairs
+        pairs = self.dependence.pairs.intersect_range(self.sink.iterations(()).over.domain())
+        if not self.source.is_moved:  # else what does not run here runs nowhere
+            pairs = pairs.intersect_domain(self.source.iterations(()).over.domain())
+        if pairs.is_empty():
+            return None
         if self.home is None:
             return pairs
         if self.source.is_moved and self.runs_missing is not None:

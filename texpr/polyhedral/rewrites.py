@@ -8,7 +8,7 @@ statement copies cell by cell; and where it stands, every cell holds the value t
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial, reduce
 from typing import TypeAlias
 
@@ -17,16 +17,17 @@ import islpy as isl
 from texpr.ir.buffer import Buffer
 from texpr.ir.expr import Expr, Load, Var
 from texpr.ir.functions import all_of
-from texpr.ir.program import TRUE, Block, Fold
-from texpr.ir.visitor import Rewriter, Visit, substitute
+from texpr.ir.program import TRUE, Alloc, Block, Fold, Program, Stmt, blocks
+from texpr.ir.visitor import CellRewriter, Rewriter, Visit, substitute
 from texpr.polyhedral.context import Unknown
 from texpr.polyhedral.dependences import chain_operator
 from texpr.polyhedral.homes import Rehomed
-from texpr.polyhedral.instances import is_once, runs_over, runs_short
+from texpr.polyhedral.instances import instances_fault, is_once, runs_over, runs_short
 from texpr.polyhedral.judge import Finding, Judge
 from texpr.polyhedral.layouts import LaidOut
+from texpr.polyhedral.padded import Padded, shown_padding
 from texpr.polyhedral.scop import Scop, Statement, Touch, textual_order
-from texpr.polyhedral.unfolding import Unfolded
+from texpr.polyhedral.unfolding import Unfolded, whole_again
 from texpr.polyhedral.unfolding import other_value as other_value_unfolded
 
 
@@ -60,13 +61,47 @@ class Factored:
     dimension: int
 
 
-Witness: TypeAlias = Cached | Factored | LaidOut | Rehomed | Unfolded
+@dataclass(frozen=True, eq=False)
+class Parted:
+    """The witness of loops that were cut: several stages run what one ran before.
+
+    ``stages`` gives that one for each, ``axes`` and ``buffers`` the variables and arrays that stood
+    there before.
+    """
+
+    stages: Mapping[str, str]
+    axes: Mapping[Var, Var]
+    buffers: Mapping[Buffer, Buffer] = field(default_factory=dict)
+
+    def joined(self, program: Program, before: Program) -> Program:
+        """Return ``program`` with the statements of ``before`` in the place of their parts."""
+        return program.with_body(_Joined(self, before).rewrite_stmt(program.body))
+
+
+class _Joined(Rewriter):
+    """Puts the statements that were declared in the place of their parts."""
+
+    def __init__(self, witness: Parted, before: Program) -> None:
+        self.witness = witness
+        self.declared = {block.label: block for block in blocks(before.body)}
+
+    def visit_Alloc(self, node: Alloc) -> Visit[Stmt]:
+        body = yield node.body
+        return Alloc(self.witness.buffers.get(node.buffer, node.buffer), body)
+
+    def visit_Block(self, node: Block) -> Block:
+        name = self.witness.stages.get(node.name, node.name)
+        declared = self.declared[replace(node, name=name).label]
+        return replace(declared, bindings=node.bindings)
+
+
+Witness: TypeAlias = Cached | Factored | LaidOut | Padded | Parted | Rehomed | Unfolded
 
 
 def other_value(
     before: Judge,
     after: Judge,
-    witness: Cached | Factored | Unfolded,
+    witness: Cached | Factored | Padded | Parted | Unfolded,
     assumed: Collection[Buffer] = (),
 ) -> Finding | None:
     """Return why ``after`` may compute other values than ``before``, None where it does not.
@@ -83,6 +118,15 @@ def other_value(
                 else "its loops run instances that it does not have"
             )
             return Finding("instances", None, missing=f"{statement.label}: {why}")
+    if isinstance(witness, Padded):
+        declared = Scop(before.scop.program, after.scop.analysis)
+        finding = _other_order(before, after, witness, assumed)
+        if finding is not None:
+            return finding
+        shown = ask(lambda: shown_padding(declared, after.scop, witness))
+        return None if shown is None else Finding("instances", None, missing=str(shown))
+    if isinstance(witness, Parted):
+        return _other_order(before, after, witness, assumed)
     if not isinstance(witness, Cached | Factored):
         return other_value_unfolded(before, after, witness, assumed)
     if isinstance(witness, Factored):
@@ -100,6 +144,37 @@ def other_value(
         reason = _meddling(after.scop, witness)
         return None if reason is None else Finding("instances", None, missing=reason)
     return next(_stale(before, after.scop, witness), None)
+
+
+def _other_order(
+    before: Judge, after: Judge, witness: Parted | Padded, assumed: Collection[Buffer]
+) -> Finding | None:
+    """Return what the parts of statements do not do as the whole ones did, or not in its order.
+
+    They are declared to run just what their loops run, and put together they are a program that
+    runs the statements from before, some in pieces.
+    """
+    plain = _Uncached(Cached("", witness.buffers, axes=witness.axes))
+    stages = witness.stages if isinstance(witness, Parted) else {}
+    for statement in after.scop.statements:
+        name = stages.get(statement.block.name, statement.block.name)
+        label = replace(statement.block, name=name).label
+        declared = next((one for one in before.scop.statements if one.label == label), None)
+        if declared is None or not _is_same(declared.block, statement.block, plain):
+            why = "is another statement than declared"
+        else:
+            answer = after.scop.analysis.ask(partial(_is_uneven, statement))
+            if answer is False:
+                continue
+            why = "runs other instances than it is declared to"
+            why = f"{why}: {answer}" if isinstance(answer, Unknown) else why
+        return Finding("instances", None, missing=f"{statement.label} {why}")
+    joined = witness.joined(after.scop.program, before.scop.program)
+    return before.first_fault(joined, assumed)
+
+
+def _is_uneven(statement: Statement) -> bool:
+    return runs_short(statement) or not is_once(statement, 0)
 
 
 def _other_parts(before: Scop, after: Scop, witness: Factored) -> str | None:
@@ -207,23 +282,20 @@ def _is_total(declared: Block, total: Block, parts: Block, fold: Fold, witness: 
 
 def _uneven(declared: Statement, parts: Statement, witness: Factored) -> str | None:
     """Return which terms the parts do not have just once, None where all are there."""
-    if declared.region.missing or parts.region.missing:
+    gone = (f"{witness.stage}.init", witness.total)
+    whole = whole_again(
+        parts.scop, parts.label, gone, declared.block, witness.values, witness.guards
+    )
+    terms = Scop(whole, parts.scop.analysis)[witness.total]
+    if declared.region.missing or terms.region.missing:
         return f"the terms of {witness.stage} are not known"
-    guards = parts.frame.all_of(witness.guards)
-    values = [witness.values.get(axis.var, axis.var) for axis in declared.block.iters]
-    terms = parts.image(values, parts.region & guards)
-    if terms.missing is not None:
-        return f"the terms of {witness.stage} are not known, as {terms.missing}"
-    wanted = declared.iterations(()).over.domain().reset_tuple_id()
-    facts = parts.frame.all_of(parts.scop.facts).over.params()
-    wanted = wanted.intersect_params(facts)
     # A cell of the parts has the data axes of its own; so no two parts of a term may be.
-    if not terms.over.is_injective() or not terms.over.range().is_equal(wanted):
+    if instances_fault(declared, [terms]) is not None:
         return f"{witness.stage} does not have every term of {witness.total} once"
     return None
 
 
-class _Uncached(Rewriter):
+class _Uncached(CellRewriter):
     """Puts the arrays back in the place of their caches."""
 
     def __init__(self, witness: Cached) -> None:
@@ -232,11 +304,8 @@ class _Uncached(Rewriter):
     def visit_Var(self, node: Var) -> Var:
         return self.witness.axes.get(node, node)
 
-    def visit_Load(self, node: Load) -> Visit[Expr]:
-        indices = []
-        for index in node.indices:
-            indices.append((yield index))
-        return Load(self.witness.arrays.get(node.buffer, node.buffer), indices)
+    def cell(self, buffer: Buffer, indices: Sequence[Expr]) -> tuple[Buffer, Sequence[Expr]]:
+        return self.witness.arrays.get(buffer, buffer), indices
 
 
 def _other_statements(before: Scop, after: Scop, witness: Cached) -> str | None:

@@ -82,13 +82,22 @@ def other_value(
     before: Judge, after: Judge, witness: Unfolded, assumed: Collection[Buffer]
 ) -> Finding | None:
     """Return why ``after`` may compute other values than ``before``, None where it does not."""
-    made = _UNFOLD[type(witness)](before.scop, after.scop, witness)
+    made = _unfolded(before.scop, after.scop, witness)
     if isinstance(made, str):
         return Finding("instances", None, missing=made)
     finding = before.first_fault(made, assumed)
     if finding is not None and finding.fault == "instances" and finding.missing is not None:
         return replace(finding, missing=_in_words(finding.missing, witness))
     return finding
+
+
+def _unfolded(before: Scop, after: Scop, witness: Unfolded) -> Program | str:
+    """Return the new program with the declared statements, or why it has other values."""
+    if isinstance(witness, Merged):
+        return _unmerged(before, after, witness)
+    if isinstance(witness, Absorbed):
+        return _spread(before, after, witness)
+    return _joined(before, after, witness)
 
 
 def _in_words(reason: str, witness: Unfolded) -> str:
@@ -186,7 +195,10 @@ def _unmerged(before: Scop, after: Scop, witness: Merged) -> Program | str:
 
 
 def _contents(block: Block) -> list[Expr]:
-    return [block.predicate, *(part for store in block.stores for part in store.children)]
+    found: list[Expr] = [block.predicate]
+    for store in block.stores:
+        found += [*store.indices, store.value]
+    return found
 
 
 # ---------------------------------------------------------------- a consumer in its producer
@@ -237,6 +249,8 @@ def _spread(before: Scop, after: Scop, witness: Absorbed) -> Program | str:
         label, touched = statement.label, set(statement.block.buffers)
         if buffer in touched and label not in (witness.stage, witness.consumer):
             return f"{label} touches {buffer.name}, too"
+    if made.value.dtype is not buffer.dtype:
+        return f"{buffer.name} holds other values than {witness.stage} computes"
     reads = [load for load in consumer.reads if load.buffer is buffer]
     if len(reads) != 1 or buffer in set(producer.read_buffers):
         return f"{witness.consumer} does not read one element of {buffer.name}"
@@ -298,15 +312,28 @@ def _joined(before: Scop, after: Scop, witness: Privatised) -> Program | str:
     if reason is not None:
         return reason
 
+    gone = (start.label, total.label)
+    return whole_again(after, parts.label, gone, declared, witness.values, witness.guards)
+
+
+def whole_again(
+    scop: Scop,
+    parts: str,
+    gone: Collection[str],
+    declared: Block,
+    values: Mapping[Var, Expr],
+    guards: Sequence[Expr],
+) -> Program:
+    """Return a program in which the declared statement stands in the place of its parts."""
+
     def whole(block: Block) -> Stmt:
         here = _bound(block)
-        made: Stmt = _declared_at(block, declared, witness.values)
-        for guard in reversed(witness.guards):
+        made: Stmt = _declared_at(block, declared, values)
+        for guard in reversed(guards):
             made = If(simplify(substitute(guard, here)), made)
         return made
 
-    changes = {start.label: _nothing, parts.label: whole, total.label: _nothing}
-    return _unfold(after, changes)
+    return _unfold(scop, {parts: whole, **dict.fromkeys(gone, _nothing)})
 
 
 def _loads(expr: Expr) -> list[Load]:
@@ -315,7 +342,7 @@ def _loads(expr: Expr) -> list[Load]:
         node = stack.pop()
         if isinstance(node, Load):
             found.append(node)
-        stack += [child for child in node.children if isinstance(child, Expr)]
+        stack += node.children
     return found
 
 
@@ -471,10 +498,3 @@ def _incomplete(
 
 def _touches(statement: Statement, buffer: Buffer) -> list[Touch]:
     return [touch for touch in statement.touches if touch.access.buffer is buffer]
-
-
-_UNFOLD: dict[type, Callable[[Scop, Scop, Unfolded], Program | str]] = {
-    Merged: _unmerged,  # type: ignore[dict-item] - each is called with its own kind of witness
-    Absorbed: _spread,  # type: ignore[dict-item]
-    Privatised: _joined,  # type: ignore[dict-item]
-}

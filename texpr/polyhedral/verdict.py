@@ -57,6 +57,8 @@ class Verdict:
     loop: str | None = None
     reason: str | None = None
     legal: tuple[str, ...] = ()
+    written: str | None = None
+    """The other cell that is written to the place of ``cell``, where room is used again."""
 
     def __str__(self) -> str:
         if self.kind == "impossible":
@@ -83,9 +85,10 @@ class Verdict:
             for verb, one in zip(
                 _VERBS[self.dependence or "flow"], (self.source, self.sink), strict=True
             ):
+                at = self.written if one is self.source and self.written else self.cell
                 who = Html(f"{escaped(_named(one, one))} {marked('quiet', one.location)}")
                 rows["first" if one is self.source else "then"] = Html(
-                    f"{who}<br>{escaped(one.text)} {marked('quiet', f'{verb} {self.cell}')}"
+                    f"{who}<br>{escaped(one.text)} {marked('quiet', f'{verb} {at}')}"
                 )
             rows["dependence"] = self.dependence
             rows["smallest sizes"] = ", ".join(f"{n}={v}" for n, v in (self.sizes or {}).items())
@@ -99,6 +102,8 @@ class Verdict:
         first, second = _VERBS[self.dependence or "flow"]
         sizes = ", ".join(f"{name}={value}" for name, value in (self.sizes or {}).items())
         where = f"with {sizes}: " if sizes else ""
+        if self.fault == "fold":
+            return self._overwriting(where, source, sink)
         also = ", too" if first == second else ""
         before = _named(source, sink)
         after = _named(sink, source)
@@ -110,11 +115,26 @@ class Verdict:
             f"  the declared order runs {before} first; {self._proposal(before, after)}",
         ]
 
+    def _overwriting(self, where: str, source: Instance, sink: Instance) -> list[str]:
+        writer, other = _named(source, sink), _named(sink, source)
+        verb = "reads" if self.dependence == "flow" else "writes"
+        return [
+            (
+                f"  {where}instance {writer} writes {self.written} to the place of {self.cell}, "
+                f"which instance {other} {verb};"
+            ),
+            f"  {self._proposal(writer, other)}",
+        ]
+
     def _proposal(self, before: str, after: str) -> str:
-        if self.fault == "parallel":
+        if self.fault == "fold" and self.loop is None:
+            return f"the proposed order runs {before} first; more room keeps them apart."
+        if self.fault in ("parallel", "fold"):
             return f"in parallel over {self.loop} nothing says which comes first."
         if self.fault == "storage":
             return f"{self.cell} would be another cell by the time of {after}."
+        if self.fault == "missing":
+            return f"{self.cell} would not be computed by the time of {after}."
         if self.fault == "stale":
             return f"the cache is filled before {before}."
         if self.loop is not None:
@@ -168,7 +188,9 @@ def verdict_on(judge: Judge, finding: Finding, what: str, legal: Sequence[str] =
     if found is None:
         return base
     point, source, sink = found
-    cell = _cell_text(dependence.source, source) or _cell_text(dependence.sink, sink)
+    cell = written = _cell_text(dependence.source, source)
+    if cell is None or finding.fault == "fold":
+        cell = _cell_text(dependence.sink, sink)
     cell = cell or f"an element of {dependence.buffer.name}"
     return Verdict(
         what,
@@ -182,6 +204,7 @@ def verdict_on(judge: Judge, finding: Finding, what: str, legal: Sequence[str] =
         loop,
         finding.missing,
         tuple(legal),
+        written if finding.fault == "fold" else None,
     )
 
 

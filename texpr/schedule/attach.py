@@ -7,7 +7,7 @@ from itertools import takewhile
 from texpr.errors import ScheduleError
 from texpr.ir.expr import Var, free_vars
 from texpr.ir.itervar import IterVar
-from texpr.ir.program import buffers_in
+from texpr.ir.program import Loop, Seq, buffers_in
 from texpr.schedule.inline import inlined_stages
 from texpr.schedule.state import State
 
@@ -26,7 +26,9 @@ def places(state: State, stage: str) -> list[tuple[str, IterVar]]:
     found = []
     for axis in shared:
         owner = state.stage_around(axis)
-        if owner is not None and not any(axis is own for own in state.leaves(stage)):
+        if owner is None or stage in state.hosts(owner):
+            continue
+        if not any(axis is own for own in state.leaves(stage)):
             found.append((owner, axis))
     return found
 
@@ -55,6 +57,34 @@ def readers_of(state: State, stage: str) -> list[str]:
     return found
 
 
+def feeding(state: State, stage: str) -> list[str]:
+    """Return the stages that ``stage`` reads, itself or by an inlined one."""
+    running, _ = inlined_stages(state)
+    own = running[stage]
+    parts = [own.block] if own.init is None else [own.block, own.init]
+    read = {buffer for part in parts for buffer in buffers_in(part)}
+    return [
+        name
+        for name, other in running.items()
+        if name != stage and any(store.buffer in read for store in other.block.stores)
+    ]
+
+
+def places_after(state: State, stage: str) -> list[tuple[str, IterVar]]:
+    """Return the loops around something that ``stage`` reads, each with a stage inside."""
+    found: dict[IterVar, str] = {}
+    own = state.shared_loops(stage)
+    for name in feeding(state, stage):
+        path = state.whole_path(name)
+        if stage in state.hosts(name) or path[: len(own)] != own:
+            continue
+        for node in path[len(own) :]:
+            owner = state.stage_around(node.axis)
+            if owner is not None and stage not in (owner, *state.hosts(owner)):
+                found.setdefault(node.axis, owner)
+    return [(owner, axis) for axis, owner in found.items()]
+
+
 def check_places(state: State) -> None:
     """Refuse a stage in a loop that is not around all that reads it, or no longer.
 
@@ -65,6 +95,13 @@ def check_places(state: State) -> None:
     """
     for stage, (parent, _) in state.attached.items():
         anchor = state.anchor(stage)
+        if anchor is not None and stage in state.after:
+            if not any(anchor is axis for _, axis in places_after(state, stage)):
+                raise ScheduleError(
+                    f"{stage!r} is computed at loop {anchor.name!r} of {parent!r}, which would be "
+                    f"around nothing that it reads; move {stage!r} first"
+                )
+            continue
         if anchor is None or any(anchor is axis for _, axis in places(state, stage)):
             continue
         readers = ", ".join(readers_of(state, stage))
@@ -72,6 +109,54 @@ def check_places(state: State) -> None:
             f"{stage!r} is computed at loop {anchor.name!r} of {parent!r}, which would not be "
             f"around all that reads it, which is {readers or 'nothing'}; move {stage!r} first"
         )
+
+
+def obstacle(state: State, stage: str) -> str | None:
+    """Return why ``stage`` cannot be computed inside other loops, None where it can."""
+    declared = state.declared.stages[stage]
+    if declared.block.extern is not None:
+        return f"{stage!r} calls an extern function, which fills whole arrays; leave it at root"
+    stores = declared.block.stores
+    for store in stores:
+        if store.buffer not in state.declared.homes:
+            return f"{stage!r} is an output and must be stored whole; move what it reads"
+    written = {store.buffer for store in stores}
+    for axis, loop in state.declared.loop_of.items():
+        if written & set(buffers_in(Loop(loop.var, loop.lower, loop.upper, Seq(())))):
+            return f"the range of loop {axis.name!r} is read from {stage!r}; leave it at root"
+    homes = [set(state.declared.homes[store.buffer]) for store in stores]
+    shared = {
+        root
+        for node in state.shared_loops(stage)
+        for root in state.ancestors(node.axis)
+        if root in state.declared.loop_of
+    }
+    if not all(shared <= home == homes[0] for home in homes):
+        return f"{stage!r} shares its loops with other stages; move a stage with loops of its own"
+    loops = declared_loops(state, stage)
+    is_whole = loops is not None and not shared.intersection(loops)
+    if loops is None or not is_whole or not _is_only_writer(state, stage):
+        return (
+            f"{stage!r} does not give every element of {stores[0].buffer.name!r} its one value; "
+            f"leave it where it is"
+        )
+    for loop in (state.declared.loop_of[axis] for axis in loops):
+        if any(free in state.declared.axis_of for free in free_vars(loop.lower, loop.upper)):
+            return (
+                f"the loop {loop.var.name!r} of {stage!r} runs from {loop.lower} to {loop.upper}, "
+                f"which depends on another loop; leave it where it is"
+            )
+    return None
+
+
+def _is_only_writer(state: State, stage: str) -> bool:
+    own = {store.buffer for store in state.declared.stages[stage].block.stores}
+    return not any(
+        buffer in own
+        for name, other in state.declared.stages.items()
+        if name != stage
+        for buffer in other.block.written_buffers
+    )
 
 
 def declared_loops(state: State, stage: str) -> list[IterVar] | None:

@@ -17,7 +17,7 @@ from texpr.ir.expr import Expr, Load, Var
 from texpr.ir.itervar import IterVar
 from texpr.ir.names import unique_name
 from texpr.ir.program import ZERO, Alloc, Block, Let, Loop, Program, Seq, Stmt, Store, blocks, seq
-from texpr.ir.visitor import Rewriter, Visit, substitute
+from texpr.ir.visitor import CellRewriter, Rewriter, Visit, substitute
 from texpr.polyhedral.rewrites import Cached, Witness
 from texpr.schedule.state import LoopNode, StageNode, State, Tree, taken_apart
 
@@ -40,10 +40,10 @@ def checked_scope(what: str, scope: object) -> str:
     return scope
 
 
-def fresh_name(state: State, name: str) -> str:
-    """Return ``name``, with ``_1``, ``_2`` … where a stage or an array has it already."""
+def fresh_name(state: State, name: str, others: Collection[str] = ()) -> str:
+    """Return ``name``, with ``_1``, ``_2`` … where a stage or an array has it, or ``others``."""
     program = state.declared.program
-    taken = {*state.declared.stages, *(b.name for b in program.buffers)}
+    taken = {*others, *state.declared.stages, *(b.name for b in program.buffers)}
     taken |= {buffer.name for buffer in state.declared.homes}
     return unique_name(name, taken)
 
@@ -116,15 +116,12 @@ class _Redirect(Rewriter):
         return replace(node, stores=stores, predicate=inside.rewrite_expr(node.predicate))
 
 
-class _Reads(Rewriter):
+class _Reads(CellRewriter):
     def __init__(self, caches: Mapping[Buffer, Buffer]) -> None:
         self.caches = caches
 
-    def visit_Load(self, node: Load) -> Visit[Expr]:
-        indices = []
-        for index in node.indices:
-            indices.append((yield index))
-        return Load(self.caches.get(node.buffer, node.buffer), indices)
+    def cell(self, buffer: Buffer, indices: Sequence[Expr]) -> tuple[Buffer, Sequence[Expr]]:
+        return self.caches.get(buffer, buffer), indices
 
 
 # ---------------------------------------------------------------- writing through a cache
@@ -309,9 +306,14 @@ def stages_in(node: Tree) -> set[str]:
     return set().union(*(stages_in(child) for child in node.children))
 
 
-def rewritten(state: State, program: Program, witness: Witness) -> State:
-    """Return ``state`` of another declaration; its tree is the declared one."""
-    declared = taken_apart(program, state.declared.axis_of)
+def rewritten(
+    state: State, program: Program, witness: Witness, known: Mapping[Var, IterVar] | None = None
+) -> State:
+    """Return ``state`` of another declaration; its tree is the declared one.
+
+    ``known`` are axes of loops, as before unless given.
+    """
+    declared = taken_apart(program, state.declared.axis_of if known is None else known)
     declared = replace(declared, before=state.declared, witness=witness)
     names = dict(state.names)
     for name, stage in declared.stages.items():

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from texpr.ir.buffer import Buffer, ComputedBuffer
-from texpr.ir.expr import Binary, Const, Expr, Load, Var
+from texpr.ir.dtypes import INT64
+from texpr.ir.expr import Binary, Const, Expr, Load, Var, int_value
 from texpr.ir.functions import all_of
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import ONE, TRUE, ZERO, Alloc, Block, Loop, Stmt, Store, blocks, seq
@@ -19,7 +20,7 @@ from texpr.ir.simplify import prove, simplify
 from texpr.ir.visitor import Rewriter, Visit, substitute
 from texpr.polyhedral.rewrites import Factored
 from texpr.schedule.caches import around, placed, rewritten, stages_in
-from texpr.schedule.relations import Ends
+from texpr.schedule.relations import Ends, Split
 from texpr.schedule.state import StageDecl, State, Tree
 
 T = TypeVar("T")
@@ -133,9 +134,7 @@ def _parts(state: State, own: StageDecl, axis: IterVar) -> _Parts:
     leaves = [a for a in state.leaves(block.name) if a.is_reduce]
     made: dict[IterVar, IterVar] = {}
     for leaf in leaves:
-        # The factored axis is a dimension of the parts and counts from 0.
-        lower = ZERO if leaf is axis else state.lower(leaf)
-        dom = (lower, simplify(lower + state.extent(leaf)))
+        dom = new_range(state, leaf, is_factored=leaf is axis)
         made[leaf] = IterVar(leaf.name, dom, is_reduce=leaf is not axis)
     data = tuple(IterVar(i.name, i.dom) for i in block.iters if not i.is_reduce)
     old_data = [i for i in block.iters if not i.is_reduce]
@@ -215,6 +214,18 @@ class _Here:
             if not is_known and not any(guard is one for one in self.guards):
                 self.guards.append(guard)
         return simplify(found, self.ranges)
+
+
+def new_range(state: State, leaf: IterVar, *, is_factored: bool) -> tuple[Expr, Expr]:
+    """Return the range of the axis that the loop ``leaf`` becomes."""
+    # The factored axis is a dimension of the parts and counts from 0.
+    lower = ZERO if is_factored else state.lower(leaf)
+    relation, extent = state.relation_to(leaf), state.extent(leaf)
+    is_counted = isinstance(relation, Split) and relation.is_parts and leaf is relation.outer
+    if isinstance(relation, Split) and is_counted and int_value(extent) is None:
+        # As many as were asked for; where there are fewer, the last are empty.
+        extent = Const(relation.count, INT64)
+    return lower, simplify(lower + extent)
 
 
 def _number(expr: Expr) -> int | None:

@@ -29,8 +29,20 @@ class _Inline(Rewriter):
         return substitute(value, dict(zip(iters, indices, strict=True)))
 
 
-def inlined_stages(state: State) -> tuple[dict[str, StageDecl], _Inline | None]:
-    """Return the stages that run, with the inlined ones put into their readers, and what puts."""
+def inlined_stages(state: State) -> tuple[Mapping[str, StageDecl], _Inline | None]:
+    """Return the stages that run, with the inlined ones put into their readers, and what puts.
+
+    That hangs on nothing but which stages are inlined, and is kept.
+    """
+    kept = state.declared.inlined
+    key = (state.inlined,)
+    found: tuple[Mapping[str, StageDecl], _Inline | None] | None = kept.get(key)
+    if found is None:
+        found = kept[key] = _inlined(state)
+    return found
+
+
+def _inlined(state: State) -> tuple[dict[str, StageDecl], _Inline | None]:
     rules: dict[int, tuple[tuple[Var, ...], Expr]] = {}
     running: dict[str, StageDecl] = {}
     for name, stage in state.declared.stages.items():

@@ -9,7 +9,7 @@ from typing import Any
 
 from texpr.errors import ScheduleError
 from texpr.ir.itervar import IterVar
-from texpr.schedule.attach import places
+from texpr.schedule.attach import places, places_after
 from texpr.schedule.judges import judge_of, rewrite_fault
 from texpr.schedule.primitives import PRIMITIVES, rfactor
 from texpr.schedule.realise import realise
@@ -143,8 +143,9 @@ def _candidates(
         for order in permutations(now):
             if [*map(id, order)] not in ([*map(id, now)], [*map(id, loops)]):
                 yield f"reorder({', '.join(axis.name for axis in order)})", order, values
-    elif primitive == "compute_at":
-        for parent, axis in places(state, stage):
+    elif primitive in ("compute_at", "reverse_compute_at"):
+        of = places if primitive == "compute_at" else places_after
+        for parent, axis in of(state, stage):
             if (parent, axis.name) != (values["parent"], values["scope"]):
                 there = {"parent": parent, "scope": axis.name}
-                yield f"compute_at({parent}, {axis.name})", (), there
+                yield f"{primitive}({parent}, {axis.name})", (), there

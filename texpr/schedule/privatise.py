@@ -10,20 +10,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from texpr.ir.buffer import ComputedBuffer
-from texpr.ir.dtypes import INT64
-from texpr.ir.expr import Binary, Const, Expr, Load, Var, free_vars, int_value
+from texpr.ir.expr import Binary, Expr, Load, Var, free_vars
 from texpr.ir.functions import all_of
 from texpr.ir.itervar import IterVar
 from texpr.ir.names import unique_name
 from texpr.ir.program import TRUE, ZERO, Alloc, Block, Stmt, Store, seq
-from texpr.ir.simplify import prove, simplify
+from texpr.ir.simplify import prove
 from texpr.ir.update import Update, neutral
 from texpr.ir.visitor import Rewriter, Visit, substitute
 from texpr.polyhedral.unfolding import Privatised
 from texpr.schedule.caches import fresh_name, rewritten
-from texpr.schedule.factor import declared_values
+from texpr.schedule.factor import declared_values, new_range
 from texpr.schedule.regroup import Replaced, exchanged, nest, own_roots, without_relations
-from texpr.schedule.relations import Split
 from texpr.schedule.state import State
 
 
@@ -45,7 +43,8 @@ def privatise(
     around = [i for i in own.iters if i.var not in root_of]
     leaves = [node.axis for node in state.path(stage)[len(state.shared_loops(stage)) :]]
     made = {
-        leaf: IterVar(leaf.name, _range(state, leaf, is_factored=leaf is axis)) for leaf in leaves
+        leaf: IterVar(leaf.name, new_range(state, leaf, is_factored=leaf is axis))
+        for leaf in leaves
     }
     values, guards = declared_values(state, root_of, made, axis)
     part = made[axis]
@@ -122,18 +121,6 @@ def privatise(
         names={**after.names, stage: frozenset(names)},
         became={**state.became, **made},
     )
-
-
-def _range(state: State, leaf: IterVar, *, is_factored: bool) -> tuple[Expr, Expr]:
-    """Return the range of the axis that the loop ``leaf`` becomes."""
-    # The factored axis is a dimension of the parts and counts from 0.
-    lower = ZERO if is_factored else state.lower(leaf)
-    relation, extent = state.relation_to(leaf), state.extent(leaf)
-    is_counted = isinstance(relation, Split) and relation.is_parts and leaf is relation.outer
-    if isinstance(relation, Split) and is_counted and int_value(extent) is None:
-        # As many as were asked for; where there are fewer, the last are empty.
-        extent = Const(relation.count, INT64)
-    return lower, simplify(lower + extent)
 
 
 def _is_fixed(index: Expr, root_of: Mapping[Var, IterVar]) -> bool:

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 
 from texpr.errors import ScheduleError
-from texpr.ir.buffer import Part, aligned_strides
-from texpr.ir.expr import Binary, Const, Expr, Load, Var, free_vars, int_value
+from texpr.ir.buffer import Buffer, Part, aligned_strides
+from texpr.ir.dtypes import INT64
+from texpr.ir.expr import Binary, Const, Expr, Var, free_vars, int_value
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import (
     ZERO,
@@ -26,20 +28,22 @@ from texpr.ir.program import (
     Program,
     Seq,
     Stmt,
-    Store,
     buffers_in,
     seq,
     stmts,
 )
 from texpr.ir.simplify import prove, simplify
-from texpr.ir.visitor import Rewriter, Visit, substitute
-from texpr.polyhedral.domain import Place, facts_of, place_key
-from texpr.polyhedral.footprint import footprint
+from texpr.ir.visitor import CellRewriter, substitute
+from texpr.polyhedral.domain import Place, always, facts_of, place_key
+from texpr.polyhedral.footprint import Window, footprint
 from texpr.schedule.attach import check_places, declared_loops
+from texpr.schedule.follow import followed
 from texpr.schedule.inline import inlined_stages
 from texpr.schedule.monotone import direction
-from texpr.schedule.relations import Ends
-from texpr.schedule.state import LoopNode, StageNode, State, Tree, axes_inside
+from texpr.schedule.relations import Ends, Relation
+from texpr.schedule.slide import Slide, folds_of, slid
+from texpr.schedule.state import LoopNode, StageNode, State, Tree, axes_inside, loops_in
+from texpr.schedule.storage import computed_in, is_moved, room_of
 
 
 def realise(state: State) -> Program:
@@ -56,6 +60,8 @@ def realise(state: State) -> Program:
     scope = _Scope({}, {})
     roots = (node for node in state.tree if not nest.is_attached(node))
     body: Stmt = seq(*(part for node in roots for part in nest.of(node, scope)))
+    for name in reversed(nest.stored_in.get(None, [])):
+        body = nest.store(name, body, scope)
     return state.declared.program.with_body(nest.housed(body, None, scope))
 
 
@@ -80,27 +86,15 @@ def check_loops(program: Program) -> None:
 # ---------------------------------------------------------------- parts of arrays
 
 
-class _Parts(Rewriter):
+class _Parts(CellRewriter):
     """Puts parts of buffers in the place of the whole ones."""
 
     def __init__(self, parts: Mapping[int, Part]) -> None:
         self.parts = parts
 
-    def visit_Load(self, node: Load) -> Visit[Expr]:
-        indices = []
-        for index in node.indices:
-            indices.append((yield index))
-        part = self.parts.get(id(node.buffer))
-        return node.rebuild(indices) if part is None else Load(part, part.index_here(indices))
-
-    def visit_Store(self, node: Store) -> Visit[Stmt]:
-        children = []
-        for child in node.children:
-            children.append((yield child))
-        part = self.parts.get(id(node.buffer))
-        if part is None:
-            return node.rebuild(children)
-        return Store(part, part.index_here(children[:-1]), children[-1])
+    def cell(self, buffer: Buffer, indices: Sequence[Expr]) -> tuple[Buffer, Sequence[Expr]]:
+        part = self.parts.get(id(buffer))
+        return (buffer, indices) if part is None else (part, part.index_here(indices))
 
 
 # ---------------------------------------------------------------- loops
@@ -145,6 +139,8 @@ class _Scope:
     ranges: Ranges
     place: Place = ()
     """The loops and conditions around, outermost first; the loops without what is inside."""
+    values: dict[IterVar, Expr | None] = field(default_factory=dict)
+    """The values of axes that were asked for here, which do not change."""
 
     def inside(self, axis: IterVar, var: Var, lower: Expr, upper: Expr) -> _Scope:
         low, high = int_value(lower), int_value(upper)
@@ -211,6 +207,8 @@ class _Nest:
         self.stages, self.inline = inlined_stages(state)
         self.dependent = dict(self.dependent_ends())
         """What axes must keep to where that depends on others."""
+        self.inner_homes = {b: home for b, home in state.declared.homes.items() if home}
+        """The scratch that lives inside of some loop."""
         self.inits: dict[IterVar, list[str]] = {}
         """The stages that are initialised right before a loop."""
         for name, stage in self.stages.items():
@@ -218,10 +216,25 @@ class _Nest:
             if place is not None:
                 self.inits.setdefault(place.axis, []).append(name)
         self.attached_to: dict[IterVar, list[str]] = {}
-        for name in state.declared.stages:
+        self.following: dict[IterVar, list[str]] = {}
+        self.stored_in: dict[IterVar | None, list[str]] = {}
+        """The stages that have their room somewhere, and are not computed right there."""
+        self.slides: dict[str, Slide] = {}
+        for name in self.stages:
             anchor = state.anchor(name)
-            if anchor is not None and name in self.stages:
-                self.attached_to.setdefault(anchor, []).append(name)
+            if anchor is not None:
+                where = self.attached_to if is_moved(state, name) else self.following
+                where.setdefault(anchor, []).append(name)
+            room = room_of(state, name)
+            if room is not None:
+                axis = room[-1].axis if room else None
+                if axis is not anchor or not is_moved(state, name):
+                    self.stored_in.setdefault(axis, []).append(name)
+
+    @cached_property
+    def kinds(self) -> dict[IterVar, LoopKind]:
+        """How each loop runs."""
+        return {node.axis: node.kind for node in loops_in(self.state.tree)}
 
     def dependent_ends(self) -> Iterator[tuple[IterVar, Ends]]:
         state = self.state
@@ -250,7 +263,10 @@ class _Nest:
         nests = self.state.declared.nests
         found = nests.get(key)
         if found is None:
-            found = nests[key] = tuple(self.build(node, scope))
+            slides = len(self.slides)
+            found = tuple(self.build(node, scope))
+            if len(self.slides) == slides:  # else it is to be told further out how a stage slides
+                nests[key] = found
         return found
 
     def key(self, node: Tree, scope: _Scope) -> tuple[object, ...]:
@@ -263,7 +279,7 @@ class _Nest:
             here.append(part)
             for axis in axes_inside(part):
                 known.add(axis)
-                for name in self.attached_to.get(axis, ()):
+                for name in (*self.attached_to.get(axis, ()), *self.following.get(axis, ())):
                     here.append((axis, name))
                     nodes.append(self.state.nest_of(name))
         for relation in reversed(self.state.relations):
@@ -300,8 +316,12 @@ class _Nest:
         if not parts:
             return []
         body = seq(*parts)
+        for name in self.following.get(node.axis, []):
+            body = self.follow(name, body, inner)
         for name in reversed(self.attached_to.get(node.axis, [])):
             body = self.attach(name, body, inner)
+        for name in reversed(self.stored_in.get(node.axis, [])):
+            body = self.store(name, body, inner)
         body = guarded(self.housed(body, scope, inner), whole)
         loop = Loop(
             var, lower, upper, body, node.kind, chunks=node.chunks, annotations=node.annotations
@@ -338,30 +358,63 @@ class _Nest:
     def attach(self, name: str, body: Stmt, scope: _Scope) -> Stmt:
         """Return ``body`` after a computation of what it reads of the stage ``name``.
 
-        What is computed is a window of its arrays, for which there is room inside the loop.
+        What is computed is a window of its arrays. Where the room for them is further out, it is
+        what no iteration before has computed.
         """
-        stores = self.stages[name].block.stores
-        roots = declared_loops(self.state, name)
-        assert roots is not None
-        loops = [self.state.declared.loop_of[root] for root in roots]
-        windows = footprint(
+        windows = self.footprint(name, body, scope)
+        room = room_of(self.state, name)
+        is_here = room is not None and room[-1:] == computed_in(self.state, name)[-1:]
+        if not is_here:
+            outer = None if not room else scope.var_of[room[-1].axis]
+            self.slides[name], windows = slid(name, windows, scope.place, outer)
+        self.state = self.state.with_windows(self.roots(name), windows)
+        whole = seq(*self.of(self.state.nest_of(name), scope), body)
+        return self.roomy(name, whole, windows) if is_here else whole
+
+    def follow(self, name: str, body: Stmt, scope: _Scope) -> Stmt:
+        """Return ``body`` before a computation of those elements of ``name`` that it completes."""
+        windows = followed(self.state, name, self.stages[name], body, scope.place)
+        self.state = self.state.with_windows([*windows], [*windows.values()])
+        return seq(body, *self.of(self.state.nest_of(name), scope))
+
+    def store(self, name: str, body: Stmt, scope: _Scope) -> Stmt:
+        """Return ``body`` with room for what is computed of the stage ``name`` inside it."""
+        return self.roomy(name, body, self.footprint(name, body, scope, writes=True))
+
+    def footprint(
+        self, name: str, body: Stmt, scope: _Scope, *, writes: bool = False
+    ) -> tuple[Window, ...]:
+        """Return the box of what ``body`` reads of the stage ``name``, or writes."""
+        loops = [self.state.declared.loop_of[root] for root in self.roots(name)]
+        return footprint(
             body,
             scope.place,
-            [store.buffer for store in stores],
+            [store.buffer for store in self.stages[name].block.stores],
             [(loop.lower, loop.upper) for loop in loops],
             facts_of(self.state.declared.program),
             self.state.declared.footprints,
+            writes=writes,
         )
-        known = {**self.state.windows, **dict(zip(roots, windows, strict=True))}
-        self.state = replace(self.state, windows=known)
-        whole = seq(*self.of(self.state.nest_of(name), scope), body)
+
+    def roots(self, name: str) -> list[IterVar]:
+        """Return the declared axis of every dimension of what the stage ``name`` writes."""
+        roots = declared_loops(self.state, name)
+        assert roots is not None
+        return roots
+
+    def roomy(self, name: str, body: Stmt, windows: Sequence[Window]) -> Stmt:
+        """Return ``body`` with parts of the arrays of ``name`` in their place, in ``windows``."""
         parts: dict[int, Part] = {}
-        for buffer in (store.buffer for store in stores):
+        folds = folds_of(self.state, name, windows, self.slides.get(name))
+        for buffer in (store.buffer for store in self.stages[name].block.stores):
             # The same one at every primitive, so that what was found out of it holds still.
-            key = (buffer, *windows)
+            key = (buffer, *windows, folds)
             part = self.state.declared.parts.get(key)
             if part is None:
-                shape = tuple(window.extent for window in windows)
+                shape = tuple(
+                    window.extent if fold is None else Const(fold, INT64)
+                    for window, fold in zip(windows, folds, strict=True)
+                )
                 origin = tuple(window.lower for window in windows)
                 part = Part(
                     buffer.name,
@@ -372,13 +425,14 @@ class _Nest:
                     aligned=buffer.aligned,
                     of=buffer,
                     origin=origin,
+                    folds=folds,
                 )
                 self.state.declared.parts[key] = part
             parts[id(buffer)] = part
-        whole = _Parts(parts).rewrite_stmt(whole)
+        body = _Parts(parts).rewrite_stmt(body)
         for part in reversed(parts.values()):
-            whole = Alloc(part, whole)
-        return whole
+            body = Alloc(part, body)
+        return body
 
     def housed(self, body: Stmt, outside: _Scope | None, inside: _Scope) -> Stmt:
         """Put the scratch around ``body`` whose home is between two scopes.
@@ -386,9 +440,10 @@ class _Nest:
         That is where every axis of its home has got its value: an iteration more there is another
         scratch.
         """
+        homes = self.state.declared.homes if outside is None else self.inner_homes
         here = [
             buffer
-            for buffer, home in self.state.declared.homes.items()
+            for buffer, home in homes.items()
             if (outside is None or not self.is_known(home, outside)) and self.is_known(home, inside)
         ]
         used = set(buffers_in(body)) if here else set()
@@ -407,7 +462,10 @@ class _Nest:
         """
         lower: Expr = ZERO
         upper = self.state.extent(axis)
-        if axis not in self.state.windows:
+        if self.is_clipped(axis):
+            window = self.state.windows[axis]
+            lower, upper = window.start, upper if window.stop is None else window.stop
+        elif axis not in self.state.windows:
             relation = self.state.relation_to(axis)
             useful = None if relation is None else relation.useful(axis, self.state)
             if useful is not None:
@@ -415,6 +473,14 @@ class _Nest:
                     return self.useful_bounds(axis, useful, scope)
             lower, upper = self.state.ends(axis)
         return self.hull(axis, lower, scope, -1), self.hull(axis, upper, scope, 1)
+
+    def is_clipped(self, axis: IterVar) -> bool:
+        """Whether the loop of ``axis`` runs through that part of a window which is new.
+
+        One whose iterations are counted before the program runs is guarded instead.
+        """
+        is_counted = self.kinds.get(axis) in (LoopKind.VECTORIZED, LoopKind.UNROLLED)
+        return axis in self.state.windows and not is_counted
 
     def useful_bounds(self, axis: IterVar, useful: Ends, scope: _Scope) -> tuple[Expr, Expr]:
         """Return bounds of a loop that leave out iterations in which guards fail anyhow.
@@ -475,6 +541,12 @@ class _Nest:
 
     def value(self, axis: IterVar, scope: _Scope) -> Expr | None:
         """Return the value of ``axis`` in terms of the loops around, None where it has none yet."""
+        if axis not in scope.values:
+            scope.values[axis] = self.new_value(axis, scope)
+        return scope.values[axis]
+
+    def new_value(self, axis: IterVar, scope: _Scope) -> Expr | None:
+        """Return what :meth:`value` has to be asked for just once."""
         var = scope.var_of.get(axis)
         if var is not None:
             window = self.state.windows.get(axis)
@@ -496,10 +568,21 @@ class _Nest:
             for parent in relation.parents:
                 # The loops around an initialisation are the parents themselves.
                 sides = relation.overruns(parent, here)
-                if any(sides) and parent not in inside.var_of:
+                if any(sides) and parent not in inside.var_of and not self.fits(relation, parent):
                     yield from self.guards_of_overrun(parent, sides, outside, inside)
         yield from self.guards_of_windows(outside, inside)
         yield from self.guards_of_dependent(outside, inside)
+
+    def fits(self, relation: Relation, parent: IterVar) -> bool:
+        """Whether ``parent`` never runs over its ends, which are the same in all iterations."""
+        ends = free_vars(self.state.lower(parent), self.state.extent(parent))
+        if self.state.is_loose(parent) or any(var in self.state.axis_of for var in ends):
+            return False
+        condition = simplify(relation.fits(parent, self.state))
+        known = self.state.declared.known
+        if condition not in known:
+            known[condition] = always(condition, self.state.declared.program)
+        return known[condition]
 
     def guards_of_overrun(
         self, parent: IterVar, sides: tuple[bool, bool], outside: _Scope, inside: _Scope
@@ -514,11 +597,22 @@ class _Nest:
         """Yield what keeps windows inside their arrays, over the ends of which they may reach."""
         for axis, window in self.state.windows.items():
             if self.value(axis, inside) is not None and self.value(axis, outside) is None:
-                loop = self.state.declared.loop_of[axis]
-                if window.may_end_late:
-                    yield axis, self.known_value(axis, inside) < loop.upper
-                if window.may_start_early:
-                    yield axis, self.known_value(axis, inside) >= loop.lower
+                for guard in self.window_guards(axis, window, inside):
+                    yield axis, guard
+
+    def window_guards(self, axis: IterVar, window: Window, scope: _Scope) -> Iterator[Expr]:
+        """Yield what must hold of ``axis`` so that it is in a window, in its array, and new."""
+        loop, value = self.state.declared.loop_of[axis], self.known_value(axis, scope)
+        if window.may_end_late:
+            yield value < loop.upper
+        if window.may_start_early:
+            yield value >= loop.lower
+        if axis in scope.var_of and self.is_clipped(axis):
+            return
+        if window.start is not ZERO:
+            yield value >= window.lower + window.start
+        if window.stop is not None:
+            yield value < window.lower + window.stop
 
     def guards_of_dependent(
         self, outside: _Scope, inside: _Scope

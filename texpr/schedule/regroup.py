@@ -141,6 +141,10 @@ def renewed(state: State, axes: Mapping[IterVar, IterVar]) -> State:
         attached={
             stage: (parent, new.get(axis, axis)) for stage, (parent, axis) in state.attached.items()
         },
+        stored={
+            stage: None if where is None else (where[0], new.get(where[1], where[1]))
+            for stage, where in state.stored.items()
+        },
         decomposed={stage: new.get(axis, axis) for stage, axis in state.decomposed.items()},
         became={**state.became, **new},
     )

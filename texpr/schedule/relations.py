@@ -16,13 +16,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
-from texpr.ir.dtypes import INT64
+from texpr.ir.dtypes import BOOL, INT64
 from texpr.ir.expr import Binary, Const, Expr, int_value
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import ONE, ZERO
 from texpr.ir.simplify import simplify
+
+FALSE: Final = Const(False, BOOL)
 
 Ends: TypeAlias = tuple[Expr, Expr]
 """The first value of an axis and one past its last."""
@@ -130,6 +132,10 @@ class Relation(ABC):
         """Return whether ``parent`` may run below its range at a place, and whether above it."""
         return False, False
 
+    def fits(self, parent: IterVar, ranges: Ranges) -> Expr:
+        """Return what must hold of the sizes for ``parent`` to run over no end after all."""
+        return FALSE
+
     def covers(self, axis: IterVar) -> bool:
         """Whether guards of the parents stop the made ``axis``, too."""
         return False
@@ -200,6 +206,37 @@ class Split(Relation):
         origin, width = ranges.lower(self.parent), ranges.extent(self.inner)
         first, end = ranges.ends(self.parent)
         return simplify((first - origin) // width), ceildiv(simplify(end - origin), width)
+
+    def fits(self, parent: IterVar, ranges: Ranges) -> Expr:
+        rest = Binary("floormod", ranges.extent(parent), ranges.extent(self.inner))
+        return Binary("eq", rest, ZERO)
+
+
+@dataclass(frozen=True, eq=False)
+class ShiftedSplit(Split):
+    """A split whose last part starts earlier, so that it ends with the loop.
+
+    ``parent = lower + min(outer * width, extent - width) + inner``. Only a loop that is shorter
+    than a part runs over, below its range.
+    """
+
+    def value(self, parent: IterVar, here: Values) -> Expr | None:
+        outer, inner = here.value(self.outer), here.value(self.inner)
+        lower, width, extent = here.lower(parent), here.extent(self.inner), here.extent(parent)
+        if outer is None or inner is None or lower is None or width is None or extent is None:
+            return None
+        start = Binary("min", outer * width, extent - width)
+        return lower + (start + inner)
+
+    def overruns(self, parent: IterVar, here: Values) -> tuple[bool, bool]:
+        return True, here.is_loose(parent)
+
+    def useful(self, axis: IterVar, ranges: Ranges) -> Ends | None:
+        return None
+
+    def fits(self, parent: IterVar, ranges: Ranges) -> Expr:
+        extent, width = ranges.extent(parent), ranges.extent(self.inner)
+        return Binary("or", Binary("ge", extent, width), Binary("le", extent, ZERO))
 
 
 @dataclass(frozen=True, eq=False)
@@ -444,6 +481,37 @@ class Fission(Relation):
     def value(self, parent: IterVar, here: Values) -> Expr | None:
         values = (here.value(part) for part in self.parts)
         return next((value for value in values if value is not None), None)
+
+
+@dataclass(frozen=True, eq=False)
+class Shared(Relation):
+    """``parent`` has the value of ``axis``, a loop of the same range that is around both."""
+
+    parent: IterVar
+    axis: IterVar
+
+    @property
+    def parents(self) -> tuple[IterVar, ...]:
+        return (self.parent,)
+
+    @property
+    def made(self) -> tuple[IterVar, ...]:
+        return (self.axis,)
+
+    def lower(self, axis: IterVar, ranges: Ranges) -> Expr:
+        return ranges.lower(self.parent)
+
+    def extent(self, axis: IterVar, ranges: Ranges) -> Expr:
+        return ranges.extent(self.parent)
+
+    def ends(self, axis: IterVar, ranges: Ranges) -> Ends:
+        return ranges.ends(self.parent)
+
+    def is_loose(self, axis: IterVar, ranges: Ranges) -> bool:
+        return ranges.is_loose(self.parent)
+
+    def value(self, parent: IterVar, here: Values) -> Expr | None:
+        return here.value(self.axis)
 
 
 def _moved(ends: Ends, distance: Expr) -> Ends:

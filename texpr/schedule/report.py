@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from texpr.ir.dtypes import DType
-from texpr.ir.expr import Expr
+from texpr.ir.expr import Expr, free_vars
+from texpr.ir.linear import sum_of
 from texpr.ir.program import ONE, Block, FloatPolicy
 from texpr.ir.simplify import simplify
 from texpr.polyhedral.dependences import chain_operator
 from texpr.polyhedral.rewrites import Factored
+from texpr.polyhedral.unfolding import Privatised
 from texpr.schedule.judges import judge_of
 from texpr.schedule.realise import realise
 from texpr.schedule.state import State
@@ -71,7 +73,7 @@ def report_on(state: State) -> Report:
     while state.declared.before is not None:
         witness = state.declared.witness
         state = replace(state, declared=state.declared.before)
-        if isinstance(witness, Factored):  # its parts, and then these
+        if isinstance(witness, Factored | Privatised):  # its parts, and then these
             (write, *_) = (
                 t for t in judge_of(state).scop[witness.total].touches if t.access.is_write
             )
@@ -82,10 +84,15 @@ def report_on(state: State) -> Report:
 
 def _reordered(block: Block, operator: str | None) -> Reordered:
     (store, *_) = block.stores
-    used = {id(node) for index in store.indices for node in (index, *index.children)}
-    # The axes that do not choose the cell are those that it is reduced over.
+    # The axes that do not choose the cell are those that it is reduced over: all but one that an
+    # index is, plus something. Of data, or of several, any number of values may choose one cell.
+    choosing = set()
+    for index in store.indices:
+        moving = [var for var in free_vars(index) if var.is_axis]
+        if len(moving) == 1 and moving[0] in sum_of(index).terms:
+            choosing.add(moving[0])
     terms: Expr = ONE
     for axis in block.iters:
-        if id(axis.var) not in used and axis.dom is not None:
+        if axis.var not in choosing and axis.dom is not None:
             terms = terms * axis.extent
     return Reordered(block.name, operator or "", store.value.dtype, simplify(terms))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from itertools import takewhile
 from typing import Any, NoReturn, TypeVar
 
 from texpr.errors import IllegalScheduleError, InternalError, ScheduleError, did_you_mean, shown
 from texpr.ir.buffer import Buffer
+from texpr.ir.expr import Expr
 from texpr.ir.html import Html, card, code, count, facts, folded, listed, loops, marked
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import Annotation, Program
 from texpr.polyhedral.initialised import check_initialised
 from texpr.polyhedral.judge import Finding
+from texpr.polyhedral.rewrites import Parted
 from texpr.polyhedral.verdict import Verdict, verdict_on
 from texpr.schedule.caches import arrays_called
 from texpr.schedule.judges import judge_of, rewrite_fault
@@ -25,6 +27,7 @@ from texpr.schedule.report import Report, report_on
 from texpr.schedule.select import called, touching
 from texpr.schedule.stage import Stage, step_of
 from texpr.schedule.state import Declared, State, initial_state, unknown_stage
+from texpr.schedule.storage import check_stored
 from texpr.schedule.trace import Trace, trace_of
 
 Self = TypeVar("Self", bound="Schedule")
@@ -110,6 +113,10 @@ class Schedule:
         """Return the axis of this schedule that ``axis`` stands for in ``stage``; itself here."""
         return axis
 
+    def own_array(self, array: Any) -> Any:
+        """Return the array of this schedule that ``array`` stands for; itself here."""
+        return array
+
     def stage_name(self, key: Any) -> str:
         """Return the name of the stage that ``key`` stands for.
 
@@ -119,7 +126,7 @@ class Schedule:
             There is no such stage.
         """
         if isinstance(key, Stage):
-            if key.declared is not self.declared:
+            if not key.is_of(self):
                 raise ScheduleError(
                     f"schedule: stage {key.name!r} is one of another schedule, whose stages are "
                     f"no stages of this one; ask this one, s[{key.name!r}]"
@@ -162,7 +169,8 @@ class Schedule:
         ScheduleError
             An array that no stage touches.
         """
-        found = touching(self.state, "stages_reading", arrays, is_write=False)
+        wanted = [self.own_array(array) for array in arrays]
+        found = touching(self.state, "stages_reading", wanted, is_write=False)
         return tuple(map(self.stage, found))
 
     def stages_writing(self, *arrays: Any) -> tuple[Any, ...]:
@@ -177,7 +185,8 @@ class Schedule:
         ScheduleError
             An array that no stage touches.
         """
-        found = touching(self.state, "stages_writing", arrays, is_write=True)
+        wanted = [self.own_array(array) for array in arrays]
+        found = touching(self.state, "stages_writing", wanted, is_write=True)
         return tuple(map(self.stage, found))
 
     def loop(self, name: str) -> IterVar:
@@ -265,10 +274,24 @@ class Schedule:
         self.around("pragma", loop).pragma(loop, pragma_type, pragma_value)
 
     def split(
-        self, loop: IterVar | str, factor: int | None = None, nparts: int | None = None
-    ) -> tuple[IterVar, IterVar]:
+        self,
+        loop: IterVar | str,
+        factor: int | None = None,
+        nparts: int | None = None,
+        factors: Sequence[int | None] | None = None,
+        tail: str = "guard",
+    ) -> tuple[IterVar, ...]:
         """Split a loop; as :meth:`texpr.schedule.stage.Stage.split`."""
-        made: tuple[IterVar, IterVar] = self.around("split", loop).split(loop, factor, nparts)
+        made: tuple[IterVar, ...] = self.around("split", loop).split(
+            loop, factor, nparts, factors, tail
+        )
+        return made
+
+    def loop_partition(
+        self, loop: IterVar | str, points: Sequence[int | str | Expr]
+    ) -> tuple[IterVar, ...]:
+        """Cut a loop; as :meth:`texpr.schedule.stage.Stage.loop_partition`."""
+        made: tuple[IterVar, ...] = self.around("loop_partition", loop).loop_partition(loop, points)
         return made
 
     def reorder(self, *loops: IterVar | str) -> None:
@@ -430,7 +453,11 @@ class Schedule:
         state, made = PRIMITIVES[primitive].apply(self.state, stage, *loops, **values)
         state = settled(state)
         new = [name for name in state.declared.stages if name not in self.state.declared.stages]
-        step = step_of(primitive, stage, loops, values, made)
+        own, witness = made, state.declared.witness
+        if state.declared is not self.state.declared and isinstance(witness, Parted):
+            new = [*witness.stages]  # also those that keep their names, but not all their loops
+            own = made if {*state.leaves(stage)}.issuperset(made) else ()
+        step = step_of(primitive, stage, loops, values, own)
         step = replace(
             step, stages={name: tuple(axis.name for axis in state.leaves(name)) for name in new}
         )
@@ -591,12 +618,15 @@ class Schedule:
     def check_placed(self) -> None:
         """Refuse a stage that was moved into a loop which is not around all that reads it yet.
 
+        Nor may its room be in a loop that it is not computed in.
+
         Raises
         ------
         ScheduleError
             There is such a stage.
         """
         check_settled(self.state)
+        check_stored(self.state)
 
     def why_not(
         self, primitive: str, stage: str, loops: tuple[IterVar, ...], values: dict[str, Any]
@@ -720,6 +750,10 @@ def schedule_of(
 
 
 def _check_initialised(state: State) -> None:
+    # Parts of loops read what the whole ones read.
+    while isinstance(state.declared.witness, Parted) and state.declared.before is not None:
+        inlined = state.inlined & {*state.declared.before.stages}
+        state = replace(state, declared=state.declared.before, inlined=inlined)
     # A tensor is computed whole by its operation.
     made = [*state.declared.program.buffers, *state.declared.homes]
     is_scratch = (not buffer.is_computed for buffer in state.declared.homes)

@@ -6,7 +6,9 @@ As :mod:`texpr.schedule.caches` they make another declared program, and a witnes
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any, cast
 
 from texpr.errors import ScheduleError, did_you_mean, shown
 from texpr.ir.buffer import Buffer, twin
@@ -22,7 +24,7 @@ from texpr.schedule.state import State
 
 
 def scratch_and_loop(
-    what: str, state: State, stage: str, array: str, loop: str
+    what: str, state: State, stage: str, array: Any, loop: str
 ) -> tuple[Buffer, IterVar]:
     """Return scratch by its name, and the declared loop of that name around ``stage``.
 
@@ -55,7 +57,10 @@ def scratch_and_loop(
     for name, other in state.declared.stages.items():
         if buffer not in set(other.block.buffers):
             continue
-        if not any(axis is own for own in other.axes):
+        blocks = [other.block, *([] if other.init is None else [other.init])]
+        var = state.declared.loop_of[axis].var
+        is_inside = any(axis is own for own in other.axes)
+        if not is_inside or (axis.is_reduce and len(blocks) > 1):
             raise ScheduleError(
                 f"{what}: {name!r} touches {array!r} outside of the loop {loop!r}, where no "
                 f"iteration has cells of its own; name a loop around all that touches it"
@@ -67,8 +72,7 @@ def scratch_and_loop(
             )
         if name in state.inlined:
             raise ScheduleError(f"{what}: {name!r} is inlined; call s[{name}].compute_root() first")
-        var = state.declared.loop_of[axis].var
-        if not any(value is var for value in other.block.bindings):
+        if not all(any(value is var for value in block.bindings) for block in blocks):
             raise ScheduleError(f"{what}: {loop!r} is no axis of {name!r}; leave it as it is")
     return buffer, axis
 
@@ -157,10 +161,8 @@ class _Move(Rewriter):
         bound = zip(node.iters, node.bindings, strict=True)
         axis = next(axis for axis, value in bound if value is self.loop.var)
         cells = _Cells(self.buffer, self.new, simplify(axis.var - self.loop.lower))
-        stores = [cells.rewrite_stmt(store) for store in node.stores]
-        assert all(isinstance(store, Store) for store in stores)
-        predicate = cells.rewrite_expr(node.predicate)
-        return replace(node, stores=tuple(stores), predicate=predicate)  # type: ignore[arg-type]
+        stores = tuple(cast(Store, cells.rewrite_stmt(store)) for store in node.stores)
+        return replace(node, stores=stores, predicate=cells.rewrite_expr(node.predicate))
 
 
 class _Cells(CellRewriter):
@@ -169,5 +171,5 @@ class _Cells(CellRewriter):
     def __init__(self, buffer: Buffer, new: Buffer, first: Expr) -> None:
         self.buffer, self.new, self.first = buffer, new, first
 
-    def cell(self, buffer: Buffer, indices: list[Expr]) -> tuple[Buffer, list[Expr]]:  # type: ignore[override]
-        return (self.new, [self.first, *indices]) if buffer is self.buffer else (buffer, indices)
+    def cell(self, buffer: Buffer, indices: Sequence[Expr]) -> tuple[Buffer, Sequence[Expr]]:
+        return (self.new, (self.first, *indices)) if buffer is self.buffer else (buffer, indices)

@@ -108,7 +108,7 @@ def marked(state: State, stage: str, kind: str) -> list[IterVar]:
     return [node.axis for node in state.path(stage) if node.kind.name.lower() == kind]
 
 
-def along(state: State, stage: str, array: Any, dimension: int, step: int | None) -> list[IterVar]:
+def along(state: State, stage: str, array: Any, dimension: Any, step: Any) -> list[IterVar]:
     """Return the loops around a stage that move a subscript of an array, outermost first.
 
     With ``step`` those that move it by so many elements from one iteration to the next, in every
@@ -128,6 +128,13 @@ def along(state: State, stage: str, array: Any, dimension: int, step: int | None
             f"loops_along: {stage!r} does not touch {next(iter(buffers)).name!r} element by "
             f"element; its arrays are {names}"
         )
+    if len({buffer for buffer, _ in accesses}) > 1:
+        raise ScheduleError(
+            f"loops_along: {stage!r} touches several arrays that are called {array!r}; pass the "
+            f"one that is meant itself"
+        )
+    if step is not None and not isinstance(step, int):
+        raise ScheduleError(f"loops_along: step={shown(step)} is no number; pass one such as 1")
     ndim = len(accesses[0][1])
     if not isinstance(dimension, int) or not -ndim <= dimension < ndim:
         raise ScheduleError(

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from texpr.errors import ScheduleError, did_you_mean
-from texpr.ir.expr import int_value
+from texpr.ir.expr import Expr, int_value
 from texpr.ir.itervar import IterVar
-from texpr.ir.program import Annotation, Program
+from texpr.ir.program import Annotation
 from texpr.polyhedral.verdict import Verdict
 from texpr.schedule.primitives import transform_layout
 from texpr.schedule.select import along, consumers, marked, producers
@@ -31,10 +31,9 @@ class Stage:
         self._schedule = schedule
         self.name = name
 
-    @property
-    def declared(self) -> Program:
-        """The program that the schedule was opened on."""
-        return self._schedule.declared
+    def is_of(self, schedule: Schedule) -> bool:
+        """Whether this is a stage of ``schedule``, or of a copy of it."""
+        return self._schedule.declared is schedule.declared
 
     @property
     def leaf_iter_vars(self) -> tuple[IterVar, ...]:
@@ -130,7 +129,8 @@ class Stage:
         >>> s[B].loops_along(B, step=1)
         (<axis j_i>,)
         """
-        return tuple(along(self._schedule.state, self.name, array, dimension, step))
+        own = self._schedule.own_array(array)
+        return tuple(along(self._schedule.state, self.name, own, dimension, step))
 
     @property
     def producers(self) -> tuple[Any, ...]:
@@ -145,8 +145,13 @@ class Stage:
     # ------------------------------------------------------------ primitives
 
     def split(
-        self, parent: IterVar | str, factor: int | None = None, nparts: int | None = None
-    ) -> tuple[IterVar, IterVar]:
+        self,
+        parent: IterVar | str,
+        factor: int | None = None,
+        nparts: int | None = None,
+        factors: Sequence[int | None] | None = None,
+        tail: str = "guard",
+    ) -> tuple[IterVar, ...]:
         """Split a loop in two, of which the inner one runs ``factor`` times.
 
         ::
@@ -157,7 +162,24 @@ class Stage:
                                                        B[i_o*4 + i_i] = A[i_o*4 + i_i]
 
         The guard is there only where the split may not divide. With ``nparts`` it is the outer
-        loop that runs that often.
+        loop that runs that often. ``factors`` are those of several loops, outermost first; one of
+        them may be None and follows from the others.
+
+        ``tail`` says what becomes of the iterations that fill no whole part:
+
+        ``"guard"``
+            A condition, where the split may not divide.
+        ``"cut"``
+            A loop of their own after the whole parts, in a stage of its own, as
+            :meth:`loop_partition` makes it: ``B_1`` for a stage ``B``.
+        ``"shift_inwards"``
+            The last part starts earlier, so that it ends with the loop; some elements are computed
+            twice. Only a loop that may be shorter than a part has a guard.
+        ``"round_up"``
+            The loop runs whole parts, over its end, and the arrays that the stage writes get room
+            for what is computed there, which nobody reads. Only for a declared loop over data of a
+            stage whose arrays are the program's own, such as a cache, and that reads inside of its
+            operands there, too: these are padded before.
 
         Parameters
         ----------
@@ -165,17 +187,27 @@ class Stage:
             The loop.
         factor, nparts : int
             One of the two, at least 1.
+        factors : sequence of int or None
+            In the place of these, how often each loop runs.
+        tail : str
+            One of the above.
 
         Returns
         -------
-        (outer, inner), named ``i_o`` and ``i_i`` for a loop ``i``
+        (outer, inner), named ``i_o`` and ``i_i`` for a loop ``i``; ``i_0``, ``i_1``, … where there
+        are more
 
         Raises
         ------
         ScheduleError
-            Both or neither given, a factor below 1, a loop of another stage.
+            Both or neither given, a factor below 1, a loop of another stage, or a loop that cannot
+            be cut.
+        IllegalScheduleError
+            With ``"shift_inwards"``, an element that is computed from itself or overwritten, or
+            twice at once in parallel or in lanes. With ``"round_up"``, a read outside of an array.
 
-        Same as Halide's and TVM's ``split``, Exo's ``divide_loop``.
+        Same as Halide's and TVM's ``split``, Exo's ``divide_loop``; Halide's tail strategies
+        ``GuardWithIf``, ``ShiftInwards`` and ``RoundUp``, Exo's ``tail="cut"``.
 
         >>> from texpr import te
         >>> A = te.placeholder((8,), name="A")
@@ -184,8 +216,13 @@ class Stage:
         >>> s[B].split(B.op.axis[0], factor=4)
         (<axis i_o>, <axis i_i>)
         """
-        outer, inner = self._apply("split", (parent,), {"factor": factor, "nparts": nparts})
-        return outer, inner
+        values: dict[str, Any] = {"factor": factor, "nparts": nparts}
+        if factors is not None:
+            is_list = isinstance(factors, (list, tuple))
+            values["factors"] = tuple(map(plain, factors)) if is_list else factors
+        if tail != "guard":
+            values["tail"] = tail
+        return self._apply("split", (parent,), values)
 
     def tile(
         self,
@@ -597,6 +634,68 @@ class Stage:
         """
         self._apply("parallel", (var,))
 
+    def loop_partition(
+        self, loop: IterVar | str, points: Sequence[int | str | Expr]
+    ) -> tuple[IterVar, ...]:
+        """Make several loops in a row of one, each over a part of its range.
+
+        ::
+
+            for i in range(n):             for i in range(n//4*4):
+                B[i] = A[i]          →         B[i] = A[i]
+                                           for i_1 in range(n//4*4, n):
+                                               B[i_1] = A[i_1]
+
+        Each part is scheduled by itself: the stage goes on as the first of them, and for every
+        other one there is a new stage, called ``B_1``, ``B_2`` … for a stage ``B``. What was said
+        of the loops inside holds in all parts, in loops that have numbers, too. A loop with several
+        stages inside is cut for all of them. Of a reduction the first part has the initialisation,
+        and the others go on where it ends.
+
+        A first iteration apart is ``[1]``, a last one ``[-1]``; both, and the rest between them,
+        ``[1, -1]``. Where a loop is too short, parts are empty.
+
+        Parameters
+        ----------
+        loop : IterVar or str
+            A declared loop, or the outermost part of one that was split by ``factor``.
+        points : sequence of int, or expressions of sizes
+            The iterations at which another part begins, counted from 0, negative ones from the
+            end, in ascending order. Text such as ``"n//4*4"`` is an expression, too.
+
+        Returns
+        -------
+        The loop of each part.
+
+        Raises
+        ------
+        ScheduleError
+            Points outside the loop or out of order, a loop that was fused or is an inner part, or a
+            stage in it that is inlined or computed in a loop of another.
+        IllegalScheduleError
+            As loops were reordered before, some instance would come too late.
+
+        Same as TVM's ``loop_partition``, which is told how long the parts are; Exo's ``cut_loop``,
+        Halide's ``partition`` and ``specialize``; peeling, index-set splitting.
+
+        >>> from texpr import te
+        >>> A = te.placeholder((10,), name="A")
+        >>> B = te.compute((10,), lambda i: A[i], name="B")
+        >>> s = te.create_schedule(B.op)
+        >>> s[B].loop_partition("i", [8])
+        (<axis i in [0, 8)>, <axis i_1 in [8, 10)>)
+        >>> s["B_1"].unroll("i_1")
+        >>> print(s)
+        def B(A: float32[10], B: out float32[10]):
+            for i in range(8):
+                B[i] = A[i]
+            for i_1 in unrolled(8, 10):
+                B[i_1] = A[i_1]
+        """
+        given = points if isinstance(points, (list, tuple)) else [points]
+        texts = tuple(str(p) if isinstance(p, Expr) else p for p in map(plain, given))
+        return self._apply("loop_partition", (loop,), {"points": texts})
+
     def pragma(self, var: IterVar | str, pragma_type: str, pragma_value: object = None) -> None:
         """Say how a loop runs.
 
@@ -774,6 +873,126 @@ class Stage:
         axis = self._schedule.stage(name)._loop("compute_at", scope)
         self._apply("compute_at", (), {"parent": name, "scope": axis.name})
 
+    def store_at(self, parent: Any, scope: IterVar | str) -> None:
+        """Keep what the stage computes for all of a loop outside of the one it is computed in.
+
+        ::
+
+            for y in range(64):            X = empty((66,), float32)
+                X = empty((3,), float32)   for y in range(64):
+                for i in range(3):             for i in range(0 if y == 0 else 2, 3):
+                    X[i] = A[y + i]*2  →           X[y + i] = A[y + i]*2
+                Y[y] = X[0] + X[2]             Y[y] = X[y] + X[y + 2]
+
+        (with :meth:`store_root`.) The stage *slides*: an iteration computes only what those before
+        it have not. In every dimension it slides along the loops that its window moves with; where
+        it moves with none, or to and fro, the schedule is refused: what is to be computed again in
+        each iteration has its room there, by :meth:`compute_at` alone. The iterations depend on
+        one another now and no longer run in parallel, but each iteration of the loop ``scope``
+        has room of its own.
+
+        The order of :meth:`compute_at` and this makes no difference. A stage that is computed in
+        loops of its own, and followed there by all that reads it (:meth:`reverse_compute_at`), is
+        stored in the innermost loop around these unless this names one further out.
+
+        Parameters
+        ----------
+        parent : Stage or str
+            The stage that has the loop.
+        scope : IterVar or str
+            The loop.
+
+        Raises
+        ------
+        ScheduleError
+            An output, a stage that gives its elements several values, or one that cannot slide.
+        IllegalScheduleError
+            A loop in between runs in parallel, or not in the order that the stage slides in.
+
+        Same as Halide's ``store_at``; TVM and Exo have none.
+        """
+        name = self._schedule.stage_name(parent)
+        axis = self._schedule.stage(name)._loop("store_at", scope)
+        self._apply("store_at", (), {"parent": name, "scope": axis.name})
+
+    def store_root(self) -> None:
+        """Keep what the stage computes outside of all loops; as :meth:`store_at` for a loop.
+
+        Same as Halide's ``store_root``.
+        """
+        self._apply("store_root", ())
+
+    def rolling_buffer(self, axis: int | None = None, extent: int | None = None) -> None:
+        """Use the room of a stage that slides again, so that it is only as long as its window.
+
+        ::
+
+            X = empty((66,), float32)          X = empty((3,), float32)
+            for y in range(64):                for y in range(64):
+                for i in range(…, 3):      →       for i in range(…, 3):
+                    X[y + i] = A[y + i]*2              X[(y + i)%3] = A[y + i]*2
+                Y[y] = X[y] + X[y + 2]             Y[y] = X[y%3] + X[(y + 2)%3]
+
+        A stage for which no :meth:`store_at` was given gets its room right outside of the loop
+        that it is computed in. The order of these calls makes no difference.
+
+        Parameters
+        ----------
+        axis : int, optional
+            The dimension to roll along, that which slides along the innermost loop unless given.
+        extent : int, optional
+            How many cells there are along it. Unless given, as many as are read at a time; along
+            the last dimension the next power of two, so that ``%`` is a mask.
+
+        Raises
+        ------
+        ScheduleError
+            No such dimension, or more than one that slides; an extent known only at run time.
+        IllegalScheduleError
+            A value is written over before it is read for the last time.
+
+        Same as TVM's ``rolling_buffer``, Halide's ``fold_storage``.
+        """
+        self._apply("rolling_buffer", (), {"axis": axis, "extent": extent})
+
+    def reverse_compute_at(self, parent: Any, scope: IterVar | str) -> None:
+        """Compute the stage inside a loop of a stage that it reads, as far as that is complete.
+
+        ::
+
+            for i in range(64):            for i_o in range(16):
+                B[i] = A[i] + 1                B = empty((4,), float32)
+            for i in range(64):                for i_i in range(4):
+                C[i] = B[i]*2          →           B[i_i] = A[i_o*4 + i_i] + 1
+                                               for i in range(4):
+                                                   C[i_o*4 + i] = B[i]*2
+
+        The stage may be an output. It computes those of its elements for which an iteration has
+        written what they read, which is one element of an array at a constant distance, with axes
+        in any order. Axes of its own run as before. An array that is read nowhere else shrinks to
+        what an iteration writes, unless :meth:`store_root` says that it shall not. Both stages are
+        scheduled as before, and in which order that happens makes no difference.
+
+        Parameters
+        ----------
+        parent : Stage or str
+            The stage that has the loop.
+        scope : IterVar or str
+            The loop.
+
+        Raises
+        ------
+        ScheduleError
+            A loop around nothing that the stage reads, or several elements read for one.
+        IllegalScheduleError
+            What the stage reads is not complete there, as in a loop that reduces.
+
+        Same as TVM's ``reverse_compute_at`` (tir), Exo's ``fuse``.
+        """
+        name = self._schedule.stage_name(parent)
+        axis = self._schedule.stage(name)._loop("reverse_compute_at", scope)
+        self._apply("reverse_compute_at", (), {"parent": name, "scope": axis.name})
+
     def compute_root(self) -> None:
         """Compute the stage in loops of its own before its readers; undoes an inlining or a move.
 
@@ -873,10 +1092,26 @@ class Stage:
         The new stage has a dimension more: the loop is one over data there, which may run in
         parallel or in lanes. This stage keeps its loops over data and combines.
 
+        Of a loop kernel it takes every update ``x = x op term``, whatever the subscripts are, as
+        in a histogram::
+
+            for i_o in range(8):               for i_o in range(8):
+                for i_i in range(n):               for c in range(m):
+                    H[idx[…]] += w[…]   →              S0_rf[i_o, c] = -0.0
+                                                   for i_i in range(n):
+                                                       S0_rf[i_o, idx[…]] += w[…]
+                                               for c in range(m):
+                                                   for i_o_v in range(8):
+                                                       H[c] += S0_rf[i_o_v, c]
+
+        The parts start with what is neutral, in a stage ``S0_rf_init`` that shares their loop.
+        References to loops of the stage go on to mean those of the parts, so that
+        ``s.parallel(i_o)`` is next.
+
         Parameters
         ----------
         axis : IterVar or str
-            A loop that reduces, such as a part of a split.
+            A loop that reduces, such as a part of a split; of an update any loop of its own.
         factor_axis : int
             Where the new dimension is; negative from the end.
 
@@ -887,9 +1122,9 @@ class Stage:
         Raises
         ------
         ScheduleError
-            No reduction, a loop over data, floats whose order is declared.
+            Neither a reduction nor an update, a loop over data, floats whose order is declared.
 
-        Same as TVM's and Halide's ``rfactor``.
+        Same as TVM's and Halide's ``rfactor``; the reduction clause of an OpenMP loop.
         """
         return self._new_stage("rfactor", (axis,), {"factor_axis": factor_axis})
 
@@ -1225,7 +1460,7 @@ class Stage:
         values = {"array": array, "loop": self._declared_loop("privatize", loop)}
         self._apply("privatize", (), values)
 
-    def _declared_loop(self, what: str, given: IterVar | str) -> str:
+    def _declared_loop(self, what: str, given: Any) -> str:
         """Return the name of a declared loop around this stage, scheduled or not."""
         if isinstance(given, str):
             return given

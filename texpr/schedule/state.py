@@ -7,10 +7,10 @@ and which stages are inlined; :mod:`texpr.schedule.realise` turns it into a Prog
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from texpr.errors import InternalError, ScheduleError, did_you_mean
 from texpr.ir.buffer import Buffer, Part
@@ -88,6 +88,7 @@ class LoopNode:
 
 
 Tree: TypeAlias = LoopNode | StageNode
+Fact = TypeVar("Fact")
 
 
 def stages_inside(node: Tree) -> tuple[str, ...]:
@@ -161,10 +162,14 @@ class Declared:
     """What stands for what in this declaration and the one before."""
     footprints: Kept[tuple[Window, ...]] = field(default_factory=lambda: Kept(MAX_FOOTPRINTS))
     """What was asked of :func:`texpr.polyhedral.footprint.footprint` before."""
+    inlined: Kept[Any] = field(default_factory=lambda: Kept(MAX_JUDGES))
+    """What :func:`texpr.schedule.inline.inlined_stages` found, by the stages that are inlined."""
     nests: Kept[tuple[Stmt, ...]] = field(default_factory=lambda: Kept(MAX_NESTS))
     """The loop nests that :mod:`texpr.schedule.realise` made of the states so far."""
     parts: Kept[Part] = field(default_factory=lambda: Kept(MAX_NESTS))
     """The parts of arrays in these."""
+    known: dict[Expr, bool] = field(default_factory=dict)
+    """Which conditions on the sizes hold always."""
     init_vars: Kept[Var] = field(default_factory=lambda: Kept(MAX_NESTS))
     """The variables of the loops around initialisations, by axis."""
     judges: Kept[Judge] = field(default_factory=lambda: Kept(MAX_JUDGES))
@@ -181,6 +186,17 @@ class Declared:
         while found is not None:
             yield found
             found = found.before
+
+
+@dataclass(frozen=True)
+class Rolled:
+    """Room that is used again and again along a dimension, ``extent`` long.
+
+    None for the dimension along which the stage slides, and for the extent that just suffices.
+    """
+
+    axis: int | None = None
+    extent: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,6 +220,15 @@ class State:
     waiting: frozenset[str] = frozenset()
     """Those of them whose loop is not around all that reads them yet; till then they stay at root.
     """
+    after: frozenset[str] = frozenset()
+    """Those of the attached ones that follow what they read there, in the place of preceding it."""
+    stored: Mapping[str, tuple[str, IterVar] | None] = field(default_factory=dict)
+    """The stages whose room was placed: in which loop of which stage, None for outside of all.
+
+    Whether that is so already, :mod:`texpr.schedule.storage` tells.
+    """
+    rolled: Mapping[str, Rolled] = field(default_factory=dict)
+    """The stages whose room is to be used again and again."""
     windows: Mapping[IterVar, Window] = field(default_factory=dict)
     """What is computed of a declared axis where its stage is attached, while that is realised."""
     is_judged: bool = True
@@ -344,6 +369,14 @@ class State:
         places = [k for k, node in enumerate(above) if node.axis is anchor]
         own = path[len(self.shared_loops(stage)) :]
         return (*above[: places[0] + 1], *own) if places else path
+
+    def hosts(self, stage: str) -> list[str]:
+        """The stages in whose loops ``stage`` is, the one whose loop is innermost first."""
+        found = []
+        while self.anchor(stage) is not None:
+            stage = self.attached[stage][0]
+            found.append(stage)
+        return found
 
     def loop_around(self, node: Tree) -> LoopNode | None:
         """The loop that ``node`` is directly inside of, None for the root."""
@@ -497,6 +530,22 @@ class State:
         names = {**self.names, **{other: taken | {unique} for other in neighbours}}
         return replace(self, names=names), IterVar(unique, is_reduce=is_reduce)
 
+    def at_root(self, stage: str) -> State:
+        """Return the state in which ``stage`` is in a nest of its own, and its array whole."""
+        return replace(
+            self,
+            inlined=self.inlined - {stage},
+            attached=_without(self.attached, stage),
+            waiting=self.waiting - {stage},
+            after=self.after - {stage},
+            stored=_without(self.stored, stage),
+            rolled=_without(self.rolled, stage),
+        )
+
+    def with_windows(self, axes: Sequence[IterVar], windows: Sequence[Window]) -> State:
+        """Return the state in which ``windows`` are computed of declared axes."""
+        return replace(self, windows={**self.windows, **dict(zip(axes, windows, strict=True))})
+
     def with_relation(self, relation: Relation) -> State:
         return replace(self, relations=(*self.relations, relation))
 
@@ -532,6 +581,18 @@ class State:
             return replace(node, children=tuple(walk(child) for child in node.children))
 
         return replace(self, tree=tuple(walk(node) for node in self.tree))
+
+
+def loops_in(tree: Sequence[Tree]) -> Iterator[LoopNode]:
+    """Yield every loop of ``tree``."""
+    for node in tree:
+        if isinstance(node, LoopNode):
+            yield node
+            yield from loops_in(node.children)
+
+
+def _without(facts: Mapping[str, Fact], stage: str) -> dict[str, Fact]:
+    return {name: fact for name, fact in facts.items() if name != stage}
 
 
 def loop_node(

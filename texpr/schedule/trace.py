@@ -153,11 +153,11 @@ class Trace:
             call = f"{names.stage(step.stage)}.{step.primitive}({', '.join(args)})"
             if step.made:
                 call = f"{', '.join(names.loop(step.stage, n) for n in step.made)} = {call}"
-            *others, returned = step.stages or (None,)
-            if returned is not None:
-                call = f"{names.stage(returned)} = {call}"
+            others = [*step.stages]
+            if others and step.stage not in others:  # else it goes on with other loops
+                call = f"{names.stage(others.pop())} = {call}"
             lines.append(f"    {call}")
-            lines += [f"    {names.stage(other)} = s[{other!r}]" for other in others if other]
+            lines += [f"    {names.stage(other)} = s[{other!r}]" for other in others]
             for stage, loops in step.stages.items():
                 lines += names.unpacked(stage, loops)
         if len(lines) == 1:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
 from texpr.ir.buffer import Buffer
-from texpr.ir.expr import Expr, Load, Var
-from texpr.ir.program import ONE, Block, ExternCall, Program, Store
-from texpr.ir.visitor import Rewriter, Visit
+from texpr.ir.expr import Expr, Var
+from texpr.ir.program import ONE, Block, ExternCall, Program
+from texpr.ir.visitor import CellRewriter, Visit
 
 
 def strided_program(program: Program, rows: AbstractSet[Buffer] = frozenset()) -> Program:
@@ -42,22 +42,15 @@ def strided_program(program: Program, rows: AbstractSet[Buffer] = frozenset()) -
     )
 
 
-class _Replace(Rewriter):
+class _Replace(CellRewriter):
     def __init__(self, twins: Mapping[Buffer, Buffer]) -> None:
         self.twins = twins
 
     def twin(self, buffer: Buffer) -> Buffer:
         return self.twins.get(buffer, buffer)
 
-    def visit_Load(self, node: Load) -> Visit[Expr]:
-        indices = []
-        for index in node.indices:
-            indices.append((yield index))
-        return Load(self.twin(node.buffer), indices)
-
-    def visit_Store(self, node: Store) -> Visit[Any]:
-        store = yield from self.generic(node)
-        return replace(store, buffer=self.twin(node.buffer))
+    def cell(self, buffer: Buffer, indices: Sequence[Expr]) -> tuple[Buffer, Sequence[Expr]]:
+        return self.twin(buffer), indices
 
     def visit_ExternCall(self, node: ExternCall) -> Visit[Any]:
         call = yield from self.generic(node)

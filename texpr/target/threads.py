@@ -194,6 +194,14 @@ def get_num_threads() -> int:
     return _process.refresh()
 
 
+def threads_in_force() -> int:
+    """Return how many threads the next parallel loop may use, as machine code sees it.
+
+    Unlike :func:`get_num_threads` it does not look at the system again, and costs nothing.
+    """
+    return _process.budget[0] if _process.is_looked_for else get_num_threads()
+
+
 def threads_at_work() -> int:
     """Return how many threads are in parallel loops now, callers included."""
     return _process.budget[1]

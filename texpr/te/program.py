@@ -118,6 +118,7 @@ class _Nests:
     def __init__(self, names: Mapping[Operation, str], copies: Copies) -> None:
         self.names, self.copies = names, copies
         self.axes: dict[str, Mapping[IterVar, IterVar]] = {}
+        self.used: set[IterVar] = set()
         self.homes: dict[Buffer, Buffer] = {}
         """The buffers of the first rows and of the states of scans: those of their results."""
         self.rows: dict[Buffer, Buffer] = {}
@@ -157,6 +158,7 @@ class _Nests:
             own = self.own_axes(op, axis)
             # The axis of the scan itself will do as well where a stage of it is scheduled.
             self.axes[self.names[op]] = {**own, axis: axis}
+            self.used.add(axis)
             parts.append(self.redirected(nest(op, self.names[op], own, time)))
         body = seq(*parts)
         for tensor in reversed([tensor for op in scan.body for tensor in op.outputs]):
@@ -165,8 +167,8 @@ class _Nests:
         return seq(*before, Loop(time, axis.lower, axis.upper, body))
 
     def own_axes(self, op: ComputeOp, time: IterVar | None = None) -> dict[IterVar, IterVar]:
-        used = {axis for own in self.axes.values() for axis in own.values()}
-        own = own_axes(op, used, time)
+        own = own_axes(op, self.used, time)
+        self.used.update(own.values())
         self.axes[self.names[op]] = own
         return own
 

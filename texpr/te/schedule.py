@@ -64,15 +64,20 @@ class TeSchedule(Schedule):
         self.outputs = tuple(outputs)
         self._names = declared.names
         self._axes = declared.axes
-        self._made: dict[tuple[str, tuple[IterVar, ...]], MadeOp] = {}
+        self._made: dict[tuple[object, ...], MadeOp] = {}
 
     def operation_of(self, name: str) -> Operation:
         """Return the operation of the stage called ``name``."""
         stage = self.state.declared.stages[name]
         first = self._history[0].declared.stages.get(name)
-        axes = stage.block.iters
-        if first is None or [*map(id, axes)] != [*map(id, first.block.iters)]:
-            return self._made.setdefault((name, axes), MadeOp(stage))
+        axes, written = stage.block.iters, stage.block.written_buffers
+        is_declared = (
+            first is not None
+            and [*map(id, axes)] == [*map(id, first.block.iters)]
+            and [*map(id, written)] == [*map(id, first.block.written_buffers)]
+        )
+        if not is_declared:
+            return self._made.setdefault((name, axes, written), MadeOp(stage))
         for op, own in self._names.items():
             if own == name and not isinstance(op, (PlaceholderOp, ScanOp)):
                 return op
@@ -111,6 +116,12 @@ class TeSchedule(Schedule):
                 return own[axis]
         return axis
 
+    def own_array(self, array: Any) -> Any:
+        if isinstance(array, Tensor) and isinstance(array.op, MadeOp):
+            stage = self.state.declared.stages[self.stage_name(array)]
+            return stage.block.stores[array.value_index].buffer
+        return array
+
     def stage_name(self, key: Any) -> str:
         op = key.op if isinstance(key, Tensor) else key
         if not isinstance(op, Operation):
@@ -137,8 +148,10 @@ class TeSchedule(Schedule):
         declared: Declared | None = self.state.declared
         while declared is not None:
             stage = declared.stages.get(op.name)
-            if stage is not None and self._made.get((op.name, stage.block.iters)) is op:
-                return True
+            if stage is not None:
+                key = (op.name, stage.block.iters, stage.block.written_buffers)
+                if self._made.get(key) is op:
+                    return True
             declared = declared.before
         return False
 

@@ -261,6 +261,19 @@ def test_what_else_is_read_is_not_there_yet():
     assert "S2(i=0)" in str(error.value)
 
 
+def test_the_producer_writes_the_consumers_tensor():
+    _, _, _, C, D, E = layer(4)
+    s = te.create_schedule(E.op)
+    s.cache_write(C, "local")
+    s[D].reverse_compute_inline()
+    (written,) = s[C].op.outputs
+    assert (written.name, s[C].op.axis) == ("D", C.op.axis)
+    assert s[C].loops_along(written) == (s[C].loop("j"),)
+    assert [stage.name for stage in s.stages_writing(D)] == ["C"]
+    s[E].reverse_compute_inline()
+    assert [tensor.name for tensor in s[C].op.outputs] == ["E"]
+
+
 def test_a_stage_that_is_gone_says_where_it_went():
     _, _, _, C, D, E = layer(4)
     s = te.create_schedule(E.op)

@@ -75,6 +75,18 @@ def test_several_axes_a_condition_and_a_start():
     check_readings(s, [S], {A: filled(4, 6, dtype="int32")})
 
 
+@pytest.mark.parametrize("part", [0, 1])
+def test_parts_of_a_length_that_a_size_decides(part):
+    n = te.size_var("n")
+    A, S, k = row_sums(n)
+    s = te.create_schedule(S.op)
+    SF = s.rfactor(S, s[S].split(k, nparts=4)[part])
+    s[SF].parallel(SF.op.axis[0])
+    assert ("S_rf = empty((4, 3), int32)" in str(s)) == (part == 0)
+    for size in (0, 1, 3, 4, 5, 11):
+        check_readings(s, [S], {A: filled(3, size, dtype="int32")}, sizes={n: size})
+
+
 def test_the_only_loop():
     A, S, k = row_sums(5)
     s = te.create_schedule(S.op)

@@ -373,3 +373,36 @@ def test_what_cannot_follow():
         s.cache_read(C, "local")
     s[C].compute_at(s[D], "i")
     check_readings(s, [D], {A: filled(5, 4, dtype="int32"), B: filled(4, 6, dtype="int32", seed=1)})
+
+
+@pytest.mark.parametrize("is_symbolic", [False, True])
+@pytest.mark.parametrize(
+    ("tile", "panels", "width"), [(16, 1, 16), (32, 2, 16), (24, 2, 16), (8, 1, 8)]
+)
+def test_windows_are_as_small_as_what_is_read(tile, panels, width, is_symbolic):
+    """Of both operands, in tiles of k, where tiles are panels, several, or parts of them."""
+    sizes = (37, 53, 29)
+    known = [te.size_var(name) for name in "mnk"] if is_symbolic else sizes
+    A, B, C = product(*known)
+    s = te.create_schedule(C.op)
+    AA, BB = (s.cache_read(X, "local", [C]) for X in (A, B))
+    s[AA].transform_layout(lambda i, k: [i // 4, k, i % 4], 0)
+    s[BB].transform_layout(lambda k, j: [j // 16, k, j % 16], 0)
+    i_o, j_o, i_i, j_i = s[C].tile(*C.op.axis, 4, tile)
+    k_o, k_i = s[C].split("k", 8)
+    s[C].reorder(i_o, j_o, k_o, k_i, i_i, j_i)
+    s[AA].compute_at(s[C], k_o)
+    s[BB].compute_at(s[C], k_o)
+    assert "A_local = empty((1, 8, 4), int32" in str(s)
+    assert f"B_local = empty(({panels}, 8, {width}), int32" in str(s)
+    arrays = {A: filled(37, 29, dtype="int32"), B: filled(29, 53, dtype="int32", seed=1)}
+    values = dict(zip(known, sizes, strict=True)) if is_symbolic else None
+    check_readings(s, [C], arrays, sizes=values)
+
+
+def test_a_row_of_a_panel_is_loaded_as_a_vector():
+    s, *_, C = packed(8, 64, 32, None)
+    s[C].vectorize("j_i")
+    text = texpr.build(s).llvm
+    assert "masked.gather" not in text
+    assert "x i32>" in text

@@ -78,6 +78,11 @@ HARD = {
     "log": ([1.0, math.sqrt(0.5), math.sqrt(2), 2.0**-126, 3.4e38],
             [1.0, math.sqrt(0.5), math.sqrt(2), 2.0**-1022, 1.7e308]),
 }  # fmt: skip
+# The numbers of each type that are nearest to a multiple of pi/2, for their size.
+HARD["sin"] = HARD["cos"] = (
+    [math.pi / 2, math.pi, 3 * math.pi / 4, 2.0**24, 16367173 * 2.0**72, 3.4e38],
+    [math.pi / 2, math.pi, 3 * math.pi / 4, 2.0**20, 6381956970095103 * 2.0**797, 1.7e308],
+)
 HARD["log2"] = HARD["log10"] = HARD["log"]
 
 
@@ -95,6 +100,9 @@ def arguments(name: str, dtype: str) -> np.ndarray:
         any_exponent,
         np.arange(1, 40) * float(info.smallest_subnormal),
     ]
+    if name in ("sin", "cos"):
+        parts.append(np.arange(-5000, 5000) * (math.pi / 2))
+        parts.append(rng.normal(size=3000) * 2.0 ** rng.integers(0, info.maxexp - 3, 3000))
     return np.concatenate([part.astype(dtype) for part in parts])
 
 
@@ -178,6 +186,8 @@ SPECIAL: dict[str, list[tuple[float, float]]] = {
     "log": [(0.0, -math.inf), (-0.0, -math.inf), (1.0, 0.0), (math.inf, math.inf),
             (-1.0, math.nan), (-math.inf, math.nan), (-1e-40, math.nan)],
 }  # fmt: skip
+SPECIAL["sin"] = [(0.0, 0.0), (-0.0, -0.0), (math.inf, math.nan), (-math.inf, math.nan)]
+SPECIAL["cos"] = [(0.0, 1.0), (-0.0, 1.0), (math.inf, math.nan), (-math.inf, math.nan)]
 SPECIAL["log2"] = [*SPECIAL["log"], *((2.0**k, float(k)) for k in range(-126, 128))]
 SPECIAL["log10"] = [*SPECIAL["log"], *((10.0**k, float(k)) for k in range(11))]
 
@@ -199,7 +209,7 @@ def test_special_values_are_exact(
 def test_subnormal_numbers(dtype: str, machine: dict[str, Any]) -> None:
     least = float(np.finfo(dtype).smallest_subnormal)
     x = np.array([least, -least, 7 * least, -(2.0**20) * least], dtype)
-    for name in ("tanh", "erf"):
+    for name in ("tanh", "erf", "sin"):
         wanted = exact(name, x).astype(dtype)
         assert np.all(abs(run(name, x, **machine) - wanted) <= least), name
     np.testing.assert_array_equal(run("tanh", x, **machine), x)
@@ -232,10 +242,13 @@ def test_monotone_at_the_ends(name: str, dtype: str, machine: dict[str, Any]) ->
 
 
 @every_dtype
-@pytest.mark.parametrize("name", ["tanh", "erf"])
-def test_odd_functions_are_odd_to_the_bit(name: str, dtype: str, machine: dict[str, Any]) -> None:
+@pytest.mark.parametrize("name", ["tanh", "erf", "sin", "cos"])
+def test_odd_and_even_to_the_bit(name: str, dtype: str, machine: dict[str, Any]) -> None:
     x = arguments(name, dtype)
-    np.testing.assert_array_equal(run(name, -x, **machine), -run(name, x, **machine))
+    mirrored = run(name, x, **machine)
+    np.testing.assert_array_equal(
+        run(name, -x, **machine), mirrored if name == "cos" else -mirrored
+    )
 
 
 # ---------------------------------------------------------------- the same everywhere
@@ -280,12 +293,15 @@ def test_nothing_is_called(name: str, dtype: str, target: str, lanes: int | None
     if lanes:
         s[B].vectorize(B.op.axis[0], lanes)
     asm = texpr.build(s, [A, B], target=target).asm
-    assert not called(asm)
+    # A function of integers, for what is larger than some millions.
+    assert set(called(asm)) <= (
+        {"texpr.quadrant_of_large", "texpr.quadrants_of_large"} if name in ("sin", "cos") else set()
+    )
 
 
 def called(asm: str) -> list[str]:
     """What an assembly calls or jumps to by name."""
-    jump = r"^\s(?:callq?|jmp|bl|b|call|tail)\s+([A-Za-z_]\w*(?:@PLT)?)$"
+    jump = r"^\s(?:callq?|jmp|bl|b|call|tail)\s+([A-Za-z_][\w.]*(?:@PLT)?)$"
     return re.findall(jump, asm, re.MULTILINE)
 
 
@@ -366,7 +382,7 @@ def test_a_function_is_written_once_for_each_type() -> None:
 
 
 def test_every_function_of_our_own_has_its_module() -> None:
-    shared = {"formula"}
+    shared = {"formula", "quadrants"}
     modules = {module.name for module in pkgutil.iter_modules(mathfunctions.__path__)} - shared
     assert modules == set(NAMES)
     for name in modules:

@@ -38,7 +38,6 @@ _FILES = (
     "no compiler is called and no machine code stored; f.export_library(path) writes what "
     "tvm.runtime.load_module(path) builds again"
 )
-_PLACEMENT = "keep the stage at the root, or compute it where it is read, s[B].compute_inline()"
 _MEMORY = "CPUs have one memory; leave it out"
 _DRAWN = "print(s) shows the loops, print(s.trace) the primitives, s.stages the stages"
 _SCHEDULES = (
@@ -72,7 +71,6 @@ _GROUPS: Final[Sequence[tuple[str, str, str]]] = (
     ("te.Stage", "double_buffer", _MEMORY),
     ("te.Stage", "prefetch", "the processor prefetches by itself; leave it out"),
     ("te.Stage", "pragma", "unroll by s[C].unroll(i), and leave the others out"),
-    ("te.Stage", "rolling_buffer", _PLACEMENT),
     ("te.Stage", "env_threads", "texpr targets CPUs; leave it out"),
     ("te.Stage", "iter_var_attrs relations all_iter_vars attach_type attach_stage group", _DRAWN),
     ("te.Schedule", "rfactor", "declare the partial sums as a te.compute, and sum these"),

@@ -7,10 +7,9 @@ from random import Random
 from typing import Any
 
 from texpr.errors import ScheduleError, did_you_mean
-from texpr.ir.expr import free_vars
 from texpr.ir.itervar import IterVar
-from texpr.ir.program import Loop, LoopKind, Seq, buffers_in
-from texpr.schedule.attach import around_reads, declared_loops, places, readers_of
+from texpr.ir.program import LoopKind
+from texpr.schedule.attach import around_reads, obstacle, places, readers_of
 from texpr.schedule.state import State, unknown_stage
 
 
@@ -21,7 +20,12 @@ def apply(state: State, stage: str, parent: str, scope: str) -> tuple[State, tup
     why = obstacle(state, stage)
     if why is not None:
         raise ScheduleError(f"compute_at: {why}")
-    state = replace(state, inlined=state.inlined - {stage}, attached=_without(state, stage))
+    state = replace(
+        state,
+        inlined=state.inlined - {stage},
+        attached=_without(state, stage),
+        after=state.after - {stage},
+    )
     loops = {loop.name: loop for loop in state.leaves(parent)}
     if scope not in loops:
         raise ScheduleError(
@@ -75,7 +79,10 @@ def check_settled(state: State) -> None:
 def _can_come_around(state: State, stage: str, axis: IterVar) -> bool:
     """Whether ``axis`` is around all that reads ``stage``, or is once readers of it are moved."""
     readers = readers_of(state, stage)
-    if not readers or any(axis is own for own in state.leaves(stage)):
+    owner = state.stage_around(axis)
+    if not readers or owner is None or stage in (owner, *state.hosts(owner)):
+        return False
+    if any(axis is own for own in state.leaves(stage)):
         return False
     return all(
         any(axis is loop for loop in around_reads(state, stage, reader))
@@ -90,54 +97,6 @@ def _is_vectorized(kind: LoopKind) -> bool:
 
 def _without(state: State, stage: str) -> dict[str, tuple[str, IterVar]]:
     return {name: where for name, where in state.attached.items() if name != stage}
-
-
-def obstacle(state: State, stage: str) -> str | None:
-    """Return why ``stage`` cannot be computed inside other loops, None where it can."""
-    declared = state.declared.stages[stage]
-    if declared.block.extern is not None:
-        return f"{stage!r} calls an extern function, which fills whole arrays; leave it at root"
-    stores = declared.block.stores
-    for store in stores:
-        if store.buffer not in state.declared.homes:
-            return f"{stage!r} is an output and must be stored whole; move what it reads"
-    written = {store.buffer for store in stores}
-    for axis, loop in state.declared.loop_of.items():
-        if written & set(buffers_in(Loop(loop.var, loop.lower, loop.upper, Seq(())))):
-            return f"the range of loop {axis.name!r} is read from {stage!r}; leave it at root"
-    homes = [set(state.declared.homes[store.buffer]) for store in stores]
-    shared = {
-        root
-        for node in state.shared_loops(stage)
-        for root in state.ancestors(node.axis)
-        if root in state.declared.loop_of
-    }
-    if not all(shared <= home == homes[0] for home in homes):
-        return f"{stage!r} shares its loops with other stages; move a stage with loops of its own"
-    loops = declared_loops(state, stage)
-    is_whole = loops is not None and not shared.intersection(loops)
-    if loops is None or not is_whole or not _is_only_writer(state, stage):
-        return (
-            f"{stage!r} does not give every element of {stores[0].buffer.name!r} its one value; "
-            f"leave it where it is"
-        )
-    for loop in (state.declared.loop_of[axis] for axis in loops):
-        if any(free in state.declared.axis_of for free in free_vars(loop.lower, loop.upper)):
-            return (
-                f"the loop {loop.var.name!r} of {stage!r} runs from {loop.lower} to {loop.upper}, "
-                f"which depends on another loop; leave it where it is"
-            )
-    return None
-
-
-def _is_only_writer(state: State, stage: str) -> bool:
-    own = {store.buffer for store in state.declared.stages[stage].block.stores}
-    return not any(
-        buffer in own
-        for name, other in state.declared.stages.items()
-        if name != stage
-        for buffer in other.block.written_buffers
-    )
 
 
 def _why_not_there(

@@ -17,8 +17,7 @@ def apply(state: State, stage: str) -> tuple[State, tuple[IterVar, ...]]:
     why = obstacle(state, stage)
     if why is not None:
         raise ScheduleError(f"compute_inline: {why}")
-    attached = {name: where for name, where in state.attached.items() if name != stage}
-    return replace(state, inlined=state.inlined | {stage}, attached=attached), ()
+    return replace(state.at_root(stage), inlined=state.inlined | {stage}), ()
 
 
 def obstacle(state: State, stage: str) -> str | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from texpr.target.llvm.types import constant, intrinsic, like
+from texpr.target.llvm.types import I1, constant, intrinsic, like
 
 Operand = "Term | float"
 
@@ -116,6 +116,10 @@ class Formula:
         """Return the bits of a float, to calculate with as integers."""
         return self.term(self.builder.bitcast(x.value, self.bits_type))
 
+    def is_odd(self, n: Term) -> ir.Value:
+        """Whether the integer ``n`` is odd."""
+        return self.builder.trunc(n.value, like(I1, self.type))
+
     def float_of(self, bits: Term) -> Term:
         """Return the float with these bits."""
         return self.term(self.builder.bitcast(bits.value, self.type))
@@ -191,6 +195,9 @@ class Term:
 
     def __and__(self, other: Term | int) -> Term:
         return self._made(self.formula.builder.and_(self.value, self.like(other).value))
+
+    def __xor__(self, other: Term | int) -> Term:
+        return self._made(self.formula.builder.xor(self.value, self.like(other).value))
 
     def __or__(self, other: Term | int) -> Term:
         return self._made(self.formula.builder.or_(self.value, self.like(other).value))
