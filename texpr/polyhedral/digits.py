@@ -91,7 +91,7 @@ class DigitFinder(Rewriter):
         """
         factor = total.terms[product]
         others = {term: k for term, k in total.terms.items() if term is not product}
-        low = {
+        low: dict[Expr, int] = {
             term: 1
             for term, k in others.items()
             if k == factor
