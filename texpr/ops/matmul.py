@@ -237,7 +237,7 @@ def schedule_product(
     it, too.
     """
     *stack, n, m = (int_value(extent) or 0 for extent in C.shape)
-    k = int_value(C.op.reduce_axis[0].dom[1]) or 0
+    k = int_value(C.op.reduce_axis[0].upper) or 0
     if 0 in (n, m, k, *stack):
         return  # nothing to do, or to clear C
     blocks = matmul_blocks(n, m, k, C.dtype, target)
