@@ -274,10 +274,13 @@ class Symbols:
         return self.of("sum", run.key[0], base, (term,))
 
 
-def computes_the_same(declared: Program, proposed: Program, sizes: Env) -> str | None:
+def computes_the_same(
+    declared: Program, proposed: Program, sizes: Env, *, once: bool = False
+) -> str | None:
     """Return what ``proposed`` computes otherwise at ``sizes``, or where it races; None if nothing.
 
-    An instance may run again in another room, but not in the same. The order of reductions is free.
+    An instance may run again in another room, and, unless it is to run ``once``, in the same, if
+    that changes nothing. The order of reductions is free.
     """
     symbols = Symbols()
     wanted, found = symbols.outcome(declared, sizes), symbols.outcome(proposed, sizes)
@@ -288,7 +291,7 @@ def computes_the_same(declared: Program, proposed: Program, sizes: Env) -> str |
     seen: set[tuple[Key, Cell]] = set()
     for run in runs(proposed, sizes):
         for cell in run.writes:
-            if (run.key, cell) in seen:
+            if once and (run.key, cell) in seen:
                 return f"{run.key} runs twice in one room"
             seen.add((run.key, cell))
         for cell in run.reads | run.writes:
