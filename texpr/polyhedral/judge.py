@@ -96,6 +96,8 @@ class Judge:
 
     def __init__(self, declared: Program, analysis: Analysis | None = None) -> None:
         self.scop = Scop(declared, analysis)
+        self.is_fixed = False
+        """Whether every size has one value only."""
         self.dependences = Dependences(self.scop)
         self._asked: Kept[tuple[Finding, ...]] = Kept(MAX_ANSWERS)
         self._counted: Kept[str | None] = Kept(MAX_ANSWERS)
@@ -133,7 +135,7 @@ class Judge:
         pairs, analysis = finding.pairs, self.scop.analysis
         if pairs is None or finding.dependence is None or not finding.is_certain:
             return finding
-        if not self.scop.params:  # there is nothing more to fix
+        if self.is_fixed or not self.scop.params:  # there is nothing more to fix
             return replace(finding, missing="the value of one loop is the base of another's number")
         frame = Frame(analysis, (), self.scop.params)
         sizes = pairs.params().from_params().align_params(frame.space)
@@ -148,6 +150,7 @@ class Judge:
             if isinstance(point, Unknown):
                 break
             judge = Judge(_at(self.scop.program, point.params))
+            judge.is_fixed = True
             again = judge._first(Scop(_at(proposed, point.params), judge.scop.analysis), others)
             if again is not None and again.is_certain:
                 return replace(finding, confirmed=Confirmed(judge, again, point.params))

@@ -55,3 +55,19 @@ def test_a_loop_that_is_marked_otherwise():
         ScheduleError, match=r"parallel: loop 'i' is vectorized already; split it to mark a part"
     ):
         s[B].parallel("i")
+
+
+def test_a_base_that_a_loop_is_part_of():
+    """Where the sizes are fixed, the length of the parts still is not: that stays open."""
+    n = te.size_var("n")
+    A = te.placeholder((n, n), "int32", name="A")
+
+    def rule(i):
+        k = te.reduce_axis((i, n), name="k")
+        return te.sum(A[i, k], axis=k)
+
+    B = te.compute((n,), rule, name="B")
+    s = te.create_schedule(B.op)
+    k_o, _ = s[B].split("k", nparts=8)
+    with pytest.raises(IllegalScheduleError, match="B"):
+        s[B].parallel(k_o)
