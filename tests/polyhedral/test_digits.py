@@ -246,3 +246,19 @@ def test_a_number_is_what_its_digits_make(number):
                 assert evaluate(plain[0], values) == evaluate(number, values)
                 if "r*2" not in str(number):
                     assert evaluate(plain[1], values)
+
+
+@texpr.kernel
+def triangle(A: texpr.f64[N], B: texpr.f64[N]):
+    for j in range(N):
+        for k in range(j + 1):
+            A[0] = B[k] + j
+
+
+def test_a_base_that_a_loop_decides_is_an_open_question():
+    """At fixed sizes it is one still; the judge asks once."""
+    s = texpr.create_schedule(triangle)
+    s.split("k", nparts=2)
+    verdict = s["S0"].why_not("reorder", "k_i", "k_o")
+    assert verdict.kind == "unknown"
+    assert verdict.reason == "the sizes are the base of a loop's number"
