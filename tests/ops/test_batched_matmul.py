@@ -51,7 +51,7 @@ def test_views():
     np.testing.assert_array_equal(batched_matmul(a[::-2, 1:], b[::-2]), a[::-2, 1:] @ b[::-2])
 
 
-@pytest.mark.parametrize(("batch", "loop"), [(1, "i_o"), (8, "b")])
+@pytest.mark.parametrize(("batch", "loop"), [(1, "i_o_o"), (8, "b")])
 def test_the_parallel_loop_is_one_that_is_long_enough(batch, loop):
     A, B = te.placeholder((batch, 64, 8), name="A"), te.placeholder((batch, 8, 16), name="B")
     assert f"for {loop} in parallel" in str(

@@ -39,22 +39,35 @@ def test_tensors_are_declared():
 @pytest.mark.parametrize(
     ("flags", "dtype", "blocks"),
     [
-        ("-mtriple=x86_64-linux-gnu -mcpu=x86-64", "float32", MatmulBlocks(6, 8, 512, 64)),
-        ("-mtriple=x86_64-linux-gnu -mcpu=haswell", "float32", MatmulBlocks(6, 16, 256, 128)),
-        ("-mtriple=x86_64-linux-gnu -mcpu=haswell", "float64", MatmulBlocks(6, 8, 256, 64)),
+        ("-mtriple=x86_64-linux-gnu -mcpu=x86-64", "float32", MatmulBlocks(6, 8, 16, 10)),
+        ("-mtriple=x86_64-linux-gnu -mcpu=haswell", "float32", MatmulBlocks(6, 16, 16, 10)),
+        ("-mtriple=x86_64-linux-gnu -mcpu=haswell", "float64", MatmulBlocks(6, 8, 16, 5)),
         (
             "-mtriple=x86_64-linux-gnu -mcpu=znver4 -l1d=32K -l2=1M",
             "float32",
-            MatmulBlocks(14, 32, 128, 512),
+            MatmulBlocks(14, 32, 16, 9),
         ),
-        ("-mtriple=aarch64-linux-gnu", "float32", MatmulBlocks(14, 8, 256, 128)),
-        ("-mtriple=riscv64-linux-gnu -l2=0", "float32", MatmulBlocks(6, 2, 1024, 32)),
+        ("-mtriple=aarch64-linux-gnu", "float32", MatmulBlocks(12, 8, 16, 5)),
+        ("-mtriple=riscv64-linux-gnu -l2=0", "float32", MatmulBlocks(4, 2, 16, 16)),
     ],
 )
 def test_blocks_follow_the_machine(flags, dtype, blocks):
     # Caches are given: on a machine that can run the code they would be its own.
     caches = "" if "-l2" in flags else " -l1d=32K -l2=512K"
-    assert matmul_blocks(dtype, Target.parse(f"llvm {flags}{caches}")) == blocks
+    assert matmul_blocks(1000, 1000, 1024, dtype, Target.parse(f"llvm {flags}{caches}")) == blocks
+
+
+@pytest.mark.parametrize(
+    ("n", "m", "k", "blocks"),
+    [
+        (16, 9, 100, MatmulBlocks(8, 16, 16, 163)),  # two tiles of 8 rows, and not of 14 and 2
+        (15, 17, 1 << 20, MatmulBlocks(8, 32, 16, 1)),
+        (1, 1, 1, MatmulBlocks(1, 16, 16, 131072)),
+    ],
+)
+def test_blocks_follow_the_sizes(n, m, k, blocks):
+    flags = "-mtriple=x86_64-linux-gnu -mcpu=znver4 -l1d=32K -l2=1M"
+    assert matmul_blocks(n, m, k, "float32", Target.parse(f"llvm {flags}")) == blocks
 
 
 @pytest.mark.parametrize(

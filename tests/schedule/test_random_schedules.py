@@ -298,6 +298,25 @@ def convolution(rng, size, n, m):
 
 
 @program
+def epilogues(rng, size, n, m):
+    """Stages that read one element of their producer each, turned, shifted, and fewer of them."""
+    A = te.placeholder((size(n) + 2, size(m)), "int32", name="A")
+    rows, columns = A.shape
+    P = te.compute((rows, columns), lambda i, j: A[i, j] * 2, name="P")
+    Q = te.compute((rows - 1, columns), lambda i, j: P[i, j] + i.astype("int32"), name="Q")
+    T = te.compute((columns, rows - 2), lambda i, j: Q[j + 1, columns - 1 - i] - 3, name="T")
+    k = te.reduce_axis((0, columns), name="k")
+    S = te.compute((rows - 2,), lambda i: te.sum(T[k, i], axis=k), name="S")
+    U = te.compute((rows - 2,), lambda i: te.max(S[i], 0) * 5, name="U")
+    V = te.compute((rows - 2, columns), lambda i, j: T[j, i] + U[rows - 3 - i], name="V")
+    a = ints(rng, n + 2, m)
+    q = a[:-1] * 2 + np.arange(n + 1, dtype="int32")[:, None]
+    t = q[1:, ::-1].T - 3
+    u = np.maximum(t.sum(0, dtype="int32"), 0) * 5
+    return [V], {A: a}, [(t.T + u[::-1, None]).astype("int32")]
+
+
+@program
 def recurrence(rng, size, n, m):
     """Within the step windows of windows, and a reduction; all of them may move into its loops."""
     A = te.placeholder((size(n) + 1, size(m) + 2), "int32", name="A")

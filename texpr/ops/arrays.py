@@ -87,6 +87,17 @@ def as_array(value: Any) -> Array:
     return np.ascontiguousarray(array)
 
 
+def widened(array: Array) -> Array:
+    """Return an array in the type that texpr computes in: float32 for floats of 16 bits.
+
+    >>> widened(np.ones(1, "float16")).dtype
+    dtype('float32')
+    """
+    # NumPy's kind of bfloat16 is V, as of all types that it knows from elsewhere.
+    is_narrow = array.dtype.itemsize == 2 and array.dtype.kind in "fV"
+    return array.astype(np.float32) if is_narrow else array
+
+
 def run(
     operator: Operator, operands: Sequence[Array], options: tuple[Any, ...], out: Any = None
 ) -> Any:

@@ -8,8 +8,7 @@ from texpr import te
 from texpr.errors import ScheduleError, ShapeError
 from texpr.ir.expr import Expr, int_value
 from texpr.ops.activations import activation as activation_of
-from texpr.ops.arrays import Array, Operator, as_array, is_tensor, run
-from texpr.ops.elementwise import schedule_elementwise
+from texpr.ops.arrays import Array, Operator, as_array, is_tensor, run, widened
 from texpr.ops.matmul import declare as declare_matmul
 from texpr.ops.matmul import reference as matmul_reference
 from texpr.ops.matmul import schedule_product
@@ -123,7 +122,7 @@ def reference(
     """Return the same by NumPy, in the type that texpr computes in."""
     product = matmul_reference(x, w, trans_b=trans_w)
     if bias is not None:
-        product += bias.astype(product.dtype)
+        product = product + widened(bias)
     return activation_of(activation).reference(product)
 
 
@@ -132,8 +131,8 @@ def schedule_dense(
 ) -> te.TeSchedule:
     """Return a schedule for what :func:`dense` declared.
 
-    The product as :func:`~texpr.ops.matmul.schedule_matmul` does it, then bias and activation of
-    all elements in lanes, parts in parallel.
+    The product as :func:`~texpr.ops.matmul.schedule_matmul` does it; bias and activation are
+    applied to each tile as it is stored.
 
     Parameters
     ----------
@@ -161,10 +160,8 @@ def schedule_dense(
         )
     own = Target.of(target)
     threads = own.num_cores if num_threads is None else num_threads
-    s = te.create_schedule(Y.op)
-    schedule_product(s, product, own, threads)
-    if product is not Y:
-        schedule_elementwise(s, Y, own, threads)
+    s = te.create_schedule(Y.op, judged=False)
+    schedule_product(s, product, own, threads, epilogue=None if product is Y else Y)
     return s
 
 

@@ -11,7 +11,7 @@ from texpr import te
 from texpr.errors import ScheduleError, ShapeError
 from texpr.ir.dtypes import as_dtype
 from texpr.ir.expr import Expr, Load, int_value, postorder
-from texpr.ops.arrays import Array, Operator, as_array, is_tensor, run
+from texpr.ops.arrays import Array, Operator, as_array, is_tensor, run, widened
 from texpr.ops.operands import in_order, shape_text
 from texpr.target.target import Target
 from texpr.te.shapes import is_same_extent
@@ -108,9 +108,7 @@ def declare(A: te.Tensor, X: te.Tensor, trans: bool = False) -> te.Tensor:
 
 def reference(a: Array, x: Array, trans: bool = False) -> Array:
     """Return the same by NumPy, in the type that texpr computes in."""
-    wide = np.result_type(a, x)
-    wide = np.dtype("float32") if wide.itemsize == 2 and wide.kind in "fV" else wide
-    return np.asarray((a.T if trans else a).astype(wide) @ x.astype(wide))
+    return np.asarray(widened(a.T if trans else a) @ widened(x))
 
 
 def gemv_blocks(dtype: object, target: Target) -> GemvBlocks:

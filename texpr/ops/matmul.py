@@ -12,9 +12,9 @@ from texpr import te
 from texpr.errors import ScheduleError, ShapeError
 from texpr.ir.dtypes import as_dtype
 from texpr.ir.expr import Expr, int_value
-from texpr.ops.arrays import Array, Operator, is_tensor, run
+from texpr.ops.arrays import Array, Operator, is_tensor, run, widened
 from texpr.ops.gemv import gemv
-from texpr.ops.operands import at, broadcast, in_order, prepared, schedule_prepared, shape_text
+from texpr.ops.operands import PREPARED, TRANSPOSED, at, broadcast, in_order, prepared, shape_text
 from texpr.target.target import Target
 from texpr.te.shapes import is_same_extent
 
@@ -26,17 +26,17 @@ class MatmulBlocks:
     Parameters
     ----------
     rows, columns : int
-        The tile of C that is kept in vector registers over ``depth`` steps of the sum.
+        The tile of C that is kept in vector registers over the whole sum.
     depth : int
-        Steps of the sum between two visits of the same tile.
-    panel : int
-        Columns of B that are used for all rows of A before the next columns are touched.
+        Steps of the sum that lie side by side in a packed strip of A.
+    strips : int
+        Strips of A, of ``rows`` rows each, that stay in the second cache while all of B passes.
     """
 
     rows: int
     columns: int
     depth: int
-    panel: int
+    strips: int
 
 
 def matmul(a: Any, b: Any, *, trans_a: bool = False, trans_b: bool = False, out: Any = None) -> Any:
@@ -128,7 +128,8 @@ def declare(A: te.Tensor, B: te.Tensor, trans_a: bool = False, trans_b: bool = F
             f"matmul: {shape_text(A)}{turned[0]} has {across} columns, and "
             f"{shape_text(B)}{turned[1]} has {down} rows; the numbers must be equal"
         )
-    left, right = prepared(A, transposed=trans_a), prepared(B, transposed=trans_b)
+    left = prepared(A, transposed=trans_a)
+    right = prepared(B, transposed=trans_b, is_copy=A is B)
     n, k, m = left.shape[-2], left.shape[-1], right.shape[-1]
     batch = broadcast(left.shape[:-2], right.shape[:-2])
     r = te.reduce_axis((0, k), name="k")
@@ -144,32 +145,34 @@ def declare(A: te.Tensor, B: te.Tensor, trans_a: bool = False, trans_b: bool = F
 
 def reference(a: Array, b: Array, trans_a: bool = False, trans_b: bool = False) -> Array:
     """Return the same by NumPy, in the type that texpr computes in."""
-    wide = np.result_type(a, b)
-    wide = np.dtype("float32") if wide.itemsize == 2 and wide.kind in "fV" else wide
-    left, right = (
-        x.swapaxes(-1, -2) if transposed else x for x, transposed in ((a, trans_a), (b, trans_b))
-    )
-    return np.asarray(left.astype(wide) @ right.astype(wide))
+    left, right = widened(a), widened(b)
+    left = left.swapaxes(-1, -2) if trans_a else left
+    return np.asarray(left @ (right.swapaxes(-1, -2) if trans_b else right))
 
 
-def matmul_blocks(dtype: object, target: Target) -> MatmulBlocks:
-    """Return the cuts that suit the target's registers and caches.
+def matmul_blocks(n: int, m: int, k: int, dtype: object, target: Target) -> MatmulBlocks:
+    """Return the cuts that suit the sizes, and the target's registers and caches.
 
     >>> flags = "-mtriple=x86_64-linux-gnu -mcpu=haswell -l1d=32K -l2=512K"
-    >>> matmul_blocks("float32", Target.parse(f"llvm {flags}"))
-    MatmulBlocks(rows=6, columns=16, depth=256, panel=128)
+    >>> matmul_blocks(1200, 1200, 1024, "float32", Target.parse(f"llvm {flags}"))
+    MatmulBlocks(rows=6, columns=16, depth=16, strips=10)
     """
     element_bytes = as_dtype(dtype).size_bytes
     registers = target.num_vector_registers or 16  # scalars, where there are no vectors
+    lanes = max(1, target.vector_lanes(dtype))
     # Two vectors of B beside each other, one element of A spread over a third; what is left
-    # holds C.
-    columns = 2 * target.vector_lanes(dtype)
-    rows = max(1, (registers - 3) // 2)
-    # A strip of A and one of B, as deep as the sum runs, fit the first cache together.
-    depth = _power_of_two_below(target.l1d_bytes // ((rows + columns) * element_bytes))
-    # The panel of B fits a quarter of the second cache: A and C pass through it as well.
-    panel = _power_of_two_below((target.l2_bytes or 1 << 19) // 4 // (depth * element_bytes))
-    return MatmulBlocks(rows, columns, depth, max(columns, panel))
+    # holds C. Where instructions take no operand from memory, elements of A that are loaded ahead
+    # need registers, too. Small matrices have no lanes beyond their edge but those of one vector.
+    columns = lanes * min(2, max(1, -(-m // lanes)))
+    most = max(1, (registers - (3 if target.triple.startswith("x86") else 8)) // 2)
+    # As many rows as make the last tile about as full as the others.
+    rows = max(1, -(-n // max(1, -(-n // most))))
+    # Strips of A fill half of the second cache; a strip of B and tiles of C pass through the rest.
+    strip_bytes = rows * max(1, k) * element_bytes
+    strips = max(1, (target.l2_bytes or 1 << 19) // 2 // strip_bytes)
+    # Whole vectors to copy, and enough of them that LLVM does not write the loop over them out,
+    # which it does up to 8 steps, and then has too few registers.
+    return MatmulBlocks(rows, columns, max(16, lanes), strips)
 
 
 def schedule_matmul(
@@ -179,15 +182,22 @@ def schedule_matmul(
 
     ::
 
-        for j_o_o in …:                  panels of B, each in the second cache
-            for k_o in …:                blocks of the sum
-                for i_o in parallel(…):  rows of tiles
-                    for j_o_i in …:      tiles, each in registers from here on
-                        for k_i in …:
-                            for i_i in unrolled(rows):
-                                for j_i in vectorized(columns):
+        B_packed = …                          strips of B, each as wide as a tile
+        for i_b in parallel(…):               blocks of rows
+            A_packed = …                      strips of A, in the second cache
+            for j_o in …:                     strips of B
+                for i_o in …:                 strips of A
+                    C_tile = 0                in registers
+                    for k in …:
+                        for i in unrolled(rows):
+                            for j in vectorized(columns):
+                                C_tile[i, j] += A_packed[…]*B_packed[…]
+                    C[…] = C_tile
 
-    Stacks of matrices are looped over outside of all that, in parallel where they are enough.
+    Packed strips are as wide as whole tiles, with zeros beyond the edges, so that there are no
+    conditions in the inner loop whatever the sizes. Where there are fewer rows than threads need,
+    A is packed outside, and the strips of B are packed and used in parallel. Stacks of matrices are
+    looped over outside of all that, in parallel where they are enough.
 
     Parameters
     ----------
@@ -204,44 +214,112 @@ def schedule_matmul(
         ``C`` is something else, or its sizes are not numbers.
 
     Source: K. Goto and R. van de Geijn, "Anatomy of high-performance matrix multiplication",
-    ACM TOMS 34(3), 2008, section 4; without its packed copies of A and B.
+    ACM TOMS 34(3), 2008, section 4; the sum is not cut, as the strips stream well enough.
     """
     _check_product("schedule_matmul", C)
     own = Target.of(target)
-    s = te.create_schedule(C.op)
+    s = te.create_schedule(C.op, judged=False)
     schedule_product(s, C, own, own.num_cores if num_threads is None else num_threads)
     return s
 
 
-def schedule_product(s: te.TeSchedule, C: te.Tensor, target: Target, num_threads: int) -> None:
+def schedule_product(
+    s: te.TeSchedule,
+    C: te.Tensor,
+    target: Target,
+    num_threads: int,
+    epilogue: te.Tensor | None = None,
+) -> None:
     """Schedule the stage of a product in whatever schedule it is part of, and its operands'.
 
+    ``epilogue`` is a tensor made of the product element by element, which then takes its place.
     This is the one place that knows how a product is fast: ``dense`` and ``batched_matmul`` call
     it, too.
     """
-    schedule_prepared(s, target, num_threads)
-    *batch, i, j = C.op.axis
-    (k,) = C.op.reduce_axis
     *stack, n, m = (int_value(extent) or 0 for extent in C.shape)
-    blocks = matmul_blocks(C.dtype, target)
-    columns = min(blocks.columns, max(1, m))  # no lanes beyond a small matrix
-    rows = min(blocks.rows, max(1, n))
-    panel = blocks.panel
-    by_rows = n >= m or n >= rows * num_threads
-    if not by_rows:  # a panel for each thread at least
-        panel = min(panel, -(-m // num_threads))
-    i_o, j_o, i_i, j_i = s[C].tile(i, j, rows, columns)
-    k_o, k_i = s[C].split(k, factor=blocks.depth)
-    j_o_o, j_o_i = s[C].split(j_o, factor=max(1, panel // columns))
-    s[C].reorder(*batch, j_o_o, k_o, i_o, j_o_i, k_i, i_i, j_i)
-    s[C].vectorize(j_i)
-    s[C].unroll(i_i)
+    k = int_value(C.op.reduce_axis[0].upper) or 0
+    if 0 in (n, m, k, *stack):
+        return  # nothing to do, or to clear C
+    blocks = matmul_blocks(n, m, k, C.dtype, target)
+    strips_of_rows, strips_of_columns = -(-n // blocks.rows), -(-m // blocks.columns)
+    by_stack = num_threads > 1 and math.prod(stack) >= num_threads
+    by_rows = strips_of_rows >= num_threads or strips_of_rows >= strips_of_columns
+
+    left, right = _packed(s, C, blocks)
+    tile = s.cache_write(C, "local")
+    out = C
+    if epilogue is not None:
+        s[epilogue].reverse_compute_inline()
+    *batch, i, j = s[out].loops
+    i_o, j_o, i_i, j_i = s[out].tile(i, j, blocks.rows, blocks.columns)
+    block = _strips_in_block(strips_of_rows, blocks.strips, 1 if by_stack else num_threads)
+    i_b, i_o = s[out].split(i_o, factor=block)
+    s[out].reorder(*batch, *((i_b, j_o) if by_rows else (j_o, i_b)), i_o, i_i, j_i)
+    s[out].vectorize(j_i)
+    s[out].unroll(i_i)
+
+    *own_batch, i, j, r = s[tile].loops
+    i_o_c, i = s[tile].split(i, factor=blocks.rows, tail="round_up")
+    j_o_c, j = s[tile].split(j, factor=blocks.columns, tail="round_up")
+    r_o, r_i = s[tile].split(r, factor=blocks.depth)
+    s[tile].reorder(*own_batch, i_o_c, j_o_c, r_o, r_i, i, j)
+    s[tile].vectorize(j)
+    s[tile].unroll(i)
+    s[tile].compute_at(s[out], i_o)
+
+    near, far = (left, right) if by_rows else (right, left)
+    s[near].compute_at(s[out], i_b if by_rows else j_o)
+    is_shared = all(int_value(extent) == 1 for extent in far.shape[:-3])
+    if batch and not is_shared:
+        s[far].compute_at(s[out], batch[-1])
     if num_threads == 1:
         return
-    if batch and math.prod(stack) >= num_threads:
-        s[C].parallel(s[C].fuse(*batch) if len(batch) > 1 else batch[0])
+    if by_stack:
+        s[out].parallel(s[out].fuse(*batch) if len(batch) > 1 else batch[0])
     else:
-        s[C].parallel(i_o if by_rows else j_o_o)
+        s[out].parallel(i_b if by_rows else j_o)
+        if is_shared:
+            s[far].parallel(s[far].loops[-3])
+
+
+def _strips_in_block(strips: int, most: int, num_threads: int) -> int:
+    """Return how many strips of rows make a block, so that threads get about as many each."""
+
+    def longest(size: int) -> int:
+        return math.ceil(math.ceil(strips / size) / num_threads) * size
+
+    # Larger blocks read B less often; a sixteenth of waiting for the other threads is worth that.
+    sizes = range(min(most, strips), 0, -1)
+    return next(size for size in sizes if 16 * longest(size) <= 17 * longest(1))
+
+
+def _packed(s: te.TeSchedule, C: te.Tensor, blocks: MatmulBlocks) -> tuple[te.Tensor, te.Tensor]:
+    """Lay both operands of a product out in strips, and return what holds these.
+
+    A strip of A has for ``depth`` steps of the sum the elements of each row side by side, which
+    is a copy of vectors; a strip of B has a tile's columns side by side for each step.
+    """
+    rows, columns, depth = blocks.rows, blocks.columns, blocks.depth
+    left, right = (
+        T if T.op.tag in (PREPARED, TRANSPOSED) else s.cache_read(T, "global", [C])
+        for T in C.op.input_tensors
+    )
+    if left.op.tag == TRANSPOSED:  # its rows lie side by side already
+        s[left].transform_layout(lambda *x: [*x[:-2], x[-2] // rows, x[-1], x[-2] % rows], 0)
+    else:
+        s[left].transform_layout(
+            lambda *x: [*x[:-2], x[-2] // rows, x[-1] // depth, x[-2] % rows, x[-1] % depth], 0
+        )
+    s[left].vectorize(s[left].loops[-1])
+    s[right].transform_layout(lambda *x: [*x[:-2], x[-1] // columns, x[-2], x[-1] % columns], 0)
+    *_, r, j = s[right].loops
+    if right.op.tag == TRANSPOSED:  # a row of what is given after the other, a vector of each
+        r_o, r_i = s[right].split(r, factor=depth)
+        s[right].reorder(r_o, j, r_i)
+        s[right].vectorize(r_i)
+    else:
+        s[right].vectorize(j)
+    return left, right
 
 
 def _check_product(what: str, C: te.Tensor) -> None:
@@ -250,11 +328,6 @@ def _check_product(what: str, C: te.Tensor) -> None:
         raise ScheduleError(f"{what}: {C.name!r} is no matrix product; declare it with ops.matmul")
     if any(int_value(extent) is None for extent in C.shape):
         raise ScheduleError(f"{what}: the size of {C.name!r} is not known; declare it in numbers")
-
-
-def _power_of_two_below(number: int) -> int:
-    """Return the greatest power of two up to ``number``, and 16 at least."""
-    return max(16, 1 << (number.bit_length() - 1))
 
 
 MATMUL: Final = Operator("matmul", declare, schedule_matmul)

@@ -11,25 +11,25 @@ from texpr import te
 from texpr.errors import ShapeError
 from texpr.ir.expr import Expr, int_value
 from texpr.ops.arrays import Array, as_array
-from texpr.target.target import Target
 from texpr.te.shapes import is_same_extent
 
 PREPARED: Final = "ops.prepared"
-"""Tag of a stage that brings an operand into order before it is used many times."""
+TRANSPOSED: Final = "ops.transposed"
+"""Tags of a stage that brings an operand into order before it is used many times."""
 
 
-def prepared(T: te.Tensor, *, transposed: bool) -> te.Tensor:
+def prepared(T: te.Tensor, *, transposed: bool, is_copy: bool = False) -> te.Tensor:
     """Return ``T`` with its last dimensions in order, and in a type that is computed in.
 
-    A copy, and one only where something has to be done: it touches each element once where the
-    product that follows uses it many times.
+    A copy, and one only where something has to be done, or it shall be one: it touches each element
+    once where the product that follows uses it many times.
 
     >>> A = te.placeholder((3, 4), "float16", name="A")
     >>> prepared(A, transposed=True)
     <tensor A_t: float32[4, 3]>
     """
     kind = "float32" if T.dtype.is_float and T.dtype.size_bytes == 2 else str(T.dtype)
-    if not transposed and kind == str(T.dtype):
+    if not transposed and not is_copy and kind == str(T.dtype):
         return T
     *batch, rows, columns = T.shape
 
@@ -40,29 +40,9 @@ def prepared(T: te.Tensor, *, transposed: bool) -> te.Tensor:
     shape = (*batch, columns, rows) if transposed else T.shape
     name = f"{T.name}_t" if transposed else f"{T.name}_{kind}"
     names = [*(f"b{place}" for place in range(len(batch))), "i", "j"]
-    made: te.Tensor = te.compute(shape, element, name=name, tag=PREPARED, varargs_names=names)
+    tag = TRANSPOSED if transposed else PREPARED
+    made: te.Tensor = te.compute(shape, element, name=name, tag=tag, varargs_names=names)
     return made
-
-
-def schedule_prepared(s: te.TeSchedule, target: Target, num_threads: int) -> None:
-    """Schedule the stages that bring operands into order, where a schedule has some.
-
-    ::
-
-        for i_o in parallel(…):              rows of tiles
-            for j_o in …:                    tiles that the first cache holds, in and out
-                for i_i in …:
-                    for j_i in vectorized(lanes):
-    """
-    for stage in s.stages_tagged(PREPARED):
-        *batch, i, j = stage.op.axis
-        n, m = (int_value(axis.dom[1]) or 1 for axis in (i, j))
-        lanes = target.vector_lanes("float32")
-        i_o, j_o, i_i, j_i = stage.tile(i, j, min(n, lanes), min(m, lanes))
-        stage.reorder(*batch, i_o, j_o, i_i, j_i)
-        stage.vectorize(j_i)
-        if num_threads > 1:
-            stage.parallel(stage.fuse(*batch, i_o) if batch else i_o)
 
 
 def in_order(value: Any, transposed: bool) -> tuple[Array, bool]:

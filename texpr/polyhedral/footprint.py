@@ -216,10 +216,11 @@ class Touching:
 
 def touches_in(body: Stmt, buffers: Sequence[Buffer], *, is_write: bool) -> Iterator[Touching]:
     """Yield every read of one of ``buffers``, or write."""
+    asked = set(buffers)  # by identity: tensors compare element by element
     for stmt, place in places(body):
         found: Iterable[Access] = ()
         if isinstance(stmt, Block):
-            if any(buffer in buffers for buffer in stmt.buffers):
+            if not asked.isdisjoint(stmt.buffers):
                 found = (access for access in accesses(stmt) if access.is_write is is_write)
         elif isinstance(stmt, (Loop, If, Let)) and not is_write:
             own = (child for child in stmt.children if isinstance(child, Expr))

@@ -42,8 +42,18 @@ def followed(
     written = {buffer for block in blocks(body) for buffer in block.written_buffers}
     facts, known = facts_of(state.declared.program), state.declared.footprints
     windows: dict[IterVar, Window] = {}
-    for axis, way in _ways(name, stage, written):
-        root = _root(state, name, stage, axis)
+    # The loops that it shares with others are around it anyhow, and say where it is.
+    given = {root for node in state.shared_loops(name) for root in state.ancestors(node.axis)}
+    for own, way in _ways(name, stage, written):
+        root = _root(state, name, stage, own)
+        if root in given:
+            continue
+        others = (other for o, other in state.declared.stages.items() if o != name)
+        if any(root is axis for other in others for axis in other.axes):
+            raise ScheduleError(
+                f"{name!r} cannot follow what it reads: its loop {root.name!r} was declared around "
+                f"other stages, too; leave it where it is"
+            )
         loop = state.declared.loop_of[root]
         writes = [
             replace(touch, access=_index(touch.access, way))

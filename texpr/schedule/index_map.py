@@ -79,7 +79,7 @@ class IndexMap:
         """
         solved = _Solution(dict(zip(self.index, extents, strict=True)))
         for part, place in zip(self.image, places, strict=True):
-            if not solved.learn(part, place):
+            if not solved.learn(simplify(part), place):  # i % 1 says nothing
                 return None
         return solved.values()
 

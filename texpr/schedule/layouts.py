@@ -286,7 +286,9 @@ def _check_unscheduled(state: State, stage: str) -> None:
             )
     own = _declared_path(state, stage)
     now = state.path(stage)[len(state.path(stage)) - len(own) :]
-    is_plain = all(node.kind is LoopKind.SERIAL for node in now)
+    is_plain = stage not in {*state.decomposed, *state.rolled} and all(
+        node.kind is LoopKind.SERIAL and not node.annotations for node in now
+    )
     if [*map(id, own)] != [id(node.axis) for node in now] or not is_plain:
         raise ScheduleError(
             f"transform_layout: the loops of {stage!r} were scheduled before, and would be "

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from texpr.errors import ScheduleError
-from texpr.ir.buffer import Buffer, ComputedBuffer
+from texpr.ir.buffer import Buffer, twin
 from texpr.ir.dtypes import INT64
 from texpr.ir.expr import Const, Expr, Load, int_value
 from texpr.ir.itervar import IterVar
@@ -107,9 +107,7 @@ def obstacle(state: State, stage: str, axis: IterVar) -> str | None:
 
 
 def _longer(buffer: Buffer, dimension: int, extent: Expr) -> Buffer:
-    shape = (*buffer.shape[:dimension], extent, *buffer.shape[dimension + 1 :])
-    kind = ComputedBuffer if buffer.is_computed else Buffer
-    return kind(buffer.name, shape, buffer.dtype)
+    return twin(buffer, shape=(*buffer.shape[:dimension], extent, *buffer.shape[dimension + 1 :]))
 
 
 class _Elsewhere(Rewriter):

@@ -50,10 +50,7 @@ def _is_empty(stmt: Stmt) -> bool:
 
 
 class Replaced(Rewriter):
-    """Changes the outermost statement in which there is nothing but one stage.
-
-    Its parts are changed together where one follows another, as those of a reduction do.
-    """
+    """Changes the outermost statement in which there is nothing but one stage, of one Block."""
 
     def __init__(self, stage: str, change: Callable[[Stmt], Stmt]) -> None:
         self.stage, self.change = stage, change

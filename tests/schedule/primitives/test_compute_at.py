@@ -593,3 +593,13 @@ def test_what_it_reads_must_still_be_there():
     first, _, last = (stage.name for stage in s.stages)
     with pytest.raises(IllegalScheduleError, match="anti dependence"):
         s[first].compute_at(last, "k")
+
+
+def test_a_stage_that_a_sum_without_dimensions_reads():
+    A = te.placeholder((4, 4), name="A")
+    E = te.compute((4, 4), lambda i, j: A[i, j] + 1, name="E")
+    k, l = te.reduce_axis((0, 4), name="k"), te.reduce_axis((0, 4), name="l")  # noqa: E741
+    R = te.compute((), lambda: te.sum(E[l, k], axis=[l, k]), name="R")
+    s = te.create_schedule(R.op)
+    s[E].compute_at(s[R], l)
+    assert "E = empty((1, 4), float32)" in str(s)

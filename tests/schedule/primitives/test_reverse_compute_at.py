@@ -204,6 +204,20 @@ def test_loop_kernels():
 # ---------------------------------------------------------------- refusals
 
 
+def test_a_loop_that_was_declared_around_both():
+    @texpr.kernel
+    def both(A: texpr.f64[N], B: texpr.f64[N], C: texpr.f64[N]):
+        for i in range(N):
+            B[i] = A[i] + 1.0
+            C[i] = B[i] * 2.0
+
+    s = texpr.create_schedule(both)
+    first, second = (stage.name for stage in s.stages)
+    s[first].fission("i")
+    with pytest.raises(ScheduleError, match="its loop 'i' was declared around other stages, too"):
+        s[second].reverse_compute_at(first, s[first].loops[0])
+
+
 def test_where_a_reduction_is_not_complete():
     *_, C, D = product()
     s = te.create_schedule(D.op)

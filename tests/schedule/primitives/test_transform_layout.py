@@ -340,6 +340,9 @@ def test_loops_that_were_scheduled():
     with pytest.raises(ScheduleError, match="the loops of 'B' were scheduled before"):
         s[B].transform_layout(lambda i: [i // 4, i % 4])
     s.undo()
+    s[B].annotate("i", "hint", 1)
+    with pytest.raises(ScheduleError, match="the loops of 'B' were scheduled before"):
+        s[B].transform_layout(lambda i: [i // 4, i % 4])
     D = te.compute((8,), lambda i: C[i] + B[i], name="D")
     s = te.create_schedule(D.op)
     AA = s.cache_read(A, "local", [B])
@@ -349,6 +352,20 @@ def test_loops_that_were_scheduled():
     s[C].compute_inline()
     with pytest.raises(ScheduleError, match="'C' is inlined and stores nothing"):
         s[C].transform_layout(lambda i: [i])
+
+
+def test_an_initialisation_that_was_moved():
+    A, B, C = product(5, 6, 4)
+    D = te.compute((5, 6), lambda i, j: C[i, j] + 1, name="D")
+    s = te.create_schedule(D.op)
+    s[C].decompose_reduction("i")
+    with pytest.raises(ScheduleError, match="the loops of 'C' were scheduled before"):
+        s[C].transform_layout(lambda i, j: [j, i])
+    s.undo()
+    s[C].transform_layout(lambda i, j: [j, i])
+    s[C].decompose_reduction("j")
+    arrays = {A: filled(5, 4, dtype="int32"), B: filled(4, 6, dtype="int32", seed=1)}
+    check_readings(s, [D], arrays)
 
 
 def test_an_array_that_an_extern_function_takes():

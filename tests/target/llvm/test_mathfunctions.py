@@ -13,6 +13,10 @@ import pytest
 
 import texpr
 from texpr import te
+from texpr.ir.dtypes import as_dtype
+from texpr.ir.expr import Var
+from texpr.ir.functions import call
+from texpr.ir.interpreter import evaluate
 from texpr.ir.intrinsic import OwnCode
 from texpr.ir.intrinsics import INTRINSICS
 from texpr.target.llvm import mathfunctions
@@ -203,6 +207,16 @@ def test_special_values_are_exact(
     np.testing.assert_array_equal(found, wanted)
     numbers = ~np.isnan(wanted)
     np.testing.assert_array_equal(np.signbit(found[numbers]), np.signbit(wanted[numbers]))
+
+
+@every_dtype
+@every_function
+def test_the_interpreter_has_the_same_special_values(name: str, dtype: str) -> None:
+    x = Var("x", as_dtype(dtype))
+    for argument, wanted in SPECIAL[name][:7]:
+        found = evaluate(call(name, x), {x: np.dtype(dtype).type(argument)})
+        np.testing.assert_array_equal(found, np.dtype(dtype).type(wanted))
+        assert np.isnan(wanted) or np.signbit(found) == np.signbit(wanted)
 
 
 @every_dtype

@@ -14,9 +14,9 @@ from texpr.polyhedral.dependences import chain_operator
 from texpr.schedule.attach import declared_loops, tangled_loops
 from texpr.schedule.caches import fresh_name
 from texpr.schedule.factor import factor
+from texpr.schedule.factor_update import update_factored
 from texpr.schedule.judges import judge_of
 from texpr.schedule.primitives.cache_read import MAX_STAGES
-from texpr.schedule.privatise import privatise
 from texpr.schedule.regroup import own_roots
 from texpr.schedule.state import State
 
@@ -49,7 +49,7 @@ def apply(
         return factor(state, stage, axis, name, place), ()
     update = update_of(state.declared.stages[stage].block)
     assert update is not None
-    return privatise(state, stage, update, axis, name, place), ()
+    return update_factored(state, stage, update, axis, name, place), ()
 
 
 def is_declared(state: State, stage: str) -> bool:

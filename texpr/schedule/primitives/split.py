@@ -210,7 +210,9 @@ def sample(
     loop, word = random.choice(loops), random.choice(["factor", "factor", "factor", "nparts"])
     values: dict[str, Any] = {word: random.choice([1, 2, 3, 4, 5, 8])}
     if not random.randrange(6):
-        values = {"factors": random.choice([[2, None], [None, 2, 3], [2, None, 2], [2, 2, None]])}
+        # Parts by their number, of a size known at run time, are products that isl cannot hold.
+        by_number = [] if int_value(state.extent(loop)) is None else [[2, None, 2], [2, 2, None]]
+        values = {"factors": random.choice([[None, 2, 3], [None, 2, 2], *by_number])}
     tail = random.choice(["guard", "guard", *TAILS])
     many = len(state.declared.stages) > MAX_STAGES or obstacle(state, stage, loop) is not None
     if tail != "guard" and not (tail == "cut" and many):

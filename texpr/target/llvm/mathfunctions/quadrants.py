@@ -89,28 +89,29 @@ def _where_large(
 ) -> tuple[Term, Term]:
     """Return ``r`` and ``n``, where ``x`` is large those of :func:`_of_large`."""
     build = f.builder
+    values = (x.value, r.value, n.value)
+    rooms = [build.alloca(value.type) for value in values] if is_vector(is_large) else []
     wanted = is_large
     if is_vector(is_large):
         wanted = intrinsic(build, "llvm.vector.reduce.or", [is_large], [is_large.type], I1)
-        rooms = [build.alloca(value.type) for value in (x.value, r.value, n.value)]
     before, after = build.block, None
     with build.if_then(wanted, likely=False):
         if is_vector(is_large):
-            for room, value in zip(rooms, (x.value, r.value, n.value), strict=True):
+            for room, value in zip(rooms, values, strict=True):
                 room.type = PTR  # llvmlite would have it typed
                 build.store(value, room, align=8)
             count = ir.Constant(I64, x.value.type.count)
             build.call(_of_large_lanes(build.module), [*rooms, count, ir.Constant(_F64, limit)])
             made = [
                 build.load(room, align=8, typ=value.type)
-                for room, value in zip(rooms[1:], (r.value, n.value), strict=True)
+                for room, value in zip(rooms[1:], values[1:], strict=True)
             ]
         else:
             pair = build.call(_of_large(build.module), [x.value])
             made = [build.extract_value(pair, 0), build.extract_value(pair, 1)]
         after = build.block
     results = []
-    for old, new in zip((r.value, n.value), made, strict=True):
+    for old, new in zip(values[1:], made, strict=True):
         phi = build.phi(old.type)
         phi.add_incoming(old, before)
         phi.add_incoming(new, after)

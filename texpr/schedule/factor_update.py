@@ -25,7 +25,7 @@ from texpr.schedule.regroup import Replaced, exchanged, nest, own_roots, without
 from texpr.schedule.state import State
 
 
-def privatise(
+def update_factored(
     state: State, stage: str, update: Update, axis: IterVar, name: str, dimension: int
 ) -> State:
     """Return the state in which ``stage`` is updated in parts, one for every value of ``axis``.
