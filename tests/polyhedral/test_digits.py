@@ -6,6 +6,12 @@ import numpy as np
 import pytest
 
 import texpr
+from texpr.ir.dtypes import INT64
+from texpr.ir.expr import Const, Var
+from texpr.ir.interpreter import evaluate
+from texpr.ir.simplify import simplify
+from texpr.ir.visitor import substitute
+from texpr.polyhedral.digits import DigitFinder
 from texpr.polyhedral.judge import Finding, Judge
 
 N, M = texpr.size("N"), texpr.size("M")
@@ -201,3 +207,58 @@ def test_parts_of_a_loop_that_moves_along_with_another(factor, kind):
     i_o, i_i = s.split(s.skew("t", "i", factor), nparts=3)
     verdict = s["S0"].why_not("reorder", i_o, "t", i_i)
     assert (verdict and verdict.kind) == kind
+
+
+H, R, S, X = (Var(name) for name in ("h", "r", "s", "x"))
+BASE = (X + 4) // 5
+LOOPS = {R: (Const(0, INT64), BASE), S: (Const(2, INT64), BASE)}
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        H * BASE + R,
+        H * BASE + R + 1,
+        X - 1 - (H * BASE + R),
+        H * BASE + (BASE - 1 - R),
+        X - 1 - (H * BASE + (BASE - 1 - R)),
+        H * BASE + (S - 2) - X,
+        X - (H * BASE + (BASE - 1 - (S - 2))),
+        (H * BASE + R) * 3 + X * 2,
+        H * BASE + R * 2 + 7,
+    ],
+    ids=str,
+)
+def test_a_number_is_what_its_digits_make(number):
+    """Put in for the number, high*base + low is the expression that was there; low is a digit."""
+    finder = DigitFinder({}, LOOPS)
+    found = finder.rewrite_expr(simplify(number))
+    (digits,) = (d for d in finder.found.values() if not d.is_given)
+    others = {d.high: d.number // d.base for d in finder.found.values() if d.is_given}
+    made = substitute(found, {digits.number: digits.high * digits.base + digits.low})
+    is_digit = digits.is_digit
+    for x in (0, 1, 7, 10):
+        base = (x + 4) // 5
+        for o in range(3):
+            for r in range(base):
+                values = {H: o, R: r, S: r + 2, X: x}
+                plain = [substitute(e, others) for e in (made, is_digit)]
+                assert evaluate(plain[0], values) == evaluate(number, values)
+                if "r*2" not in str(number):
+                    assert evaluate(plain[1], values)
+
+
+@texpr.kernel
+def triangle(A: texpr.f64[N], B: texpr.f64[N]):
+    for j in range(N):
+        for k in range(j + 1):
+            A[0] = B[k] + j
+
+
+def test_a_base_that_a_loop_decides_is_an_open_question():
+    """At fixed sizes it is one still; the judge asks once."""
+    s = texpr.create_schedule(triangle)
+    s.split("k", nparts=2)
+    verdict = s["S0"].why_not("reorder", "k_i", "k_o")
+    assert verdict.kind == "unknown"
+    assert verdict.reason == "the sizes are the base of a loop's number"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 import islpy as isl
@@ -61,11 +62,13 @@ class DigitFinder(Rewriter):
     """
 
     def __init__(
-        self, known: dict[tuple[int, ...], Digits], extents: Mapping[Var, Expr] | None = None
+        self,
+        known: dict[tuple[int, ...], Digits],
+        loops: Mapping[Var, tuple[Expr, Expr]] | None = None,
     ) -> None:
         self.known = known
-        self.extents = extents or {}
-        """How often loops that count from 0 run: what is a digit, and of which base."""
+        self.loops = loops or {}
+        """Where loops begin and how often they run: what is a digit, and of which base."""
         self.found: dict[tuple[int, ...], Digits] = {}
 
     def visit_Binary(self, node: Binary) -> Visit[Expr]:
@@ -87,29 +90,44 @@ class DigitFinder(Rewriter):
     def with_number(self, total: Sum, product: Expr) -> Visit[Expr]:
         """Return ``(high*base + low)*c + rest``.
 
-        ``low`` is a loop that runs ``base`` times, or else ``low*c`` is all that has the factor.
+        ``low`` is how far a loop that runs ``base`` times has got, or how far it has to go, or
+        else ``low*c`` is all that has the factor.
         """
-        factor = total.terms[product]
+        factor, base = total.terms[product], product.children[1]
         others = {term: k for term, k in total.terms.items() if term is not product}
-        low: dict[Expr, int] = {
-            term: 1
-            for term, k in others.items()
-            if k == factor
-            and isinstance(term, Var)
-            and self.extents.get(term) is product.children[1]
-        }
+        low: dict[Expr, int] = {}
         added, left = 0, total.constant
-        if len(low) != 1:
+        digit = next(filter(partial(self.is_digit, base), others), None)
+        if digit is not None and abs(others[digit]) == abs(factor):
+            first, _ = self.loops[cast(Var, digit)]
+            sign = others[digit] // factor
+            low = {digit: sign}
+            if sign < 0:
+                low[base], added = 1, -1
+            if isinstance(first, Const):
+                added -= sign * int(first.value)
+            else:
+                low[first] = low.get(first, 0) - sign
+            rest = dict(others)
+            for term, k in low.items():
+                rest[term] = rest.get(term, 0) - k * factor
+            left -= added * factor
+        else:
             low = {term: k // factor for term, k in others.items() if k % factor == 0}
+            rest = {term: k for term, k in others.items() if k % factor}
             if total.constant % factor == 0:
                 added, left = total.constant // factor, 0
-        rest = {term: k for term, k in others.items() if term not in low}
+        rest = {term: k for term, k in rest.items() if k}
         high = yield product.children[0]
-        base = yield product.children[1]
+        base = yield base
         small = yield sum_expr(Sum(low, added), INT64)
         more = yield sum_expr(Sum(rest, left), INT64)
         number: Expr = self.put_together(high, base, small).number * factor
         return number + cast(Expr, more)
+
+    def is_digit(self, base: Expr, term: Expr) -> bool:
+        """Whether ``term`` is a loop that runs ``base`` times."""
+        return isinstance(term, Var) and term in self.loops and self.loops[term][1] is base
 
     def taken_apart(self, number: Expr, base: Expr) -> Digits:
         """Return the digits of a number that is there."""

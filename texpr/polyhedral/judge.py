@@ -94,10 +94,12 @@ class Confirmed:
 class Judge:
     """Knows a declared program, and judges programs that run its statements in another order."""
 
-    def __init__(self, declared: Program, analysis: Analysis | None = None) -> None:
+    def __init__(
+        self, declared: Program, analysis: Analysis | None = None, *, is_fixed: bool = False
+    ) -> None:
         self.scop = Scop(declared, analysis)
-        self.is_fixed = False
-        """Whether every size has one value only."""
+        self.is_fixed = is_fixed
+        """Whether its sizes are numbers, so that a base which is none depends on a loop."""
         self.dependences = Dependences(self.scop)
         self._asked: Kept[tuple[Finding, ...]] = Kept(MAX_ANSWERS)
         self._counted: Kept[str | None] = Kept(MAX_ANSWERS)
@@ -149,8 +151,7 @@ class Judge:
                 break
             if isinstance(point, Unknown):
                 break
-            judge = Judge(_at(self.scop.program, point.params))
-            judge.is_fixed = True
+            judge = Judge(_at(self.scop.program, point.params), is_fixed=True)
             again = judge._first(Scop(_at(proposed, point.params), judge.scop.analysis), others)
             if again is not None and again.is_certain:
                 return replace(finding, confirmed=Confirmed(judge, again, point.params))

@@ -16,7 +16,8 @@ import islpy as isl
 
 from texpr.ir.buffer import Buffer, Part
 from texpr.ir.expr import Binary, Expr, Unary, Var
-from texpr.ir.program import ZERO, Alloc, Block, If, Let, Loop, LoopKind, Program, Seq, Stmt
+from texpr.ir.program import Alloc, Block, If, Let, Loop, LoopKind, Program, Seq, Stmt
+from texpr.ir.simplify import simplify
 from texpr.polyhedral.accesses import Access, accesses
 from texpr.polyhedral.affine import Frame
 from texpr.polyhedral.context import IN, OUT, Analysis
@@ -253,8 +254,12 @@ def _in_digits(
     """Return what holds of instances, with numbers in symbolic bases taken apart, and these."""
     if not any(has_symbolic_base(condition) for condition in domain.terms):
         return domain, {}
-    extents = {s.var: s.upper for s in domain.spans if s.lower is ZERO and s.upper is not None}
-    finder = DigitFinder(known, extents)
+    loops = {
+        span.var: (span.lower, simplify(span.upper - span.lower))
+        for span in domain.spans
+        if span.lower is not None and span.upper is not None
+    }
+    finder = DigitFinder(known, loops)
 
     def plain(expr: Expr | None) -> Expr | None:
         return None if expr is None else finder.rewrite_expr(expr)
