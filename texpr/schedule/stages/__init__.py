@@ -1,0 +1,1 @@
+"""The primitives of a stage, a file for each family."""
