@@ -15,7 +15,7 @@ every run of one that depends on it. Nor may its runs meet, in lanes or in paral
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial, reduce
 from itertools import combinations
 
@@ -128,16 +128,35 @@ def lost_instances(declared: Scop, proposed: Scop, counted: Kept[str | None]) ->
     pieces = pieces_of(proposed)
     for statement in declared.statements:
         own = pieces.get(statement.label, [])
-        key = (statement.label, *(piece.key for piece in own))
-        reason = counted.get(key)
-        if reason is None and key not in counted:
-            answer = declared.analysis.ask(partial(instances_fault, statement, own))
-            if isinstance(answer, Unknown):
-                return str(answer)
-            reason = counted[key] = answer
-        if reason is not None:
-            return f"{statement.label}: {reason}"
+        asked = [
+            ((statement.label, *(piece.key for piece in own)), partial(_fault, statement, own))
+        ]
+        # Only where an instance runs again does it matter how the loops run.
+        asked += [((piece.key, _kinds(piece)), partial(_fault_of_reruns, piece)) for piece in own]
+        for key, question in asked:
+            reason = counted.get(key)
+            if reason is None and key not in counted:
+                answer = declared.analysis.ask(question)
+                if isinstance(answer, Unknown):
+                    return str(answer)
+                reason = counted[key] = answer
+            if reason is not None:
+                return f"{statement.label}: {reason}"
     return None
+
+
+def _kinds(statement: Statement) -> tuple[LoopKind, ...] | None:
+    """How the loops run, None where no instance runs again whatever that is."""
+    if _is_plain(statement, _home_depth(statement)):
+        return None
+    return tuple(loop.kind for loop in statement.loops)
+
+
+def _home_depth(statement: Statement) -> int:
+    """Return in how many of the outermost loops a moved statement has other room each time."""
+    if not statement.is_moved:
+        return 0
+    return len(statement.homes.get(statement.block.stores[0].buffer.whole, ()))
 
 
 def pieces_of(scop: Scop) -> dict[str, list[Statement]]:
@@ -150,6 +169,12 @@ def pieces_of(scop: Scop) -> dict[str, list[Statement]]:
 
 def instances_fault(declared: Statement, pieces: Sequence[Statement]) -> str | None:
     """Return why ``pieces`` do not run the instances of ``declared``, each once."""
+    reruns = (_fault_of_reruns(piece) for piece in pieces)
+    return _fault(declared, pieces) or next(filter(None, reruns), None)
+
+
+def _fault(declared: Statement, pieces: Sequence[Statement]) -> str | None:
+    """Return why ``pieces`` run other instances than ``declared``, or not all of them."""
     instances = declared.iterations(()).over.domain()
     if not pieces:
         return None if instances.is_empty() else "no loop runs it"
@@ -179,12 +204,15 @@ def _fault_of_count(instances: isl.Set, pieces: Sequence[Statement], *, moved: b
         facts = pieces[0].frame.all_of(pieces[0].scop.facts).over.params()
         if not instances.intersect_params(facts).is_subset(reduce(isl.Set.union, found)):
             return "its loops do not run every instance"
-    for piece in pieces:
-        home = len(piece.homes.get(piece.block.stores[0].buffer.whole, ())) if moved else 0
-        why = None if is_once(piece, home) else tells_again(piece, home)
-        if why is not None:
-            return f"its loops run some instance twice, {why}"
     return None
+
+
+def _fault_of_reruns(piece: Statement) -> str | None:
+    if piece.region.missing is not None:
+        return None  # so that it is no statement that was moved, and none whose values are cut off
+    home = _home_depth(piece)
+    why = None if is_once(piece, home) else tells_again(piece, home)
+    return None if why is None else f"its loops run some instance twice, {why}"
 
 
 def _clamps(block: Block) -> bool:
@@ -290,12 +318,17 @@ def runs_short(statement: Statement) -> bool:
     return not wanted.over.is_subset(runs)
 
 
+def _is_plain(statement: Statement, home: int) -> bool:
+    """Whether every loop but the ``home`` outermost ones is an axis of the statement."""
+    plain = {id(value) for value in statement.block.bindings}
+    return all(id(loop.var) in plain for loop in statement.loops[home:])
+
+
 def is_once(statement: Statement, home: int) -> bool:
     """Whether no instance runs twice in one iteration of the ``home`` outermost loops."""
-    loops = statement.loops
-    plain = {id(value) for value in statement.block.bindings}
-    if all(id(loop.var) in plain for loop in loops[home:]):
+    if _is_plain(statement, home):
         return True
+    loops = statement.loops
     times = statement.iterations(loops, [*statement.digits]).over
     again = times.reverse().apply_range(times)
     for column in range(home):

@@ -328,7 +328,7 @@ def test_a_matrix_product_of_odd_sizes_without_a_guard(sizes):
     s[CC].reorder("k", "i_c", "j_c")
     s[CC].vectorize("j_c")
     assert "if " not in str(s)
-    assert "C_local = empty((6, 16), float32)" in str(s)
+    assert 'C_local = empty((6, 16), float32, scope="local")' in str(s)
     check_readings(s, [C], {A: filled(n, depth), B: filled(depth, m)})
 
 
@@ -342,7 +342,7 @@ def test_a_matrix_product_of_sizes_known_at_run_time():
     loops = [s[C].split(axis, 4, tail="shift_inwards") for axis in s[C].loops]
     s[C].reorder(*(outer for outer, _ in loops), *(inner for _, inner in loops))
     s[CC].compute_at(s[C], "j_o")
-    assert "C_local = empty((4, 4), float32)" in str(s)
+    assert 'C_local = empty((4, 4), float32, scope="local")' in str(s)
     kernel = None
     for rows, columns, terms in ((0, 3, 2), (1, 1, 0), (3, 4, 5), (5, 9, 2), (8, 7, 1)):
         arrays = {A: filled(rows, terms), B: filled(terms, columns)}
@@ -499,7 +499,7 @@ def test_accumulators_of_a_matrix_product_over_padded_operands():
     s[CC].reorder(i_o, j_o, "k", i_i, j_i)
     s[CC].vectorize(j_i)
     s[CC].parallel(i_o)
-    assert "C_local = empty(((n + 5)//6*6, (m + 15)//16*16), float32)" in str(s)
+    assert 'C_local = empty(((n + 5)//6*6, (m + 15)//16*16), float32, scope="local")' in str(s)
     assert "if " not in str(s).replace(" if i < n", "").replace(" if j < m", "")
     kernel = None
     for rows, columns, terms in ((0, 3, 2), (1, 1, 0), (13, 17, 5), (6, 16, 2), (7, 33, 1)):
@@ -517,7 +517,7 @@ def test_rounded_up_and_computed_in_tiles_of_its_reader():
     s[CC].split("j_c", 16, tail="round_up")
     s[CC].compute_at(s[C], j_o)
     sums = str(s).partition("C_local = ")[2].partition("for i_i in")[0]
-    assert sums.startswith("empty((6, 16), float32)")
+    assert sums.startswith('empty((6, 16), float32, scope="local")')
     assert "if " not in sums
     check_readings(s, [C], {A: filled(13, 5), B: filled(5, 17)})
     again = Trace.from_json(s.trace.to_json()).replay(te.create_schedule(C.op))
@@ -539,7 +539,7 @@ def test_what_a_rounded_loop_would_read_outside_is_named():
         s[CC].split("i_c", 4, tail="round_up")
     assert str(s) == before
     s[CC].split("j_c", 4, tail="round_up")
-    assert str(s).count("C_local = empty((9, 8), float32)") == 1, "it divides"
+    assert str(s).count('C_local = empty((9, 8), float32, scope="local")') == 1, "it divides"
 
 
 def test_a_reader_that_would_see_what_is_beyond():
