@@ -21,7 +21,7 @@ SELECTORS = {
 
 
 def public(cls):
-    return {name for name in vars(cls) if not name.startswith("_")}
+    return {name for name in dir(cls) if not name.startswith("_")}
 
 
 def test_every_method_has_a_module_and_every_module_a_method():

@@ -128,12 +128,12 @@ def lost_instances(declared: Scop, proposed: Scop, counted: Kept[str | None]) ->
     pieces = pieces_of(proposed)
     for statement in declared.statements:
         own = pieces.get(statement.label, [])
-        asked = [
+        questions: list[tuple[tuple[object, ...], Callable[[], str | None]]] = [
             ((statement.label, *(piece.key for piece in own)), partial(_fault, statement, own))
         ]
-        # Only where an instance runs again does it matter how the loops run.
-        asked += [((piece.key, _kinds(piece)), partial(_fault_of_reruns, piece)) for piece in own]
-        for key, question in asked:
+        for piece in own:  # only where an instance runs again does it matter how the loops run
+            questions.append(((piece.key, _kinds(piece)), partial(_fault_of_reruns, piece)))
+        for key, question in questions:
             reason = counted.get(key)
             if reason is None and key not in counted:
                 answer = declared.analysis.ask(question)

@@ -79,7 +79,7 @@ class IndexMap:
         """
         solved = _Solution(dict(zip(self.index, extents, strict=True)))
         for part, place in zip(self.image, places, strict=True):
-            if not solved.learn(simplify(part), place):  # i % 1 says nothing
+            if not solved.learn(part, place):
                 return None
         return solved.values()
 
@@ -298,7 +298,7 @@ class _Solution:
 
     def learn(self, part: Expr, value: Expr) -> bool:
         """Take in that ``part`` has ``value``; return False where that says nothing usable."""
-        if isinstance(part, Const):
+        if isinstance(simplify(part), Const):  # as i % 1 is
             return True
         base, low, high = _digit(part)
         total = sum_of(base)

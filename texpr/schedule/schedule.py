@@ -494,7 +494,8 @@ class Schedule:
         >>> s.judge()
         Traceback (most recent call last):
             ...
-        texpr.errors.IllegalScheduleError: s[S].parallel(k) would change the result ...
+        texpr.errors.IllegalScheduleError: s[S].parallel(k) would change the result
+            S[()] += A[k] ...
         """
         if self.state.is_judged:
             return self
