@@ -3,6 +3,10 @@
 Threads can be limited before a library is loaded only, runtimes of threads get into each other's
 way in one process, and one that crashes must not take the others along. This end asks,
 ``texpr.bench.worker`` answers. Each message is a pickle.
+
+Between its answers a process is stopped, where the system can do that: threads that have nothing
+to do wait for more by running in circles, up to 200 ms long, and take cores from whoever has its
+turn.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -83,6 +88,7 @@ class PeerProcess:
 
     def close(self) -> None:
         """End the process."""
+        self._continue(True)
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 # It may be gone, with something left to be said to it.
@@ -91,15 +97,22 @@ class PeerProcess:
         self._process.terminate()
         self._process.wait()
 
+    def _continue(self, is_turn: bool) -> None:
+        """Let the process run, or stop it till its next turn."""
+        if hasattr(signal, "SIGSTOP"):
+            self._process.send_signal(signal.SIGCONT if is_turn else signal.SIGSTOP)
+
     def _ask(self, *message: Any) -> Any:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
+        self._continue(True)
         try:
             send(self._process.stdin, message)
             is_answer, value = pickle.load(self._process.stdout)  # noqa: S301 - our own process
         except (BrokenPipeError, EOFError, pickle.UnpicklingError) as error:
             code = self._process.wait()
             raise PeerError(self.name, f"its process ended with {code}") from error
+        self._continue(False)
         if not is_answer:
             raise PeerError(self.name, str(value))
         return value

@@ -30,8 +30,8 @@ def race(
 
     Before the first round each is called till a measurement is long enough; that warms caches
     and clocks, and says how many calls it takes. In a round, each is called once untimed before
-    it is measured, since another had the caches meanwhile, and the other's threads may not have
-    gone to sleep yet; but for calls so long that it does not matter.
+    it is measured, since another had the caches meanwhile; but for calls so long that it does not
+    matter.
 
     Parameters
     ----------
