@@ -41,7 +41,7 @@ def test_tensors_are_declared():
     [
         ("-mtriple=x86_64-linux-gnu -mcpu=x86-64", "float32", MatmulBlocks(6, 8, 16, 10)),
         ("-mtriple=x86_64-linux-gnu -mcpu=haswell", "float32", MatmulBlocks(6, 16, 16, 10)),
-        ("-mtriple=x86_64-linux-gnu -mcpu=haswell", "float64", MatmulBlocks(6, 8, 16, 5)),
+        ("-mtriple=x86_64-linux-gnu -mcpu=haswell", "float64", MatmulBlocks(6, 8, 8, 5)),
         (
             "-mtriple=x86_64-linux-gnu -mcpu=znver4 -l1d=32K -l2=1M",
             "float32",

@@ -170,9 +170,9 @@ def matmul_blocks(n: int, m: int, k: int, dtype: object, target: Target) -> Matm
     # Strips of A fill half of the second cache; a strip of B and tiles of C pass through the rest.
     strip_bytes = rows * max(1, k) * element_bytes
     strips = max(1, (target.l2_bytes or 1 << 19) // 2 // strip_bytes)
-    # Whole vectors to copy, and enough of them that LLVM does not write the loop over them out,
-    # which it does up to 8 steps, and then has too few registers.
-    return MatmulBlocks(rows, columns, max(16, lanes), strips)
+    # Whole vectors to copy, and a cache line of each row, so that lines are met one by one.
+    depth = max(lanes, (target.line_bytes or 64) // element_bytes)
+    return MatmulBlocks(rows, columns, depth, strips)
 
 
 def schedule_matmul(
