@@ -29,6 +29,7 @@ from texpr.ir.expr import (
     Select,
     Unary,
     Var,
+    free_vars,
     postorder,
 )
 from texpr.ir.extern import ScalarFunction
@@ -206,10 +207,7 @@ class ExprEmitter(Visitor[ir.Value], over=EXPR_NODES):
         lanes = self.lanes
         if lanes is None:
             return False
-        return any(
-            node is lanes.var or (isinstance(node, Var) and self._is_vector_var(node))
-            for node in postorder(expr)
-        )
+        return any(var is lanes.var or self._is_vector_var(var) for var in free_vars(expr))
 
     def _is_vector_var(self, var: Var) -> bool:
         value = self.env.get(var)
