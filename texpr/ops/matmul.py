@@ -150,8 +150,10 @@ def reference(a: Array, b: Array, trans_a: bool = False, trans_b: bool = False) 
     return np.asarray(left @ (right.swapaxes(-1, -2) if trans_b else right))
 
 
-def matmul_blocks(n: int, m: int, k: int, dtype: object, target: Target) -> MatmulBlocks:
-    """Return the cuts that suit the sizes, and the target's registers and caches.
+def matmul_blocks(
+    n: int, m: int, k: int, dtype: object, target: Target, num_threads: int = 1
+) -> MatmulBlocks:
+    """Return the cuts that suit the sizes, the target's registers and caches, and the threads.
 
     >>> flags = "-mtriple=x86_64-linux-gnu -mcpu=haswell -l1d=32K -l2=512K"
     >>> matmul_blocks(1200, 1200, 1024, "float32", Target.parse(f"llvm {flags}"))
@@ -160,19 +162,33 @@ def matmul_blocks(n: int, m: int, k: int, dtype: object, target: Target) -> Matm
     element_bytes = as_dtype(dtype).size_bytes
     registers = target.num_vector_registers or 16  # scalars, where there are no vectors
     lanes = max(1, target.vector_lanes(dtype))
-    # Two vectors of B beside each other, one element of A spread over a third; what is left
-    # holds C. Where instructions take no operand from memory, elements of A that are loaded ahead
-    # need registers, too. Small matrices have no lanes beyond their edge but those of one vector.
-    columns = lanes * min(2, max(1, -(-m // lanes)))
-    most = max(1, (registers - (3 if target.triple.startswith("x86") else 8)) // 2)
-    # As many rows as make the last tile about as full as the others.
-    rows = max(1, -(-n // max(1, -(-n // most))))
+    is_x86 = target.triple.startswith("x86")
+    # Vectors of B beside each other, one element of A spread over another one; what is left holds
+    # C. Where instructions take no operand from memory, elements of A that are loaded ahead need
+    # registers, too. Of 8 bytes each, a cache line of A lasts half as long: there a tile is wider
+    # and lower, where it has the registers (7 % on a Zen 4). Small matrices have no lanes beyond
+    # their edge but those of one vector.
+    most_vectors = 3 if is_x86 and element_bytes == 8 and registers >= 32 else 2
+    vectors = min(most_vectors, max(1, -(-m // lanes)))
+    spare = vectors + (1 if is_x86 else 6)
+    most = max(1, (registers - spare) // max(2, vectors))
+
+    def cost(rows: int) -> float:
+        """The multiply-adds of a column for the thread with most rows, filled up to whole tiles.
+
+        One more for each step of each tile stands for the loop around them.
+        """
+        tiles = math.ceil(math.ceil(n / rows) / num_threads)
+        return tiles * (rows * vectors + 1)
+
+    rows = min(range(most, 0, -1), key=cost)
+    rows = max(1, min(rows, n))
     # Strips of A fill half of the second cache; a strip of B and tiles of C pass through the rest.
     strip_bytes = rows * max(1, k) * element_bytes
     strips = max(1, (target.l2_bytes or 1 << 19) // 2 // strip_bytes)
     # Whole vectors to copy, and a cache line of each row, so that lines are met one by one.
     depth = max(lanes, (target.line_bytes or 64) // element_bytes)
-    return MatmulBlocks(rows, columns, depth, strips)
+    return MatmulBlocks(rows, lanes * vectors, depth, strips)
 
 
 def schedule_matmul(
@@ -240,9 +256,10 @@ def schedule_product(
     k = int_value(C.op.reduce_axis[0].upper) or 0
     if 0 in (n, m, k, *stack):
         return  # nothing to do, or to clear C
-    blocks = matmul_blocks(n, m, k, C.dtype, target)
-    strips_of_rows, strips_of_columns = -(-n // blocks.rows), -(-m // blocks.columns)
     by_stack = num_threads > 1 and math.prod(stack) >= num_threads
+    sharing = 1 if by_stack else num_threads
+    blocks = matmul_blocks(n, m, k, C.dtype, target, sharing)
+    strips_of_rows, strips_of_columns = -(-n // blocks.rows), -(-m // blocks.columns)
     by_rows = strips_of_rows >= num_threads or strips_of_rows >= strips_of_columns
 
     left, right = _packed(s, C, blocks)
@@ -252,7 +269,7 @@ def schedule_product(
         s[epilogue].reverse_compute_inline()
     *batch, i, j = s[out].loops
     i_o, j_o, i_i, j_i = s[out].tile(i, j, blocks.rows, blocks.columns)
-    block = _strips_in_block(strips_of_rows, blocks.strips, 1 if by_stack else num_threads)
+    block = _strips_in_block(strips_of_rows, blocks.strips, sharing)
     i_b, i_o = s[out].split(i_o, factor=block)
     s[out].reorder(*batch, *((i_b, j_o) if by_rows else (j_o, i_b)), i_o, i_i, j_i)
     s[out].vectorize(j_i)
@@ -269,7 +286,7 @@ def schedule_product(
 
     near, far = (left, right) if by_rows else (right, left)
     s[near].compute_at(s[out], i_b if by_rows else j_o)
-    is_shared = all(int_value(extent) == 1 for extent in far.shape[:-3])
+    is_shared = all(int_value(extent) == 1 for extent in far.shape[:-2])
     if batch and not is_shared:
         s[far].compute_at(s[out], batch[-1])
     if num_threads == 1:
@@ -279,18 +296,16 @@ def schedule_product(
     else:
         s[out].parallel(i_b if by_rows else j_o)
         if is_shared:
-            s[far].parallel(s[far].loops[-3])
+            s[far].parallel(s[far].loops[far.ndim - 2])
 
 
 def _strips_in_block(strips: int, most: int, num_threads: int) -> int:
-    """Return how many strips of rows make a block, so that threads get about as many each."""
+    """Return how many strips of rows make a block: as many as leave no thread with more."""
 
     def longest(size: int) -> int:
-        return math.ceil(math.ceil(strips / size) / num_threads) * size
+        return min(strips, math.ceil(math.ceil(strips / size) / num_threads) * size)
 
-    # Larger blocks read B less often; a sixteenth of waiting for the other threads is worth that.
-    sizes = range(min(most, strips), 0, -1)
-    return next(size for size in sizes if 16 * longest(size) <= 17 * longest(1))
+    return min(range(min(most, strips), 0, -1), key=longest)
 
 
 def _packed(s: te.TeSchedule, C: te.Tensor, blocks: MatmulBlocks) -> tuple[te.Tensor, te.Tensor]:
