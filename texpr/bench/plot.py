@@ -72,6 +72,7 @@ def points(report: Report, num_threads: int) -> dict[str, list[tuple[str, float,
 def _draw_panel(panel: Any, report: Report, num_threads: int) -> None:
     panel.set_xscale("log", base=2)
     panel.set_yscale("log")
+    panel.margins(y=0.15)  # for the names of those at the top
     panel.set_xlabel("operations a byte")
     panel.set_title("1 thread" if num_threads == 1 else f"{num_threads} threads")
     by_peer = points(report, num_threads)
