@@ -20,8 +20,8 @@ from texpr.ir.simplify import prove, simplify
 from texpr.ir.visitor import Rewriter, Visit, substitute
 from texpr.polyhedral.rewrites import Factored
 from texpr.schedule.caches import around, placed, rewritten, stages_in
-from texpr.schedule.relations import Ends, Split
-from texpr.schedule.state import StageDecl, State, Tree
+from texpr.schedule.relations import Split
+from texpr.schedule.state import StageDecl, State, StateRanges, Tree
 
 T = TypeVar("T")
 
@@ -174,7 +174,7 @@ def declared_values(
     return values, tuple(here.guards)
 
 
-class _Here:
+class _Here(StateRanges):
     """The values of axes in the nest of the parts, and the guards that they need there."""
 
     def __init__(
@@ -184,20 +184,9 @@ class _Here:
         made: Mapping[IterVar, IterVar],
         ranges: Mapping[Var, tuple[int | None, int | None]],
     ) -> None:
-        self.state, self.factored, self.made, self.ranges = state, factored, made, ranges
+        super().__init__(state)
+        self.factored, self.made, self.ranges = factored, made, ranges
         self.guards: list[Expr] = []
-
-    def lower(self, axis: IterVar) -> Expr:
-        return self.state.lower(axis)
-
-    def extent(self, axis: IterVar) -> Expr:
-        return self.state.extent(axis)
-
-    def ends(self, axis: IterVar) -> Ends:
-        return self.state.ends(axis)
-
-    def is_loose(self, axis: IterVar) -> bool:
-        return self.state.is_loose(axis)
 
     def value(self, axis: IterVar) -> Expr | None:
         new = self.made.get(axis)

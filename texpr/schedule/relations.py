@@ -452,19 +452,14 @@ class FuseLoops(Relation):
 
 
 @dataclass(frozen=True, eq=False)
-class Fission(Relation):
-    """``parent`` is whichever of ``made`` is around: a loop that was cut into several."""
+class _InPlace(Relation):
+    """What was made stands in the place of ``parent`` and has its values."""
 
     parent: IterVar
-    parts: tuple[IterVar, ...]
 
     @property
     def parents(self) -> tuple[IterVar, ...]:
         return (self.parent,)
-
-    @property
-    def made(self) -> tuple[IterVar, ...]:
-        return self.parts
 
     def lower(self, axis: IterVar, ranges: Ranges) -> Expr:
         return ranges.lower(self.parent)
@@ -477,6 +472,17 @@ class Fission(Relation):
 
     def is_loose(self, axis: IterVar, ranges: Ranges) -> bool:
         return ranges.is_loose(self.parent)
+
+
+@dataclass(frozen=True, eq=False)
+class Fission(_InPlace):
+    """``parent`` is whichever of ``made`` is around: a loop that was cut into several."""
+
+    parts: tuple[IterVar, ...]
+
+    @property
+    def made(self) -> tuple[IterVar, ...]:
+        return self.parts
 
     def value(self, parent: IterVar, here: Values) -> Expr | None:
         values = (here.value(part) for part in self.parts)
@@ -484,31 +490,14 @@ class Fission(Relation):
 
 
 @dataclass(frozen=True, eq=False)
-class Shared(Relation):
+class Shared(_InPlace):
     """``parent`` has the value of ``axis``, a loop of the same range that is around both."""
 
-    parent: IterVar
     axis: IterVar
-
-    @property
-    def parents(self) -> tuple[IterVar, ...]:
-        return (self.parent,)
 
     @property
     def made(self) -> tuple[IterVar, ...]:
         return (self.axis,)
-
-    def lower(self, axis: IterVar, ranges: Ranges) -> Expr:
-        return ranges.lower(self.parent)
-
-    def extent(self, axis: IterVar, ranges: Ranges) -> Expr:
-        return ranges.extent(self.parent)
-
-    def ends(self, axis: IterVar, ranges: Ranges) -> Ends:
-        return ranges.ends(self.parent)
-
-    def is_loose(self, axis: IterVar, ranges: Ranges) -> bool:
-        return ranges.is_loose(self.parent)
 
     def value(self, parent: IterVar, here: Values) -> Expr | None:
         return here.value(self.axis)

@@ -15,8 +15,7 @@ from texpr.ir.program import Block, LoopKind
 from texpr.ir.simplify import simplify
 from texpr.ir.visitor import substitute
 from texpr.schedule.caches import arrays_called
-from texpr.schedule.relations import Ends
-from texpr.schedule.state import State
+from texpr.schedule.state import State, StateRanges
 
 
 def called(state: State, patterns: Sequence[str]) -> list[str]:
@@ -176,26 +175,15 @@ def _in_loops(state: State, stage: str, block: Block, index: Expr) -> Expr:
     return simplify(substitute(at_loops, {v: value for v, value in known if value is not None}))
 
 
-class _Around:
+class _Around(StateRanges):
     """The values of axes in terms of the variables of the loops around a stage."""
 
     def __init__(self, state: State, stage: str) -> None:
-        self.state, self.leaves = state, set(state.leaves(stage))
+        super().__init__(state)
+        self.leaves = set(state.leaves(stage))
 
     def value(self, axis: IterVar) -> Expr | None:
         if axis in self.leaves:
             return axis.var
         relation = self.state.relation_from(axis)
         return None if relation is None else relation.value(axis, self)
-
-    def lower(self, axis: IterVar) -> Expr:
-        return self.state.lower(axis)
-
-    def extent(self, axis: IterVar) -> Expr:
-        return self.state.extent(axis)
-
-    def ends(self, axis: IterVar) -> Ends:
-        return self.state.ends(axis)
-
-    def is_loose(self, axis: IterVar) -> bool:
-        return self.state.is_loose(axis)

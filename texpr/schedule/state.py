@@ -595,6 +595,25 @@ def _without(facts: Mapping[str, Fact], stage: str) -> dict[str, Fact]:
     return {name: fact for name, fact in facts.items() if name != stage}
 
 
+class StateRanges:
+    """The ranges of axes in a state, for who knows values of them."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+    def lower(self, axis: IterVar) -> Expr:
+        return self.state.lower(axis)
+
+    def extent(self, axis: IterVar) -> Expr:
+        return self.state.extent(axis)
+
+    def ends(self, axis: IterVar) -> Ends:
+        return self.state.ends(axis)
+
+    def is_loose(self, axis: IterVar) -> bool:
+        return self.state.is_loose(axis)
+
+
 def loop_node(
     axis: IterVar,
     *children: Tree,
