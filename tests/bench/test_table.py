@@ -78,7 +78,6 @@ def test_cells():
 
 
 def test_a_plot(tmp_path):
-    pytest.importorskip("matplotlib")
     file = tmp_path / "roof.svg"
     plot.draw(REPORT, file)
     text = file.read_text(encoding="utf-8")
@@ -113,7 +112,6 @@ def test_unknown_names_on_the_command_line():
 
 
 def test_a_plot_of_no_format():
-    pytest.importorskip("matplotlib")
     run(
         "bench", "--plot", "roof.txt", fails="'roof.txt' says no format of a plot; end it with .png"
     )

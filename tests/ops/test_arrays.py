@@ -66,7 +66,7 @@ def test_arrays_are_copied_only_where_rows_have_gaps():
 
 
 def test_torch_and_jax_arrays_are_taken():
-    jax = pytest.importorskip("jax.numpy")
+    import jax.numpy as jax
     assert ops.matmul(jax.ones((2, 3)), jax.ones((3, 2))).tolist() == [[3.0, 3.0], [3.0, 3.0]]
 
 
