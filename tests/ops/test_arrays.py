@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -66,8 +67,7 @@ def test_arrays_are_copied_only_where_rows_have_gaps():
 
 
 def test_torch_and_jax_arrays_are_taken():
-    import jax.numpy as jax
-    assert ops.matmul(jax.ones((2, 3)), jax.ones((3, 2))).tolist() == [[3.0, 3.0], [3.0, 3.0]]
+    assert ops.matmul(jnp.ones((2, 3)), jnp.ones((3, 2))).tolist() == [[3.0, 3.0], [3.0, 3.0]]
 
 
 @pytest.mark.parametrize(
