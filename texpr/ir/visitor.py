@@ -144,6 +144,24 @@ class _Substitution(Rewriter):
         return self.values.get(id(node), node)
 
 
+class _Exchange(Rewriter):
+    def __init__(self, old: Load, new: Load) -> None:
+        self.old, self.new = old, new
+
+    def visit_Load(self, node: Load) -> Visit[Expr]:
+        if node is self.old:
+            return self.new
+        indices = []
+        for index in node.indices:
+            indices.append((yield index))
+        return node.rebuild(indices)
+
+
+def with_element(expr: Expr, old: Load, new: Load) -> Expr:
+    """Return ``expr`` with the element ``new`` in the place of the element ``old``."""
+    return _Exchange(old, new).rewrite_expr(expr)
+
+
 N = TypeVar("N", bound=Node)
 
 

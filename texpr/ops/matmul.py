@@ -264,16 +264,15 @@ def schedule_product(
 
     left, right = _packed(s, C, blocks)
     tile = s.cache_write(C, "local")
-    out = C
     if epilogue is not None:
         s[epilogue].reverse_compute_inline()
-    *batch, i, j = s[out].loops
-    i_o, j_o, i_i, j_i = s[out].tile(i, j, blocks.rows, blocks.columns)
+    *batch, i, j = s[C].loops
+    i_o, j_o, i_i, j_i = s[C].tile(i, j, blocks.rows, blocks.columns)
     block = _strips_in_block(strips_of_rows, blocks.strips, sharing)
-    i_b, i_o = s[out].split(i_o, factor=block)
-    s[out].reorder(*batch, *((i_b, j_o) if by_rows else (j_o, i_b)), i_o, i_i, j_i)
-    s[out].vectorize(j_i)
-    s[out].unroll(i_i)
+    i_b, i_o = s[C].split(i_o, factor=block)
+    s[C].reorder(*batch, *((i_b, j_o) if by_rows else (j_o, i_b)), i_o, i_i, j_i)
+    s[C].vectorize(j_i)
+    s[C].unroll(i_i)
 
     *own_batch, i, j, r = s[tile].loops
     i_o_c, i = s[tile].split(i, factor=blocks.rows, tail="round_up")
@@ -282,19 +281,19 @@ def schedule_product(
     s[tile].reorder(*own_batch, i_o_c, j_o_c, r_o, r_i, i, j)
     s[tile].vectorize(j)
     s[tile].unroll(i)
-    s[tile].compute_at(s[out], i_o)
+    s[tile].compute_at(s[C], i_o)
 
     near, far = (left, right) if by_rows else (right, left)
-    s[near].compute_at(s[out], i_b if by_rows else j_o)
+    s[near].compute_at(s[C], i_b if by_rows else j_o)
     is_shared = all(int_value(extent) == 1 for extent in far.shape[:-2])
     if batch and not is_shared:
-        s[far].compute_at(s[out], batch[-1])
+        s[far].compute_at(s[C], batch[-1])
     if num_threads == 1:
         return
     if by_stack:
-        s[out].parallel(s[out].fuse(*batch) if len(batch) > 1 else batch[0])
+        s[C].parallel(s[C].fuse(*batch) if len(batch) > 1 else batch[0])
     else:
-        s[out].parallel(i_b if by_rows else j_o)
+        s[C].parallel(i_b if by_rows else j_o)
         if is_shared:
             s[far].parallel(s[far].loops[far.ndim - 2])
 

@@ -22,7 +22,7 @@ from texpr.ir.functions import all_of
 from texpr.ir.program import TRUE, Block, If, Program, Seq, Stmt, Store, seq
 from texpr.ir.simplify import simplify
 from texpr.ir.update import is_neutral, neutral, update_of
-from texpr.ir.visitor import Rewriter, Visit, substitute
+from texpr.ir.visitor import Rewriter, Visit, substitute, with_element
 from texpr.polyhedral.context import Unknown
 from texpr.polyhedral.dependences import chain_operator
 from texpr.polyhedral.instances import is_once
@@ -353,34 +353,18 @@ def _other_update(declared: Block, parts: Block, witness: Privatised) -> str | N
     cell = tuple(substitute(store.indices[d], witness.values) for d in witness.kept)
     at = (*cell[: witness.dimension], number, *cell[witness.dimension :])
     own = substitute(Load(store.buffer, store.indices), witness.values)
-    swap = _Swap(own, Load(part.buffer, at))
     tests = [*witness.guards]
     if declared.predicate is not TRUE:
         tests.append(substitute(declared.predicate, witness.values))
     wanted = [
         all_of(tests) if tests else TRUE,
         *at,
-        swap.rewrite_expr(substitute(store.value, witness.values)),
+        with_element(substitute(store.value, witness.values), own, Load(part.buffer, at)),
     ]
     is_axis = any(number is axis.var for axis in parts.iters)
     if not is_axis or not _are_same(_contents(parts), wanted):
         return f"{witness.stage} computes other terms than {witness.total}"
     return None
-
-
-class _Swap(Rewriter):
-    """Puts one element in the place of another."""
-
-    def __init__(self, old: Expr, new: Expr) -> None:
-        self.old, self.new = old, new
-
-    def visit_Load(self, node: Load) -> Visit[Expr]:
-        if node is self.old:
-            return self.new
-        indices = []
-        for index in node.indices:
-            indices.append((yield index))
-        return node.rebuild(indices)
 
 
 def _other_total(

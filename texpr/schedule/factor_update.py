@@ -17,7 +17,7 @@ from texpr.ir.names import unique_name
 from texpr.ir.program import TRUE, ZERO, Alloc, Block, Stmt, Store, seq
 from texpr.ir.simplify import prove
 from texpr.ir.update import Update, neutral
-from texpr.ir.visitor import Rewriter, Visit, substitute
+from texpr.ir.visitor import substitute, with_element
 from texpr.polyhedral.unfolding import Privatised
 from texpr.schedule.caches import fresh_name, rewritten
 from texpr.schedule.factor import declared_values, new_range
@@ -85,7 +85,7 @@ def update_factored(
     first = block(start, [part, *starts], Store(buffer, at(part.var, [*cell]), identity))
     here = at(part.var, [substitute(store.indices[d], values) for d in kept])
     whole = substitute(Load(store.buffer, store.indices), values)
-    value = _Swap(whole, Load(buffer, here)).rewrite_expr(substitute(store.value, values))
+    value = with_element(substitute(store.value, values), whole, Load(buffer, here))
     tests = [*guards]
     if own.predicate is not TRUE:
         tests.append(substitute(own.predicate, values))
@@ -153,18 +153,3 @@ def _axes(wanted: Iterable[tuple[str, tuple[Expr, Expr]]], taken: Iterable[str])
         made.append(IterVar(unique_name(name, names), dom))
         names.add(made[-1].name)
     return made
-
-
-class _Swap(Rewriter):
-    """Puts one element in the place of another."""
-
-    def __init__(self, old: Expr, new: Expr) -> None:
-        self.old, self.new = old, new
-
-    def visit_Load(self, node: Load) -> Visit[Expr]:
-        if node is self.old:
-            return self.new
-        indices = []
-        for index in node.indices:
-            indices.append((yield index))
-        return node.rebuild(indices)

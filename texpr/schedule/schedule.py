@@ -169,9 +169,7 @@ class Schedule:
         ScheduleError
             An array that no stage touches.
         """
-        wanted = [self.own_array(array) for array in arrays]
-        found = touching(self.state, "stages_reading", wanted, is_write=False)
-        return tuple(map(self.stage, found))
+        return self._touching("stages_reading", arrays, is_write=False)
 
     def stages_writing(self, *arrays: Any) -> tuple[Any, ...]:
         """Return the stages that write one of the arrays, producers first.
@@ -185,9 +183,11 @@ class Schedule:
         ScheduleError
             An array that no stage touches.
         """
+        return self._touching("stages_writing", arrays, is_write=True)
+
+    def _touching(self, what: str, arrays: Sequence[Any], *, is_write: bool) -> tuple[Any, ...]:
         wanted = [self.own_array(array) for array in arrays]
-        found = touching(self.state, "stages_writing", wanted, is_write=True)
-        return tuple(map(self.stage, found))
+        return tuple(map(self.stage, touching(self.state, what, wanted, is_write=is_write)))
 
     def loop(self, name: str) -> IterVar:
         """Return the loop called ``name``, wherever it is.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -19,7 +20,7 @@ class Prepared:
     """Returns what the last run made, as a NumPy array."""
 
 
-class Peer:
+class Peer(ABC):
     """A library, in a process of its own.
 
     A subclass has a method for each kind of workload that it can do: it is called as the kind,
@@ -46,9 +47,9 @@ class Peer:
         """Return the variables that a process of it is started with."""
         return {}
 
+    @abstractmethod
     def versions(self) -> dict[str, str]:
         """Return what a reader has to know to repeat the measurement."""
-        raise NotImplementedError
 
     def prepared(self, kind: str, inputs: tuple[Array, ...]) -> Prepared | None:
         """Return the workload ready to be timed, None where there is no such method."""

@@ -105,9 +105,7 @@ class PlacementPrimitives(StageBase):
 
         Same as TVM's and Halide's ``compute_at``, Exo's ``fuse`` and ``stage_mem`` together.
         """
-        name = self._schedule.stage_name(parent)
-        axis = self._schedule.stage(name)._loop("compute_at", scope)
-        self._apply("compute_at", (), {"parent": name, "scope": axis.name})
+        self._apply_in_loop("compute_at", parent, scope)
 
     def reverse_compute_at(self, parent: Any, scope: IterVar | str) -> None:
         """Compute the stage inside a loop of a stage that it reads, as far as that is complete.
@@ -143,9 +141,7 @@ class PlacementPrimitives(StageBase):
 
         Same as TVM's ``reverse_compute_at`` (tir), Exo's ``fuse``.
         """
-        name = self._schedule.stage_name(parent)
-        axis = self._schedule.stage(name)._loop("reverse_compute_at", scope)
-        self._apply("reverse_compute_at", (), {"parent": name, "scope": axis.name})
+        self._apply_in_loop("reverse_compute_at", parent, scope)
 
     def compute_root(self) -> None:
         """Compute the stage in loops of its own before its readers; undoes an inlining or a move.
@@ -192,9 +188,7 @@ class PlacementPrimitives(StageBase):
 
         Same as Halide's ``store_at``; TVM and Exo have none.
         """
-        name = self._schedule.stage_name(parent)
-        axis = self._schedule.stage(name)._loop("store_at", scope)
-        self._apply("store_at", (), {"parent": name, "scope": axis.name})
+        self._apply_in_loop("store_at", parent, scope)
 
     def store_root(self) -> None:
         """Keep what the stage computes outside of all loops; as :meth:`store_at` for a loop.
@@ -235,3 +229,9 @@ class PlacementPrimitives(StageBase):
         Same as TVM's ``rolling_buffer``, Halide's ``fold_storage``.
         """
         self._apply("rolling_buffer", (), {"axis": axis, "extent": extent})
+
+    def _apply_in_loop(self, primitive: str, parent: Any, scope: IterVar | str) -> None:
+        """Apply a primitive to this stage and a loop of another one."""
+        name = self._schedule.stage_name(parent)
+        axis = self._schedule.stage(name)._loop(primitive, scope)
+        self._apply(primitive, (), {"parent": name, "scope": axis.name})
