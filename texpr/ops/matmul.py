@@ -284,7 +284,7 @@ def schedule_product(
     by_stack = num_threads > 1 and math.prod(extent or 0 for extent in stack) >= num_threads
     sharing = 1 if by_stack else num_threads
     blocks = matmul_blocks(n, m, k, C.dtype, target, sharing)
-    shared = _shared(n, m, blocks, sharing)
+    shared = "tiles" if sharing > 1 and None in stack else _shared(n, m, blocks, sharing)
 
     left, right = _packed(s, C, blocks)
     tile = s.cache_write(C, "local")
