@@ -18,7 +18,6 @@ from texpr.ops.operands import PREPARED, TRANSPOSED, at, broadcast, in_order, pr
 from texpr.target.target import Target
 from texpr.te.shapes import is_same_extent
 
-
 PLANNED_SIZE: Final = 1024
 """What caches and threads are planned for where a size is known only at run time.
 

@@ -24,18 +24,7 @@ from typing import Any
 from texpr.ir.expr import Binary, Const, Expr, Var, free_vars, int_value
 from texpr.ir.functions import all_of
 from texpr.ir.linear import coefficient
-from texpr.ir.program import (
-    TRUE,
-    Block,
-    If,
-    Loop,
-    LoopKind,
-    Program,
-    Seq,
-    Stmt,
-    parallel_nest,
-    seq,
-)
+from texpr.ir.program import TRUE, Block, If, Loop, LoopKind, Program, Seq, Stmt, parallel_nest, seq
 from texpr.ir.simplify import simplify
 from texpr.ir.visitor import Rewriter, Visit, substitute
 from texpr.target.passes.tighten_loops import first_failure
