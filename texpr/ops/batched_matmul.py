@@ -83,7 +83,7 @@ def schedule_batched_matmul(
     Parameters
     ----------
     C : Tensor
-        The products, of sizes known as numbers.
+        The products. Their sizes are numbers or known only at run time, in any mixture.
     target : Target or str, optional
         What it is to run on; this machine unless given.
     num_threads : int, optional
@@ -92,7 +92,7 @@ def schedule_batched_matmul(
     Raises
     ------
     ScheduleError
-        ``C`` is something else, or its sizes are not numbers.
+        ``C`` is something else.
     """
     return schedule_matmul(C, target, num_threads)
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from texpr import te
 from texpr.errors import ScheduleError, ShapeError
-from texpr.ir.expr import Expr, int_value
+from texpr.ir.expr import Expr
 from texpr.ops.activations import activation as activation_of
 from texpr.ops.arrays import Array, Operator, as_array, is_tensor, run, widened
 from texpr.ops.matmul import declare as declare_matmul
@@ -137,7 +137,7 @@ def schedule_dense(
     Parameters
     ----------
     Y : Tensor
-        The result, of sizes known as numbers.
+        The result. Its sizes are numbers or known only at run time, in any mixture.
     target : Target or str, optional
         What it is to run on; this machine unless given.
     num_threads : int, optional
@@ -146,7 +146,7 @@ def schedule_dense(
     Raises
     ------
     ScheduleError
-        ``Y`` is something else, or its sizes are not numbers.
+        ``Y`` is something else.
     """
     found = [Y, *Y.op.input_tensors]
     product = next(
@@ -154,10 +154,6 @@ def schedule_dense(
     )
     if product is None or product.ndim != 2 or Y.ndim != 2:
         raise ScheduleError(f"schedule_dense: {Y.name!r} is none; declare it with ops.dense")
-    if any(int_value(extent) is None for extent in Y.shape):
-        raise ScheduleError(
-            f"schedule_dense: the size of {Y.name!r} is not known; declare it in numbers"
-        )
     own = Target.of(target)
     threads = own.num_cores if num_threads is None else num_threads
     s = te.create_schedule(Y.op, judged=False)

@@ -24,7 +24,7 @@ from typing import Any
 from texpr.ir.expr import Binary, Const, Expr, Var, free_vars, int_value
 from texpr.ir.functions import all_of
 from texpr.ir.linear import coefficient
-from texpr.ir.program import If, Loop, LoopKind, Program, Seq, Stmt, parallel_nest, seq
+from texpr.ir.program import TRUE, Block, If, Loop, LoopKind, Program, Seq, Stmt, parallel_nest, seq
 from texpr.ir.simplify import simplify
 from texpr.ir.visitor import Rewriter, Visit, substitute
 from texpr.target.passes.tighten_loops import first_failure
@@ -92,6 +92,13 @@ def tile_guards(body: Stmt) -> list[_Guard]:
     found: list[_Guard] = []
     seen: set[int] = set()
 
+    def guard(condition: Expr, inside: Sequence[Loop]) -> None:
+        if id(condition) not in seen:
+            seen.add(id(condition))
+            hardest = at_hardest(condition, inside)
+            if hardest is not None:
+                found.append(_Guard(condition, hardest))
+
     def walk(stmt: Stmt, inside: Sequence[Loop]) -> None:
         if isinstance(stmt, Loop):
             walk(stmt.body, (*inside, stmt))
@@ -99,15 +106,20 @@ def tile_guards(body: Stmt) -> list[_Guard]:
             for part in stmt.stmts:
                 walk(part, inside)
         elif isinstance(stmt, If):
-            if stmt.orelse is None and id(stmt.condition) not in seen:
-                seen.add(id(stmt.condition))
-                hardest = at_hardest(stmt.condition, inside)
-                if hardest is not None:
-                    found.append(_Guard(stmt.condition, hardest))
+            if stmt.orelse is None:
+                guard(stmt.condition, inside)
             walk(stmt.then, inside)
+        elif isinstance(stmt, Block):
+            guard(predicate_of(stmt), inside)
 
     walk(body, ())
     return found
+
+
+def predicate_of(block: Block) -> Expr:
+    """Return the condition of a statement in terms of the loops around it."""
+    at = {axis.var: value for axis, value in zip(block.iters, block.bindings, strict=True)}
+    return simplify(substitute(block.predicate, at))
 
 
 def at_hardest(condition: Expr, inside: Sequence[Loop]) -> Expr | None:
@@ -144,3 +156,7 @@ class _Assume(Rewriter):
         if id(node.condition) in self.conditions:
             return (yield node.then)
         return (yield from self.generic(node))
+
+    def visit_Block(self, node: Block) -> Stmt:
+        is_known = node.predicate is not TRUE and id(predicate_of(node)) in self.conditions
+        return replace(node, predicate=TRUE) if is_known else node
