@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import click
 
-from benchmarks import call_overhead, compile_latency, parallel_speedup, verdict_latency
+from benchmarks import (
+    call_overhead,
+    compile_latency,
+    operator_calls,
+    parallel_speedup,
+    verdict_latency,
+)
 from texpr.cli import bench
 
 
@@ -30,6 +36,8 @@ def latency() -> None:
     """What calls, compiling, verdicts and threads cost."""
     print("What a call costs beside the kernel")
     call_overhead.main()
+    print(f"What a call of an operator costs, on arrays of {operator_calls.SIZE}")
+    operator_calls.main()
     print("From nothing to a kernel")
     compile_latency.main()
     print("What the judge takes")
