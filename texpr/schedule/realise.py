@@ -205,8 +205,8 @@ class _Nest:
     def __init__(self, state: State) -> None:
         self.state = state
         self.stages, self.inline = inlined_stages(state)
-        self.dependent = dict(self.dependent_ends())
-        """What axes must keep to where that depends on others."""
+        self.dependent = [*self.dependent_axes()]
+        """The axes that must keep to what depends on others."""
         self.inner_homes = {b: home for b, home in state.declared.homes.items() if home}
         """The scratch that lives inside of some loop."""
         self.inits: dict[IterVar, list[str]] = {}
@@ -236,15 +236,14 @@ class _Nest:
         """How each loop runs."""
         return {node.axis: node.kind for node in loops_in(self.state.tree)}
 
-    def dependent_ends(self) -> Iterator[tuple[IterVar, Ends]]:
+    def dependent_axes(self) -> Iterator[IterVar]:
         state = self.state
         axes = [*state.declared.loop_of]
         for relation in state.relations:
             axes += (axis for axis in relation.made if not relation.covers(axis))
         for axis in axes:
-            ends = state.ends(axis)
-            if any(var in state.axis_of for var in free_vars(*ends)):
-                yield axis, ends
+            if any(var in state.axis_of for var in free_vars(*state.ends(axis))):
+                yield axis
 
     def is_attached(self, node: Tree) -> bool:
         """Whether ``node`` is the nest of a stage that is computed in a loop of another."""
@@ -618,7 +617,8 @@ class _Nest:
         self, outside: _Scope, inside: _Scope
     ) -> Iterator[tuple[IterVar, Expr]]:
         """Yield what stops loops whose bounds depend on others, outside of which they were put."""
-        for axis, (lower, upper) in self.dependent.items():
+        for axis in self.dependent:
+            lower, upper = self.state.ends(axis)  # of a window, where there is one by now
             relation = self.state.relation_from(axis)
             if relation is not None and (self.state.is_loose(axis) or not relation.hangs(axis)):
                 continue
