@@ -26,7 +26,7 @@ from texpr.polyhedral.domain import always
 from texpr.polyhedral.rewrites import Parted, Witness
 from texpr.schedule.caches import fresh_name, rewritten, stages_in
 from texpr.schedule.relations import Relation, Shared, Split
-from texpr.schedule.state import LoopNode, StageNode, State, Tree
+from texpr.schedule.state import LoopNode, StageNode, State, Tree, axes_inside
 
 
 def parted(
@@ -83,6 +83,13 @@ def obstacle(state: State, stage: str, axis: IterVar) -> str | None:
             return f"{name!r} is inlined; call s[{name}].compute_root() first"
         if name in state.attached:
             return f"{name!r} is computed in a loop of another stage; cut its loops before"
+    cut = set(axes_inside(state.node(stage, axis)))
+    for name in state.after.difference(inside):
+        if state.anchor(name) in cut:
+            return (
+                f"{name!r} follows in a loop inside {axis.name!r}, and would in a part of it "
+                f"alone; cut {axis.name!r} before"
+            )
     for node in state.path(stage):
         if state.is_mixed(node.axis):
             return (

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from itertools import chain
 
 from texpr.errors import ScheduleError
 from texpr.ir.buffer import Buffer, Part, aligned_strides
@@ -316,7 +317,8 @@ class _Nest:
             return []
         body = seq(*parts)
         for name in self.following.get(node.axis, []):
-            body = self.follow(name, body, inner)
+            own = [guard.condition for guard in (*for_some, *waiting) if name in guard.stages]
+            body = self.follow(name, body, inner, own)
         for name in reversed(self.attached_to.get(node.axis, [])):
             body = self.attach(name, body, inner)
         for name in reversed(self.stored_in.get(node.axis, [])):
@@ -348,11 +350,18 @@ class _Nest:
         return [*parts, guarded(seq(*group), conditions)] if group else parts
 
     def running(self, node: Tree) -> frozenset[str]:
-        """Return the stages that run inside ``node``."""
+        """Return the stages that run inside ``node`` in ranges of their own."""
         if isinstance(node, StageNode):
             return frozenset([node.stage] if node.stage in self.stages else [])
         here = (child for child in node.children if not self.is_attached(child))
-        return frozenset().union(*(self.running(child) for child in here))
+        followers = filter(self.is_fused, self.following.get(node.axis, ()))
+        return frozenset(followers).union(*(self.running(child) for child in here))
+
+    def is_fused(self, name: str) -> bool:
+        """Whether a stage has a loop that was made one with the loop of another."""
+        own = set(self.state.declared.stages[name].axes)
+        roots = (self.state.lineage(node.axis) for node in self.state.shared_loops(name))
+        return any(axis in self.state.declared.loop_of and axis not in own for axis in chain(*roots))
 
     def attach(self, name: str, body: Stmt, scope: _Scope) -> Stmt:
         """Return ``body`` after a computation of what it reads of the stage ``name``.
@@ -370,11 +379,15 @@ class _Nest:
         whole = seq(*self.of(self.state.nest_of(name), scope), body)
         return self.roomy(name, whole, windows) if is_here else whole
 
-    def follow(self, name: str, body: Stmt, scope: _Scope) -> Stmt:
-        """Return ``body`` before a computation of those elements of ``name`` that it completes."""
+    def follow(self, name: str, body: Stmt, scope: _Scope, own: Sequence[Expr]) -> Stmt:
+        """Return ``body`` before a computation of those elements of ``name`` that it completes.
+
+        ``own`` are the conditions for the stage alone, of loops that were made one with others.
+        """
         windows = followed(self.state, name, self.stages[name], body, scope.place)
         self.state = self.state.with_windows([*windows], [*windows.values()])
-        return seq(body, *self.of(self.state.nest_of(name), scope))
+        inside = replace(scope, place=(*scope.place, *own))
+        return seq(body, guarded(seq(*self.of(self.state.nest_of(name), inside)), own))
 
     def store(self, name: str, body: Stmt, scope: _Scope) -> Stmt:
         """Return ``body`` with room for what is computed of the stage ``name`` inside it."""
