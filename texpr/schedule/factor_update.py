@@ -108,8 +108,11 @@ def update_factored(
 
     body = Replaced(stage, change).rewrite_stmt(state.declared.program.body)
     witness = Privatised(name, start, stage, values, guards, tuple(kept), place)
-    without = without_own_loops("rfactor", state, stage)
-    after = rewritten(without, state.declared.program.with_body(body), witness)
+    after = rewritten(
+        without_own_loops("rfactor", state, stage),
+        state.declared.program.with_body(body),
+        witness,
+    )
     (parts_nest,) = {after.shared_loops(name)[-1]}
     nodes = (parts_nest, after.nest_of(stage))
     tree = exchanged(state.tree, state.nest_of(stage), nodes)

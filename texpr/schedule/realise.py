@@ -360,8 +360,9 @@ class _Nest:
     def is_fused(self, name: str) -> bool:
         """Whether a stage has a loop that was made one with the loop of another."""
         own = set(self.state.declared.stages[name].axes)
-        roots = (self.state.lineage(node.axis) for node in self.state.shared_loops(name))
-        return any(axis in self.state.declared.loop_of and axis not in own for axis in chain(*roots))
+        shared = (self.state.lineage(node.axis) for node in self.state.shared_loops(name))
+        roots = self.state.declared.loop_of
+        return any(axis in roots and axis not in own for axis in chain(*shared))
 
     def attach(self, name: str, body: Stmt, scope: _Scope) -> Stmt:
         """Return ``body`` after a computation of what it reads of the stage ``name``.

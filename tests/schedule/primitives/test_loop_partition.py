@@ -408,8 +408,8 @@ def test_what_follows_in_the_loop_would_follow_in_a_part():
     with pytest.raises(
         ScheduleError,
         match=(
-            "loop_partition: 'C' follows in a loop inside 'i', and would in a part of it alone; "
-            "cut 'i' before"
+            "loop_partition: 'C' follows in loop 'i' or inside it, and would in a part of it "
+            "alone; cut 'i' before"
         ),
     ):
         s[B].loop_partition("i", [1])
