@@ -151,6 +151,11 @@ def _exp(r: Any) -> Any:
     return (mp.exp(r) - 1 - r) / r**2
 
 
+def _exp_weight(r: Any) -> Any:
+    """By how much ``e**r - 1`` is off, relative to it, for each unit that the polynomial is."""
+    return r**2 / abs(mp.expm1(r))
+
+
 def _log(z: Any) -> Any:
     s = mp.sqrt(z)
     return (2 * mp.atanh(s) / s - 2) / z
@@ -161,9 +166,13 @@ def _tanh(z: Any) -> Any:
     return (mp.tanh(x) / x - 1) / z
 
 
-def _erf(z: Any) -> Any:
-    x = mp.sqrt(z)
-    return mp.erf(x) / x - 1
+def _erf(x: Any) -> Any:
+    return mp.log(mp.erfc(x)) / x + 1
+
+
+def _erf_weight(x: Any) -> Any:
+    """By how much erf is off, relative to it, for each unit that the polynomial is."""
+    return mp.erfc(x) * x / mp.erf(x)
 
 
 def _sin(z: Any) -> Any:
@@ -175,38 +184,23 @@ def _cos(z: Any) -> Any:
     return (mp.cos(mp.sqrt(z)) - 1 + z / 2) / z**2
 
 
-ERF_CENTRE = mpf(3)
-
-
-def _erf_tail(u: Any) -> Any:
-    x = u + ERF_CENTRE
-    return -mp.log(mp.erfc(x)) / x - x
-
-
-def _erf_tail_weight(u: Any) -> Any:
-    x = u + ERF_CENTRE
-    return mp.erfc(x) * x
-
-
 HALF_LOG_2 = mp.ln(2) / 2 * MARGIN
 LOG_END = ((SQRT2 - 1) / (SQRT2 + 1)) ** 2 * MARGIN
 TANH_END = mpf("0.625") ** 2
 QUARTER_PI = mp.pi / 4 * MARGIN
 
 TASKS = (
-    Task("exp: (e**r - 1 - r) / r**2", _exp, -HALF_LOG_2, HALF_LOG_2, (4, 10)),
+    Task(
+        "exp: (e**r - 1 - r) / r**2",
+        _exp,
+        -HALF_LOG_2,
+        HALF_LOG_2,
+        (4, 10),
+        weight=_exp_weight,
+    ),
     Task("log: (log((1+s)/(1-s))/s - 2) / z, z = s**2", _log, 0, LOG_END, (2, 6)),
     Task("tanh: (tanh(x)/x - 1) / z, z = x**2", _tanh, 0, TANH_END, (4, 11)),
-    Task("erf: erf(x)/x - 1, z = x**2", _erf, 0, 1, (6, 12)),
-    Task(
-        "erf: -log(1 - erf(x))/x - x, u = x - 3",
-        _erf_tail,
-        1 - ERF_CENTRE,
-        6 - ERF_CENTRE,
-        (6, 17),
-        weight=_erf_tail_weight,
-        highs=(4 - ERF_CENTRE, 6 - ERF_CENTRE),
-    ),
+    Task("erf: log(1 - erf(x))/x + 1", _erf, 0, 6, (8, 24), weight=_erf_weight, highs=(4, 6)),
     Task("sin: (sin(x)/x - 1) / z, z = x**2", _sin, 0, QUARTER_PI**2, (3, 6)),
     Task("cos: (cos(x) - 1 + z/2) / z**2, z = x**2", _cos, 0, QUARTER_PI**2, (2, 5)),
 )
