@@ -296,7 +296,7 @@ def test_a_base_that_may_be_negative_is_an_open_question(monkeypatch):
     s = texpr.create_schedule(inner_part)
     verdict = s["S0"].why_not("fuse", "i", "j")
     assert verdict.kind == "unknown"
-    assert "M - 5 is the base of a loop's number, and perhaps not positive" in str(verdict)
+    assert "M - 5 is a loop's base, and perhaps not positive" in str(verdict)
 
 
 def test_where_a_number_ends_is_known_in_its_digits():

@@ -254,7 +254,7 @@ class _Geometry:
                 known = _with_digits(frame, around, one, bounds)
                 around, region = around & known, region & known
             else:
-                problem = NotAffine(one.base, "the base of a loop's number, and perhaps not positive")
+                problem = NotAffine(one.base, "a loop's base, and perhaps not positive")
                 self.open_base = self.open_base or problem
                 region = Region(region.over, region.under, region.missing or problem)
         for one in digits.values():
