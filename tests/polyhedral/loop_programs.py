@@ -33,7 +33,10 @@ class Maker:
         var = Var(name)
         lower: Expr = ZERO
         upper: Expr = (
-            self.n if self.draw(st.booleans()) else Const(self.draw(st.integers(1, 4)), INT64)
+            # Below 0 where n is small: two of these have a positive product.
+            self.n - self.draw(st.sampled_from([0, 0, 0, 1, 3]))
+            if self.draw(st.booleans())
+            else Const(self.draw(st.integers(1, 4)), INT64)
         )
         loop_lower, loop_upper = lower, upper
         if axes and self.draw(st.integers(0, 3)) == 0:  # triangular

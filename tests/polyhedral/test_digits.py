@@ -11,8 +11,9 @@ from texpr.ir.expr import Const, Var
 from texpr.ir.interpreter import evaluate
 from texpr.ir.simplify import simplify
 from texpr.ir.visitor import substitute
-from texpr.polyhedral.digits import DigitFinder
+from texpr.polyhedral.digits import DigitFinder, quotient
 from texpr.polyhedral.judge import Finding, Judge
+from texpr.schedule.relations import Fuse
 
 N, M = texpr.size("N"), texpr.size("M")
 
@@ -262,3 +263,82 @@ def test_a_base_that_a_loop_decides_is_an_open_question():
     verdict = s["S0"].why_not("reorder", "k_i", "k_o")
     assert verdict.kind == "unknown"
     assert verdict.reason == "the sizes are the base of a loop's number"
+
+
+@texpr.kernel
+def inner_part(A: texpr.f64[N, M], B: texpr.f64[N, M]):
+    for i in range(N - 3):
+        for j in range(M - 5):
+            B[i, j] = A[i, j] + B[i, j]
+
+
+@pytest.mark.parametrize("around", [("i", "j"), ("i_o", "j"), ("i_i", "j")])
+def test_loops_that_would_run_a_negative_number_of_times(around):
+    s = texpr.create_schedule(inner_part)
+    if around != ("i", "j"):
+        s.split("i", 4)
+        s["S0"].reorder(*[axis for axis in ("i_i", "i_o", "j") if axis not in around], *around)
+    s["S0"].split(s["S0"].fuse(*around), 4)
+    kernel = texpr.build(s)
+    for n, m in [(0, 0), (1, 3), (2, 7), (5, 2), (5, 6), (12, 13)]:
+        a, b = np.ones((n, m)), np.zeros((n, m))
+        kernel(a, b)
+        assert b.sum() == max(n - 3, 0) * max(m - 5, 0)
+
+
+def test_a_base_that_may_be_negative_is_an_open_question(monkeypatch):
+    """Two loops that run -3 and -5 times would be one that runs 15 times."""
+
+    def product(fuse, axis, ranges):
+        return ranges.extent(fuse.outer) * ranges.extent(fuse.inner)
+
+    monkeypatch.setattr(Fuse, "extent", product)
+    s = texpr.create_schedule(inner_part)
+    verdict = s["S0"].why_not("fuse", "i", "j")
+    assert verdict.kind == "unknown"
+    assert "M - 5 is a loop's base, and perhaps not positive" in str(verdict)
+
+
+def test_where_a_number_ends_is_known_in_its_digits():
+    """What is fused is a part of a split: a row of it is no other row's."""
+    s = texpr.create_schedule(apart)
+    s.split("i", 5)
+    s["S0"].fuse("i_i", "j")
+    s.parallel("i_o")
+    s = texpr.create_schedule(apart)
+    _, i_i = s.split("i", 5)
+    s.split(s["S0"].reverse(i_i), 2)
+    s["S0"].fuse("i_i_r_i", "j")
+    s.parallel("i_o")
+
+
+P, Q = Var("p"), Var("q")
+
+
+@pytest.mark.parametrize(
+    ("product", "base", "wanted"),
+    [
+        (P, P, 1),
+        (P * 5, P, 5),
+        (P * Q, Q, P),
+        (P * Q * S, Q, P * S),
+        (P * Q * 3, P * 3, Q),
+        ((P + 2) * (Q - 1), Q - 1, P + 2),
+        (P * 4 + Q * 8 + 24, P + Q * 2 + 6, 4),
+        (P * Q + P * 2, P, Q + 2),
+        (P * Q + 1, P, None),
+        (P * 4 + Q * 8 + 23, P + Q * 2 + 6, None),
+        (P * -4, P, -4),
+        (P * Q * 10 + 5, Const(5, INT64), P * Q * 2 + 1),
+        (P * Q * 10 + 4, Const(5, INT64), None),
+        (P, Q, None),
+    ],
+    ids=str,
+)
+def test_what_times_the_base_is_a_product(product, base, wanted):
+    found = quotient(simplify(product), simplify(base))
+    assert (found is None) == (wanted is None)
+    for x, y, s in [(1, 2, 3), (5, 3, 7), (4, 9, 2)] if found is not None else []:
+        values = {P: x, Q: y, S: s}
+        assert evaluate(found * simplify(base), values) == evaluate(product, values)
+        assert evaluate(found + P * 0, values) == evaluate(wanted + P * 0, values)

@@ -12,7 +12,9 @@ import llvmlite.binding as llvm
 import pytest
 from llvmlite import ir
 
+import texpr
 from tests.target.handwritten import Host, host
+from texpr import te
 from texpr.errors import InternalError, LoweringError, TargetError
 from texpr.target.llvm.engine import assembly, compile_module
 from texpr.target.llvm.objectfile import linked_symbols
@@ -248,3 +250,18 @@ def test_linked_symbols(machine):
 def test_an_object_of_another_format():
     with pytest.raises(InternalError, match=r"an object file that begins with b'MZ' is not known"):
         linked_symbols(b"MZ")
+
+
+# ---------------------------------------------------------------- mistakes of LLVM's
+
+
+def test_code_that_the_optimiser_broke_is_made_again_without_what_broke_it():
+    """LLVM 22.1 joins these scalars to vectors that use a load before it: the process ended."""
+    A = te.placeholder((7, 9), "int32", name="A")
+    B = te.compute((6, 8), lambda i, j: A[i, j] + A[i + 1, j + 1] + 4, name="B")
+    C = te.compute((5, 6), lambda i, j: B[i + 1, j] * 3 + B[i + 1, j + 1] + 2, name="C")
+    E = te.compute((3, 8), lambda i, j: B[i + 2, j] * 2 + 5, name="E")
+    F = te.compute((3, 8), lambda i, j: B[i, j] * 2 + E[i, j] + 2, name="F")
+    s = te.create_schedule([C.op, E.op, F.op])
+    kernel = texpr.build(s, target="llvm -mtriple=x86_64-linux-gnu -mcpu=haswell")
+    assert "texpr_F" in kernel.asm

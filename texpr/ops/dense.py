@@ -8,7 +8,7 @@ from texpr import te
 from texpr.errors import ScheduleError, ShapeError
 from texpr.ir.expr import Expr
 from texpr.ops.activations import activation as activation_of
-from texpr.ops.arrays import Array, Operator, as_array, is_tensor, run, widened
+from texpr.ops.arrays import Array, Operator, are_dense, as_array, is_tensor, run, widened
 from texpr.ops.matmul import declare as declare_matmul
 from texpr.ops.matmul import reference as matmul_reference
 from texpr.ops.matmul import schedule_product
@@ -54,12 +54,13 @@ def dense(
     >>> dense(np.array([[1.0, -2.0]]), np.eye(2), np.array([0.5, 0.5]), activation="relu")
     array([[1.5, 0. ]])
     """
-    operands = (x, w) if bias is None else (x, w, bias)
-    if is_tensor(*operands):
-        return declare(*operands, activation=activation, trans_w=trans_w)
-    weights, trans_w = in_order(w, trans_w)
-    arrays = [as_array(x), weights, *map(as_array, operands[2:])]
-    return run(DENSE, arrays, (activation, trans_w), out)
+    operands: tuple[Any, ...] = (x, w) if bias is None else (x, w, bias)
+    if not are_dense(*operands):
+        if is_tensor(*operands):
+            return declare(*operands, activation=activation, trans_w=trans_w)
+        weights, trans_w = in_order(w, trans_w)
+        operands = as_array(x), weights, *map(as_array, operands[2:])
+    return run(DENSE, operands, (activation, trans_w), out)
 
 
 def declare(

@@ -11,7 +11,7 @@ from texpr import te
 from texpr.errors import ScheduleError, ShapeError
 from texpr.ir.dtypes import as_dtype
 from texpr.ir.expr import Expr, Load, int_value, postorder
-from texpr.ops.arrays import Array, Operator, as_array, is_tensor, run, widened
+from texpr.ops.arrays import Array, Operator, are_dense, as_array, is_tensor, run, widened
 from texpr.ops.operands import in_order, shape_text
 from texpr.target.target import Target
 from texpr.te.shapes import is_same_extent
@@ -64,10 +64,12 @@ def gemv(a: Any, x: Any, *, trans: bool = False, out: Any = None) -> Any:
     >>> gemv(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1.0, 10.0]))
     array([21., 43.])
     """
-    if is_tensor(a, x):
-        return declare(a, x, trans)
-    matrix, trans = in_order(a, trans)
-    return run(GEMV, (matrix, as_array(x)), (trans,), out)
+    if not are_dense(a, x):
+        if is_tensor(a, x):
+            return declare(a, x, trans)
+        a, trans = in_order(a, trans)
+        x = as_array(x)
+    return run(GEMV, (a, x), (trans,), out)
 
 
 def declare(A: te.Tensor, X: te.Tensor, trans: bool = False) -> te.Tensor:

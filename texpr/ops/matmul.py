@@ -12,7 +12,7 @@ from texpr import te
 from texpr.errors import ScheduleError, ShapeError
 from texpr.ir.dtypes import as_dtype
 from texpr.ir.expr import Expr, int_value
-from texpr.ops.arrays import Array, Operator, is_tensor, run, widened
+from texpr.ops.arrays import Array, Operator, are_dense, is_tensor, run, widened
 from texpr.ops.gemv import gemv
 from texpr.ops.operands import PREPARED, TRANSPOSED, at, broadcast, in_order, prepared, shape_text
 from texpr.target.target import Target
@@ -76,13 +76,14 @@ def matmul(a: Any, b: Any, *, trans_a: bool = False, trans_b: bool = False, out:
     array([[3., 3.],
            [3., 3.]], dtype=float32)
     """
-    if is_tensor(a, b):
-        return declare(a, b, trans_a, trans_b)
-    left, trans_a = in_order(a, trans_a)
-    right, trans_b = in_order(b, trans_b)
-    if left.ndim == 2 == right.ndim:
-        return run(MATMUL, (left, right), (trans_a, trans_b), out)
-    return _other_ranks(left, right, trans_a, trans_b, out)
+    if not are_dense(a, b):
+        if is_tensor(a, b):
+            return declare(a, b, trans_a, trans_b)
+        a, trans_a = in_order(a, trans_a)
+        b, trans_b = in_order(b, trans_b)
+    if a.ndim == 2 == b.ndim:
+        return run(MATMUL, (a, b), (trans_a, trans_b), out)
+    return _other_ranks(a, b, trans_a, trans_b, out)
 
 
 def _other_ranks(left: Array, right: Array, trans_a: bool, trans_b: bool, out: Any) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from texpr import te
 from texpr.errors import DTypeError, ScheduleError, ShapeError
 from texpr.ir.expr import int_value
-from texpr.ops.arrays import Array, Operator, as_array, is_tensor, run
+from texpr.ops.arrays import Array, Operator, are_dense, as_array, is_tensor, run
 from texpr.target.target import Target
 
 
@@ -38,7 +38,7 @@ def softmax(x: Any, *, axis: int = -1, out: Any = None) -> Any:
     array([[0.5 , 0.5 ],
            [0.25, 0.75]])
     """
-    if is_tensor(x):
+    if not are_dense(x) and is_tensor(x):
         _check_axis(axis, x.ndim)
         if axis % x.ndim != x.ndim - 1:
             raise ShapeError(
@@ -47,6 +47,8 @@ def softmax(x: Any, *, axis: int = -1, out: Any = None) -> Any:
         return declare(x)
     given = np.asarray(x)
     _check_axis(axis, given.ndim)
+    if axis in (-1, given.ndim - 1):
+        return run(SOFTMAX, (as_array(given),), (), out)
     array = as_array(np.moveaxis(given, axis, -1))
     if out is None:
         return np.moveaxis(run(SOFTMAX, (array,), ()), -1, axis)

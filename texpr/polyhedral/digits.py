@@ -18,9 +18,11 @@ import islpy as isl
 from texpr.ir.dtypes import INT64
 from texpr.ir.expr import Binary, Const, Expr, Var, postorder
 from texpr.ir.linear import Sum, is_sum, sum_expr, sum_of
-from texpr.ir.program import ZERO
-from texpr.ir.visitor import Rewriter, Visit
+from texpr.ir.program import ONE, ZERO
+from texpr.ir.simplify import simplify
+from texpr.ir.visitor import Rewriter, Visit, substitute
 from texpr.polyhedral.context import IN, OUT, constrained
+from texpr.polyhedral.domain import Domain
 
 DIGITS = 2
 COLUMNS = 4
@@ -162,6 +164,77 @@ def _is_product(expr: Expr) -> bool:
         and expr.op == "mul"
         and not any(isinstance(side, Const) for side in expr.children)
     )
+
+
+def number_bounds(domain: Domain) -> dict[tuple[Expr, Expr], Expr]:
+    """Return for ``x`` and ``b`` an ``e`` with ``x < e*b``, where ``x//b`` or ``x % b`` is there.
+
+    So that if ``x`` and ``e`` are not negative, ``b`` is positive and ``x//b < e``.
+    """
+    ends: dict[Expr, list[Expr]] = {}
+    for span in domain.spans:
+        if span.upper is not None:
+            ends.setdefault(span.var, []).append(span.upper)
+    for other in domain.others:
+        if isinstance(other, Binary) and other.op == "lt":
+            ends.setdefault(other.a, []).append(other.b)
+    last = {s.var: s.upper - 1 for s in domain.spans if s.upper is not None}
+    found: dict[tuple[Expr, Expr], Expr] = {}
+    for node in (node for term in domain.terms for node in postorder(term)):
+        if not (isinstance(node, Binary) and node.op in ("floordiv", "floormod")):
+            continue
+        number, base = node.a, node.b
+        if node.dtype is not INT64 or (number, base) in found:
+            continue
+        known = ends.get(number, [])
+        total = sum_of(number)
+        if not known and all(k > 0 and term in last for term, k in total.terms.items()):
+            known = [simplify(substitute(number, last) + 1)]  # of a loop that was split evenly
+        part = next((p for end in known if (p := quotient(end, base)) is not None), None)
+        if part is not None:
+            found[number, base] = part
+            ends.setdefault(Binary("floordiv", number, base), []).append(part)
+        for span in domain.spans:  # what runs says that the base is not 0, whatever it is
+            at_end = None if span.upper is None else quotient(span.upper, base)
+            if at_end is not None:
+                found.setdefault((span.var, base), at_end)
+        ends.setdefault(Binary("floormod", number, base), []).append(base)
+    return {key: part for key, part in found.items() if not isinstance(key[1], Const)}
+
+
+def quotient(product: Expr, base: Expr) -> Expr | None:
+    """Return what times ``base`` is ``product``, None where that is not seen."""
+    if product is base:
+        return ONE
+    if _is_product(product):
+        a, b = product.children
+        for one, other in ((a, b), (b, a)):
+            part = quotient(one, base)
+            if part is not None:
+                return other if part is ONE else Binary("mul", part, other)
+        return None
+    total, unit = sum_of(product), sum_of(base)
+    if not total.terms or product in total.terms:
+        return None
+    if not unit.terms:
+        parts = [*total.terms.values(), total.constant]
+        if unit.constant <= 0 or any(part % unit.constant for part in parts):
+            return None
+        terms = {term: factor // unit.constant for term, factor in total.terms.items()}
+        return sum_expr(Sum(terms, total.constant // unit.constant), INT64)
+    first, scale = next(iter(unit.terms.items()))
+    times = total.terms.get(first, 0) // scale
+    if times and not (rest := total.plus(unit, -times)).terms and not rest.constant:
+        return Const(times, INT64)
+    if total.constant or unit.constant or len(unit.terms) > 1:
+        return None
+    found = Sum({})
+    for term, factor in total.terms.items():
+        part = quotient(term, first)
+        if part is None or factor % scale:
+            return None
+        found = found.plus(sum_of(part), factor // scale)
+    return sum_expr(found, INT64)
 
 
 def compare_alike(space: isl.Space, first: int) -> isl.Map:

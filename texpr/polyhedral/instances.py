@@ -184,6 +184,7 @@ def _fault(declared: Statement, pieces: Sequence[Statement]) -> str | None:
         missing = missing or piece.region.missing
     if missing is not None:
         is_plain = not moved and len(pieces) == 1 and not _clamps(pieces[0].block)
+        is_plain = is_plain and pieces[0].open_base is None
         return None if is_plain else f"what its loops run is not known, as {missing}"
     if moved and len(pieces) > 1:
         return "it is moved in several pieces"

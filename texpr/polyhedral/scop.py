@@ -17,16 +17,19 @@ import islpy as isl
 from texpr.ir.buffer import Buffer, Part
 from texpr.ir.expr import Binary, Expr, Unary, Var
 from texpr.ir.program import Alloc, Block, If, Let, Loop, LoopKind, Program, Seq, Stmt
-from texpr.ir.simplify import simplify
+from texpr.ir.simplify import prove, simplify
 from texpr.polyhedral.accesses import Access, accesses
 from texpr.polyhedral.affine import Frame
 from texpr.polyhedral.context import IN, OUT, Analysis
-from texpr.polyhedral.digits import DigitFinder, Digits, has_symbolic_base
+from texpr.polyhedral.digits import DigitFinder, Digits, has_symbolic_base, number_bounds
 from texpr.polyhedral.domain import Around, Domain, facts_of, parameters, place_key, placed_domain
 from texpr.polyhedral.region import NotAffine, Region, Value
 
 Column: TypeAlias = int | Loop
 """A component of time: a textual position, or the value of a loop's variable."""
+
+Bound: TypeAlias = tuple[Expr, Expr, Expr]
+"""A number, a base and a factor: the number is less than their product."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +126,11 @@ class Statement:
     def digits(self) -> dict[tuple[int, ...], Digits]:
         """The numbers in symbolic bases among its bindings."""
         return self._geometry.digits
+
+    @property
+    def open_base(self) -> NotAffine | None:
+        """A base that such a number is taken apart in and that may be negative, None if none is."""
+        return self._geometry.open_base
 
     @property
     def frame(self) -> Frame:
@@ -229,16 +237,26 @@ class _Geometry:
 
     def __init__(self, statement: Statement) -> None:
         scop = statement.scop
-        domain, digits = _in_digits(placed_domain(statement.block, statement.place), scop.digits)
+        placed = placed_domain(statement.block, statement.place)
+        domain, digits, bounds = _in_digits(placed, scop.digits)
         self.digits = digits
         self.frame = frame = domain.frame(scop.analysis, scop.params)
         if digits:
             domain = _affine_part(domain, frame)
         region = domain.region(frame) & frame.all_of(scop.facts)
         # What is given makes its digits, and may show that other sums have some.
-        for one in digits.values():
-            if one.is_given:
-                region = region & frame.region(one.is_digit)
+        self.open_base: NotAffine | None = None
+        given = [one for one in digits.values() if one.is_given]
+        if given:
+            around = _around(domain, statement.block).region(frame) & frame.all_of(scop.facts)
+        for one in given:
+            if _has_digits(frame, around, one, bounds):
+                known = _with_digits(frame, around, one, bounds)
+                around, region = around & known, region & known
+            else:
+                problem = NotAffine(one.base, "a loop's base, and perhaps not positive")
+                self.open_base = self.open_base or problem
+                region = Region(region.over, region.under, region.missing or problem)
         for one in digits.values():
             is_digit = frame.region(one.is_digit)
             if not (one.is_given or _is_sure(region, is_digit)):
@@ -248,12 +266,49 @@ class _Geometry:
         self.iterations: dict[tuple[object, ...], Relation] = {}
 
 
+def _has_digits(frame: Frame, region: Region, one: Digits, bounds: Sequence[Bound]) -> bool:
+    """Whether a remainder of a number that is there is a digit, as its base is positive.
+
+    It is where some number that is not negative ends at a multiple of the base, and one of the two
+    that this is the product of is not negative.
+    """
+    if _is_sure(region, frame.region(one.base >= 1)):
+        return True
+    is_count = _is_sure(region, frame.region(one.base >= 0))
+    return any(
+        (is_count or prove(times >= 0) or _is_sure(region, frame.region(times >= 0)))
+        and _is_sure(region, frame.region(number >= 0))
+        for number, base, times in bounds
+        if base is one.base
+    )
+
+
+def _around(domain: Domain, block: Block) -> Domain:
+    """Return what holds of the loops around a statement, whatever its axes may be."""
+    own = {axis.var for axis in block.iters}
+    return replace(domain, spans=tuple(span for span in domain.spans if span.var not in own))
+
+
+def _with_digits(frame: Frame, region: Region, one: Digits, bounds: Sequence[Bound]) -> Region:
+    """Return what is known of the digits of a number that is there."""
+    known = frame.region(one.is_digit)
+    if _is_sure(region, frame.region(one.number >= 0)):
+        known = known & frame.region(one.high >= 0)
+    for number, base, times in bounds:
+        if number is one.number and base is one.base and not has_symbolic_base(times):
+            known = known & frame.region(one.high < times)
+    return known
+
+
 def _in_digits(
     domain: Domain, known: dict[tuple[int, ...], Digits]
-) -> tuple[Domain, dict[tuple[int, ...], Digits]]:
-    """Return what holds of instances, with numbers in symbolic bases taken apart, and these."""
+) -> tuple[Domain, dict[tuple[int, ...], Digits], list[Bound]]:
+    """Return what holds of instances, with numbers in symbolic bases taken apart, and these.
+
+    Also which numbers end at multiples of these bases.
+    """
     if not any(has_symbolic_base(condition) for condition in domain.terms):
-        return domain, {}
+        return domain, {}, []
     loops = {
         span.var: (span.lower, simplify(span.upper - span.lower))
         for span in domain.spans
@@ -270,9 +325,13 @@ def _in_digits(
     )
     others = tuple(finder.rewrite_expr(other) for other in domain.others)
     if not finder.found:
-        return domain, {}
+        return domain, {}, []
+    bounds = [
+        (finder.rewrite_expr(number), finder.rewrite_expr(base), bound)
+        for (number, base), bound in number_bounds(domain).items()
+    ]
     fresh = tuple(var for digits in finder.found.values() for var in digits.fresh)
-    return Domain((*domain.dims, *fresh), spans, others), finder.found
+    return Domain((*domain.dims, *fresh), spans, others), finder.found, bounds
 
 
 class Scop:

@@ -12,7 +12,7 @@ from texpr.ir.simplify import Ranges, prove, simplify
 from texpr.ir.visitor import Rewriter, substitute
 from texpr.polyhedral.unfolding import Absorbed, absorbed
 from texpr.schedule.caches import rewritten
-from texpr.schedule.regroup import Without, own_roots, pruned, solved, without_relations
+from texpr.schedule.regroup import Without, pruned, solved, without_own_loops
 from texpr.schedule.state import State
 
 
@@ -33,7 +33,7 @@ def absorb(state: State, producer: str, consumer: str, read: Load) -> State:
     block = absorbed(made, own, values, guards)
     body = Without(consumer, [store.buffer]).rewrite_stmt(state.declared.program.body)
     body = _Instead(producer, block).rewrite_stmt(body)
-    state = without_relations(state, own_roots(state, consumer))
+    state = without_own_loops("reverse_compute_inline", state, consumer)
     after = rewritten(state, state.declared.program.with_body(body), witness)
     return replace(after, tree=pruned(state.tree, consumer))
 

@@ -62,7 +62,7 @@ def feeding(state: State, stage: str) -> list[str]:
     running, _ = inlined_stages(state)
     own = running[stage]
     parts = [own.block] if own.init is None else [own.block, own.init]
-    read = {buffer for part in parts for buffer in buffers_in(part)}
+    read = {buffer for part in parts for buffer in part.read_buffers}
     return [
         name
         for name, other in running.items()

@@ -21,7 +21,7 @@ from texpr.ir.visitor import substitute, with_element
 from texpr.polyhedral.unfolding import Privatised
 from texpr.schedule.caches import fresh_name, rewritten
 from texpr.schedule.factor import declared_values, new_range
-from texpr.schedule.regroup import Replaced, exchanged, nest, own_roots, without_relations
+from texpr.schedule.regroup import Replaced, exchanged, nest, own_roots, without_own_loops
 from texpr.schedule.state import State
 
 
@@ -109,7 +109,9 @@ def update_factored(
     body = Replaced(stage, change).rewrite_stmt(state.declared.program.body)
     witness = Privatised(name, start, stage, values, guards, tuple(kept), place)
     after = rewritten(
-        without_relations(state, roots), state.declared.program.with_body(body), witness
+        without_own_loops("rfactor", state, stage),
+        state.declared.program.with_body(body),
+        witness,
     )
     (parts_nest,) = {after.shared_loops(name)[-1]}
     nodes = (parts_nest, after.nest_of(stage))

@@ -17,12 +17,13 @@ from texpr.schedule.caches import rewritten
 from texpr.schedule.regroup import (
     Replaced,
     Without,
+    check_uncut,
     loops_around,
     own_roots,
     pruned,
     renewed,
     solved,
-    without_relations,
+    without_own_loops,
 )
 from texpr.schedule.state import State
 
@@ -70,10 +71,8 @@ def merge(state: State, init: str, stage: str, update: Update) -> State:
     body = Without(init).rewrite_stmt(state.declared.program.body)
     body = Replaced(stage, partial(_reduction, first, reducing, set(loop_vars))).rewrite_stmt(body)
     witness = Merged(init, stage, values, {new.var: old.var for old, new in fresh.items()})
-    gone = own_roots(state, init)
-    made = rewritten(
-        without_relations(state, gone), state.declared.program.with_body(body), witness
-    )
+    without = without_own_loops("merge_reduction", state, init)
+    made = rewritten(without, state.declared.program.with_body(body), witness)
     now = made.declared.axis_of
     others = {
         axis: now[var]
@@ -138,6 +137,7 @@ def _check_loops(state: State, stage: str, reducing: list[IterVar]) -> None:
             f"merge_reduction: {stage!r} updates every element once, so that no loop of it "
             f"reduces; leave it as it is"
         )
+    check_uncut("merge_reduction", state, stage)
     own = own_roots(state, stage)
     for axis in reducing:
         if not any(axis is one for one in own):

@@ -26,7 +26,7 @@ from texpr.polyhedral.domain import always
 from texpr.polyhedral.rewrites import Parted, Witness
 from texpr.schedule.caches import fresh_name, rewritten, stages_in
 from texpr.schedule.relations import Relation, Shared, Split
-from texpr.schedule.state import LoopNode, StageNode, State, Tree
+from texpr.schedule.state import LoopNode, StageNode, State, Tree, axes_inside
 
 
 def parted(
@@ -78,11 +78,9 @@ def parted(
 def obstacle(state: State, stage: str, axis: IterVar) -> str | None:
     """Return why the loop of ``axis`` cannot be cut, None where it can."""
     inside = stages_in(state.node(stage, axis))
-    for name in inside:
-        if name in state.inlined:
-            return f"{name!r} is inlined; call s[{name}].compute_root() first"
-        if name in state.attached:
-            return f"{name!r} is computed in a loop of another stage; cut its loops before"
+    why = _elsewhere(state, stage, axis)
+    if why is not None:
+        return why
     for node in state.path(stage):
         if state.is_mixed(node.axis):
             return (
@@ -113,6 +111,23 @@ def obstacle(state: State, stage: str, axis: IterVar) -> str | None:
             return (
                 f"the range of loop {outer.name!r}, which is around it, depends on loop "
                 f"{bound[0].name!r} inside; cut it before reordering these"
+            )
+    return None
+
+
+def _elsewhere(state: State, stage: str, axis: IterVar) -> str | None:
+    """Return what of a loop is computed elsewhere, or what else is computed in it."""
+    node = state.node(stage, axis)
+    for name in stages_in(node):
+        if name in state.inlined:
+            return f"{name!r} is inlined; call s[{name}].compute_root() first"
+        if name in state.attached:
+            return f"{name!r} is computed in a loop of another stage; cut its loops before"
+    for name in state.after:
+        if state.anchor(name) in axes_inside(node):
+            return (
+                f"{name!r} follows in loop {axis.name!r} or inside it, and would in a part of it "
+                f"alone; cut {axis.name!r} before"
             )
     return None
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from itertools import chain
 
 from texpr.errors import ScheduleError
 from texpr.ir.buffer import Buffer, Part, aligned_strides
@@ -205,8 +206,8 @@ class _Nest:
     def __init__(self, state: State) -> None:
         self.state = state
         self.stages, self.inline = inlined_stages(state)
-        self.dependent = dict(self.dependent_ends())
-        """What axes must keep to where that depends on others."""
+        self.dependent = [*self.dependent_axes()]
+        """The axes that must keep to what depends on others."""
         self.inner_homes = {b: home for b, home in state.declared.homes.items() if home}
         """The scratch that lives inside of some loop."""
         self.inits: dict[IterVar, list[str]] = {}
@@ -236,15 +237,14 @@ class _Nest:
         """How each loop runs."""
         return {node.axis: node.kind for node in loops_in(self.state.tree)}
 
-    def dependent_ends(self) -> Iterator[tuple[IterVar, Ends]]:
+    def dependent_axes(self) -> Iterator[IterVar]:
         state = self.state
         axes = [*state.declared.loop_of]
         for relation in state.relations:
             axes += (axis for axis in relation.made if not relation.covers(axis))
         for axis in axes:
-            ends = state.ends(axis)
-            if any(var in state.axis_of for var in free_vars(*ends)):
-                yield axis, ends
+            if any(var in state.axis_of for var in free_vars(*state.ends(axis))):
+                yield axis
 
     def is_attached(self, node: Tree) -> bool:
         """Whether ``node`` is the nest of a stage that is computed in a loop of another."""
@@ -317,7 +317,8 @@ class _Nest:
             return []
         body = seq(*parts)
         for name in self.following.get(node.axis, []):
-            body = self.follow(name, body, inner)
+            own = [guard.condition for guard in (*for_some, *waiting) if name in guard.stages]
+            body = self.follow(name, body, inner, own)
         for name in reversed(self.attached_to.get(node.axis, [])):
             body = self.attach(name, body, inner)
         for name in reversed(self.stored_in.get(node.axis, [])):
@@ -349,11 +350,19 @@ class _Nest:
         return [*parts, guarded(seq(*group), conditions)] if group else parts
 
     def running(self, node: Tree) -> frozenset[str]:
-        """Return the stages that run inside ``node``."""
+        """Return the stages that run inside ``node`` in ranges of their own."""
         if isinstance(node, StageNode):
             return frozenset([node.stage] if node.stage in self.stages else [])
         here = (child for child in node.children if not self.is_attached(child))
-        return frozenset().union(*(self.running(child) for child in here))
+        followers = filter(self.is_fused, self.following.get(node.axis, ()))
+        return frozenset(followers).union(*(self.running(child) for child in here))
+
+    def is_fused(self, name: str) -> bool:
+        """Whether a stage has a loop that was made one with the loop of another."""
+        own = set(self.state.declared.stages[name].axes)
+        shared = (self.state.lineage(node.axis) for node in self.state.shared_loops(name))
+        roots = self.state.declared.loop_of
+        return any(axis in roots and axis not in own for axis in chain(*shared))
 
     def attach(self, name: str, body: Stmt, scope: _Scope) -> Stmt:
         """Return ``body`` after a computation of what it reads of the stage ``name``.
@@ -371,11 +380,15 @@ class _Nest:
         whole = seq(*self.of(self.state.nest_of(name), scope), body)
         return self.roomy(name, whole, windows) if is_here else whole
 
-    def follow(self, name: str, body: Stmt, scope: _Scope) -> Stmt:
-        """Return ``body`` before a computation of those elements of ``name`` that it completes."""
+    def follow(self, name: str, body: Stmt, scope: _Scope, own: Sequence[Expr]) -> Stmt:
+        """Return ``body`` before a computation of those elements of ``name`` that it completes.
+
+        ``own`` are the conditions for the stage alone, of loops that were made one with others.
+        """
         windows = followed(self.state, name, self.stages[name], body, scope.place)
         self.state = self.state.with_windows([*windows], [*windows.values()])
-        return seq(body, *self.of(self.state.nest_of(name), scope))
+        inside = replace(scope, place=(*scope.place, *own))
+        return seq(body, guarded(seq(*self.of(self.state.nest_of(name), inside)), own))
 
     def store(self, name: str, body: Stmt, scope: _Scope) -> Stmt:
         """Return ``body`` with room for what is computed of the stage ``name`` inside it."""
@@ -618,7 +631,8 @@ class _Nest:
         self, outside: _Scope, inside: _Scope
     ) -> Iterator[tuple[IterVar, Expr]]:
         """Yield what stops loops whose bounds depend on others, outside of which they were put."""
-        for axis, (lower, upper) in self.dependent.items():
+        for axis in self.dependent:
+            lower, upper = self.state.ends(axis)  # of a window, where there is one by now
             relation = self.state.relation_from(axis)
             if relation is not None and (self.state.is_loose(axis) or not relation.hangs(axis)):
                 continue

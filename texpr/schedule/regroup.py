@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
+from texpr.errors import ScheduleError
 from texpr.ir.buffer import Buffer
 from texpr.ir.expr import Const, Expr, Var, free_vars
 from texpr.ir.itervar import IterVar
@@ -99,9 +100,41 @@ def own_roots(state: State, stage: str) -> list[IterVar]:
     return [axis for axis in state.declared.stages[stage].axes if axis not in shared]
 
 
-def without_relations(state: State, roots: Collection[IterVar]) -> State:
-    """Return the state without what was made of some declared loops."""
-    gone = set(roots)
+def check_uncut(what: str, state: State, stage: str) -> None:
+    """Refuse a stage with a loop of its own that is a part of one which other stages were in.
+
+    Raises
+    ------
+    ScheduleError
+        It has one.
+    """
+    for root in own_roots(state, stage):
+        others = state.stages_with(root) - {stage}
+        if others:
+            raise ScheduleError(
+                f"{what}: loop {root.name!r} of {stage!r} was declared around "
+                f"{', '.join(sorted(others))}, too, and cut since; {what} first, and then fission"
+            )
+
+
+def without_own_loops(what: str, state: State, stage: str) -> State:
+    """Return the state without what was made of the declared loops that are around ``stage`` alone.
+
+    ``what`` is the primitive.
+
+    Raises
+    ------
+    ScheduleError
+        Which these are is no longer as declared.
+    """
+    for node in state.shared_loops(stage):
+        if any(state.stages_with(axis) == {stage} for axis in state.lineage(node.axis)):
+            raise ScheduleError(
+                f"{what}: loop {node.axis.name!r} was made of one of {stage!r} and one of another "
+                f"stage; {what} first, and then fuse_loops"
+            )
+    check_uncut(what, state, stage)
+    gone = set(own_roots(state, stage))
     kept: list[Relation] = []
     for relation in state.relations:
         if relation.parents and gone.intersection(relation.parents):

@@ -22,7 +22,7 @@ from texpr.ir.dtypes import BOOL, INT64
 from texpr.ir.expr import Binary, Const, Expr, int_value
 from texpr.ir.itervar import IterVar
 from texpr.ir.program import ONE, ZERO
-from texpr.ir.simplify import simplify
+from texpr.ir.simplify import prove, simplify
 
 FALSE: Final = Const(False, BOOL)
 
@@ -256,7 +256,10 @@ class Fuse(Relation):
         return (self.fused,)
 
     def extent(self, axis: IterVar, ranges: Ranges) -> Expr:
-        return Binary("mul", ranges.extent(self.outer), ranges.extent(self.inner))
+        outer, inner = ranges.extent(self.outer), ranges.extent(self.inner)
+        if not prove(outer >= 0) and not prove(inner >= 0):
+            outer = Binary("max", outer, ZERO)  # two empty loops would make one that runs
+        return Binary("mul", outer, inner)
 
     def value(self, parent: IterVar, here: Values) -> Expr | None:
         fused, lower, width = here.value(self.fused), here.lower(parent), here.extent(self.inner)

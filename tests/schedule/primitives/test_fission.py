@@ -187,3 +187,25 @@ def test_a_marked_loop_is_not_cut():
     s["S1"].parallel("i")
     with pytest.raises(ScheduleError, match="fission: loop 'i' is parallel already; fission it"):
         s["S1"].fission("i")
+
+
+@texpr.kernel
+def row_sums(A: texpr.i32[N, M], B: texpr.i32[N]):
+    for i in range(N):
+        B[i] = 0
+        for j in range(M):
+            B[i] += A[i, j]
+
+
+@pytest.mark.parametrize("name", ["merge_reduction", "rfactor"])
+def test_rewrites_that_need_the_loop_whole(name):
+    s = texpr.create_schedule(row_sums)
+    s.fission("i", after="S0")
+    with pytest.raises(
+        ScheduleError,
+        match=(
+            f"{name}: loop 'i' of 'S1' was declared around S0, too, and cut since; "
+            f"{name} first, and then fission"
+        ),
+    ):
+        s.merge_reduction("S0", "S1") if name == "merge_reduction" else s.rfactor("S1", "j")

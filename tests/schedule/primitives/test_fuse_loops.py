@@ -376,3 +376,50 @@ def test_parts_of_one_loop():
         ),
     ):
         s["S1"].fuse_loops(one, "S2", two)
+
+
+@pytest.mark.parametrize(
+    ("rows", "offset", "shift"), [(7, 0, 0), (7, 2, 2), (7, 1, 3), (9, 0, 3), (7, 0, 5)]
+)
+def test_what_was_fused_follows_within_the_loop(rows, offset, shift):
+    """Its own guard goes along with it, and that of what it follows is not around it."""
+    A = te.placeholder((9, 8), "int32", name="A")
+    B = te.compute((9, 8), lambda i, j: A[i, j] * 2, name="B")
+    C = te.compute((rows, 6), lambda i, j: B[i + offset, j + 1] + 1, name="C")
+    s = te.create_schedule([B.op, C.op])
+    s[B].split(s[B].fuse_loops("i", C, "i", shift=shift), 4)
+    j_o, _ = s[B].split("j", 3)
+    s[C].reverse_compute_at(s[B], j_o)
+    check_readings(s, [B, C], {A: filled(9, 8, dtype="int32")})
+
+
+@texpr.kernel
+def sums(A: texpr.i32[N, M], B: texpr.i32[N], C: texpr.i32[N]):
+    for i in range(N):
+        B[i] = 1
+    for i in range(N):
+        C[i] = 0
+    for i in range(N):
+        for j in range(M):
+            C[i] += A[i, j]
+
+
+def test_what_was_fused_is_no_longer_a_nest_that_can_be_taken_away():
+    message = "{}: loop 'i_f' was made of one of '{}' and one of another stage; {} first, and then"
+    s = texpr.create_schedule(sums, fp="reassoc")
+    s["S0"].fuse_loops("i", "S1", "i")
+    with pytest.raises(ScheduleError, match=message.format(name := "merge_reduction", "S1", name)):
+        s.merge_reduction("S1", "S2")
+    s = texpr.create_schedule(sums, fp="reassoc")
+    s["S1"].fuse_loops("i", "S2", "i")
+    with pytest.raises(ScheduleError, match=message.format(name := "rfactor", "S2", name)):
+        s.rfactor("S2", "j")
+    A = te.placeholder((8,), name="A")
+    B = te.compute((8,), lambda i: A[i] * 2, name="B")
+    C = te.compute((8,), lambda i: A[i] + 3, name="C")
+    D = te.compute((6,), lambda i: C[i] + 1, name="D")
+    s = te.create_schedule([D.op, B.op])
+    s[D].fuse_loops("i", B, "i")
+    name = "reverse_compute_inline"
+    with pytest.raises(ScheduleError, match=message.format(name, "D", name)):
+        s[D].reverse_compute_inline()

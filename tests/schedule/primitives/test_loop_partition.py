@@ -397,3 +397,21 @@ def test_an_order_that_the_parts_would_break_is_refused():
     ):
         s.loop_partition("i", [2])
     assert str(s) == before
+
+
+def test_what_follows_in_the_loop_would_follow_in_a_part():
+    A = te.placeholder((9,), name="A")
+    B = te.compute((9,), lambda i: A[i] * 2, name="B")
+    C = te.compute((8,), lambda i: B[i] + 1, name="C")
+    s = te.create_schedule([B.op, C.op])
+    s[C].reverse_compute_at(s[B], "i")
+    with pytest.raises(
+        ScheduleError,
+        match=(
+            "loop_partition: 'C' follows in loop 'i' or inside it, and would in a part of it "
+            "alone; cut 'i' before"
+        ),
+    ):
+        s[B].loop_partition("i", [1])
+    s.undo()
+    s[B].loop_partition("i", [1])

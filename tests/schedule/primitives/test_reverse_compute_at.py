@@ -310,3 +310,13 @@ def test_vectorized_loops_do_not_nest():
     s[D].vectorize("j")
     with pytest.raises(ScheduleError, match="'D' would have the loops j and j vectorized one"):
         s[D].reverse_compute_at(s[C], "j")
+
+
+def test_what_writes_the_same_array_is_not_what_it_reads():
+    """The rest of a loop that was cut reads nothing of the first part."""
+    A = te.placeholder((7,), name="A")
+    B = te.compute((7,), lambda i: A[i] * 2, name="B")
+    s = te.create_schedule(B.op)
+    s[B].loop_partition("i", [2])
+    with pytest.raises(ScheduleError, match="reads, which is nothing that is computed"):
+        s["B_1"].reverse_compute_at(s["B"], "i")

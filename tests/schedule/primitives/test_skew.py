@@ -251,3 +251,26 @@ def test_a_range_that_goes_up_and_down():
         ScheduleError, match=r"skew: the range of 'k' depends on 'i': .* goes up and down with loop"
     ):
         s[B].skew("i", "k")
+
+
+@pytest.mark.parametrize("is_skewed_first", [True, False])
+def test_a_stage_that_is_moved_keeps_to_its_window(is_skewed_first):
+    """The ends that a skewed loop must keep to are those of the window, not of the whole array."""
+    n, m = te.size_var("n"), te.size_var("m")
+    A = te.placeholder((n + 2, m + 1), "int32", name="A")
+    P = te.compute(A.shape, lambda i, j: A[i, j] * 2, name="P")
+    C = te.compute((n, m), lambda i, j: P[i, j] + P[i + 2, j + 1], name="C")
+    s = te.create_schedule(C.op)
+    steps = [
+        lambda: s[P].compute_at(s[C], s[C].split("i", 4)[0]),
+        lambda: s[P].reorder(s[P].skew("i", "j"), "i"),
+    ]
+    for step in reversed(steps) if is_skewed_first else steps:
+        step()
+    s[C].reorder("i_o", "j", "i_i")
+    s[P].compute_at(s[C], "j")
+    kernel = None
+    for size in SIZES:
+        a = filled(size[0] + 2, size[1] + 1, dtype="int32")
+        sizes = dict(zip((n, m), size, strict=True))
+        kernel = check_readings(s, [C], {A: a}, sizes=sizes, kernel=kernel)

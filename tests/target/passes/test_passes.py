@@ -53,7 +53,8 @@ def check_doubles(program: Program, sizes: tuple[int, ...]) -> None:
 def test_passes_run_in_the_order_of_the_list() -> None:
     assert [name for name, _ in PASSES] == [
         "simplify", "separate_tiles", "simplify_tiles", "tighten_loops", "strip_vectors",
-        "unroll_loops", "accumulate_in_lanes", "simplify_all",
+        "unroll_loops", "accumulate_in_lanes", "simplify_all", "keep_in_registers",
+        "narrow_vectors",
     ]  # fmt: skip
 
 

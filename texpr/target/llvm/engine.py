@@ -189,10 +189,21 @@ def _parsed(module: ir.Module, machine: Any, target: Machine) -> Any:
 
 
 def _optimised(module: ir.Module, machine: Any, target: Machine) -> Any:
-    parsed = _parsed(module, machine, target)
+    optimised = _run_passes(_parsed(module, machine, target), machine, joins_scalars=True)
+    try:
+        optimised.verify()
+    except RuntimeError:
+        # LLVM's SLP vectorizer may use a value before it is computed (22.1 does), and generating
+        # code of that ends the process. To look costs 0.2 ms.
+        optimised = _run_passes(_parsed(module, machine, target), machine, joins_scalars=False)
+        optimised.verify()
+    return optimised
+
+
+def _run_passes(parsed: Any, machine: Any, *, joins_scalars: bool) -> Any:
     tuning = llvm.create_pipeline_tuning_options(speed_level=3)
     tuning.loop_vectorization = True
-    tuning.slp_vectorization = True
+    tuning.slp_vectorization = joins_scalars
     builder = llvm.create_pass_builder(machine, tuning)
     builder.getModulePassManager().run(parsed, builder)
     return parsed
