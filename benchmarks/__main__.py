@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import click
 
-from benchmarks import call_overhead, compile_latency, parallel_speedup, verdict_latency
+from benchmarks import (
+    call_overhead,
+    compile_latency,
+    odd_sizes,
+    operator_calls,
+    parallel_speedup,
+    verdict_latency,
+)
 from texpr.cli import bench
 
 
@@ -27,13 +34,17 @@ main.add_command(bench, "speed")
 
 @main.command()
 def latency() -> None:
-    """What calls, compiling, verdicts and threads cost."""
+    """What calls, compiling, verdicts, odd sizes and threads cost."""
     print("What a call costs beside the kernel")
     call_overhead.main()
+    print(f"What a call of an operator costs, on arrays of {operator_calls.SIZE}")
+    operator_calls.main()
     print("From nothing to a kernel")
     compile_latency.main()
     print("What the judge takes")
     verdict_latency.main()
+    print("What sizes cost that tiles do not divide")
+    odd_sizes.main()
     print("What threads gain, and what they cost")
     parallel_speedup.main()
 

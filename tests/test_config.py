@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import unittest.mock
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,25 @@ def test_defaults():
     assert config.debug_level() == 0
     assert config.dump_dir() is None
     assert config.default_target() == "llvm"
+
+
+def test_every_change_of_the_environment_is_seen(monkeypatch):
+    monkeypatch.setenv("TEXPR_TARGET", " llvm -num-cores=1 ")
+    assert config.default_target() == "llvm -num-cores=1"
+    os.environ["TEXPR_TARGET"] = "  "
+    assert config.default_target() == "llvm"
+    os.environ.update(TEXPR_TARGET="llvm -num-cores=2")
+    assert config.default_target() == "llvm -num-cores=2"
+    del os.environ["TEXPR_TARGET"]
+    assert config.default_target() == "llvm"
+    with unittest.mock.patch.dict(os.environ, {"TEXPR_TARGET": "llvm -num-cores=3"}):
+        assert config.default_target() == "llvm -num-cores=3"
+    assert config.default_target() == "llvm"
+    for text, target in ((None, "llvm"), ("llvm -num-cores=4", "llvm -num-cores=4")):
+        # A dict in its place has nothing behind it.
+        given = {} if text is None else {"TEXPR_TARGET": text}
+        monkeypatch.setattr(os, "environ", given)
+        assert config.default_target() == target
 
 
 def test_levels(monkeypatch):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from texpr.errors import ConfigError, did_you_mean
@@ -26,8 +27,11 @@ class Variable:
 
     def text(self, environ: Mapping[str, str] | None = None) -> str:
         """Return the value in force, surrounding blanks removed; set but empty means unset."""
-        value = (os.environ if environ is None else environ).get(self.name, "").strip()
-        return value or self.default
+        if environ is None:
+            if _is_unset(self.name):
+                return self.default
+            environ = os.environ
+        return environ.get(self.name, "").strip() or self.default
 
 
 DEBUG = Variable(
@@ -159,6 +163,19 @@ def table(environ: Mapping[str, str] | None = None) -> list[tuple[str, str, str]
     ('TEXPR_OPENMP', '')
     """
     return [(variable.name, variable.text(environ), variable.meaning) for variable in VARIABLES]
+
+
+_encoded = cache(os.environ.encodekey)
+
+
+def _is_unset(name: str) -> bool:
+    """Whether a variable is not there, asked of the dict that Python has behind ``os.environ``.
+
+    Every call of an operator asks for ``TEXPR_TARGET``, and ``os.environ.get`` takes six times as
+    long: it raises two exceptions to say so. False where there is no such dict.
+    """
+    kept = getattr(os.environ, "_data", None)
+    return kept is not None and _encoded(name) not in kept
 
 
 def _level(variable: Variable, highest: int) -> int:

@@ -57,8 +57,6 @@ def test_refusals():
         gelu(np.arange(3))
     with pytest.raises(texpr.ShapeError, match=r"gelu: out is no contiguous array of shape \(3,\)"):
         gelu(np.ones(3), out=np.ones(6)[::2])
-    X = te.placeholder((te.size_var("n"),), name="X")
-    with pytest.raises(texpr.ScheduleError, match="schedule_gelu: the size of 'Y' is not known"):
-        schedule_gelu(gelu(X))
+    X = te.placeholder((4,), name="X")
     with pytest.raises(texpr.ScheduleError, match="schedule_gelu: 'X' is no gelu; declare it with"):
         schedule_gelu(X)

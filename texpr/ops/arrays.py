@@ -23,9 +23,9 @@ MAX_KERNELS: Final = 256
 """Kernels that are kept, the last used ones; some ten KiB of code each."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Operator:
-    """How an operator is declared and scheduled.
+    """How an operator is declared and scheduled; equal to itself alone, which is found quickly.
 
     Parameters
     ----------
@@ -50,6 +50,14 @@ class Ready:
     dtype: np.dtype[Any]
 
 
+def are_dense(*operands: object) -> bool:
+    """Whether all operands are NumPy's own arrays without gaps, to which nothing need be done."""
+    for operand in operands:
+        if type(operand) is not np.ndarray or not operand.flags.c_contiguous:
+            return False
+    return True
+
+
 def is_tensor(*operands: object) -> bool:
     """Whether an operator is to declare: one of the operands is a te tensor.
 
@@ -58,19 +66,15 @@ def is_tensor(*operands: object) -> bool:
     DTypeError
         Some are, and some are arrays.
     """
-    for operand in operands:
-        if type(operand) is not np.ndarray:
-            break
-    else:
-        return False
-    found = [isinstance(operand, te.Tensor) for operand in operands]
-    if any(found) and not all(found):
-        other = operands[found.index(False)]
+    # Of a class such as Tensor, whose kind is ABC's, isinstance takes its time.
+    tensors = [x for x in operands if type(x) is not np.ndarray and isinstance(x, te.Tensor)]
+    if tensors and len(tensors) < len(operands):
+        other = next(x for x in operands if not isinstance(x, te.Tensor))
         raise DTypeError(
             f"ops: {shown(other)} beside a te tensor; pass tensors alone to declare, or arrays "
             f"alone to compute"
         )
-    return all(found)
+    return bool(tensors)
 
 
 def as_array(value: Any) -> Array:
@@ -108,13 +112,10 @@ def run(
     ShapeError, DTypeError
         Operands that the operator does not take, or another ``out`` than its result.
     """
-    ready = kernel_of(
-        operator,
-        tuple([(operand.shape, operand.dtype) for operand in operands]),
-        options,
-        config.default_target(),
-        threads_in_force(),
-    )
+    key: tuple[Any, ...] = operator, options, config.default_target(), threads_in_force()
+    for operand in operands:
+        key += operand.shape, operand.dtype
+    ready = kernel_of(*key)
     if out is None:
         out = np.empty(ready.shape, ready.dtype)
     else:
@@ -126,18 +127,22 @@ def run(
 @lru_cache(maxsize=MAX_KERNELS)
 def kernel_of(
     operator: Operator,
-    operands: tuple[tuple[tuple[int, ...], np.dtype[Any]], ...],
     options: tuple[Any, ...],
     target: str,
     num_threads: int,
+    *shapes_and_dtypes: Any,
 ) -> Ready:
-    """Build the kernel of an operator for shapes and types."""
+    """Build the kernel of an operator for a shape and a type of each operand, in turn.
+
+    They are not paired because every call asks: tuples in tuples take longer to make and to hash.
+    """
     own = Target.of(target)
     if not own.is_host:
         raise TexprError(
             f"{operator.name}: the target {own} is another machine; declare with te tensors, and "
             f"build for it"
         )
+    operands = zip(shapes_and_dtypes[::2], shapes_and_dtypes[1::2], strict=True)
     tensors = [
         te.placeholder(shape, str(dtype), name="ABCDEFGH"[place])
         for place, (shape, dtype) in enumerate(operands)

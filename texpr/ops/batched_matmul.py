@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from texpr import te
 from texpr.errors import ShapeError
-from texpr.ops.arrays import Operator, as_array, is_tensor, run
+from texpr.ops.arrays import Operator, are_dense, as_array, is_tensor, run
 from texpr.ops.matmul import declare as declare_matmul
 from texpr.ops.matmul import reference as reference
 from texpr.ops.matmul import schedule_matmul
@@ -41,9 +41,11 @@ def batched_matmul(
     >>> batched_matmul(np.ones((2, 1, 3)), np.ones((2, 3, 1))).tolist()
     [[[3.0]], [[3.0]]]
     """
-    if is_tensor(a, b):
-        return declare(a, b, trans_a, trans_b)
-    return run(BATCHED_MATMUL, (as_array(a), as_array(b)), (trans_a, trans_b), out)
+    if not are_dense(a, b):
+        if is_tensor(a, b):
+            return declare(a, b, trans_a, trans_b)
+        a, b = as_array(a), as_array(b)
+    return run(BATCHED_MATMUL, (a, b), (trans_a, trans_b), out)
 
 
 def declare(A: te.Tensor, B: te.Tensor, trans_a: bool = False, trans_b: bool = False) -> te.Tensor:
@@ -83,7 +85,7 @@ def schedule_batched_matmul(
     Parameters
     ----------
     C : Tensor
-        The products, of sizes known as numbers.
+        The products. Their sizes are numbers or known only at run time, in any mixture.
     target : Target or str, optional
         What it is to run on; this machine unless given.
     num_threads : int, optional
@@ -92,7 +94,7 @@ def schedule_batched_matmul(
     Raises
     ------
     ScheduleError
-        ``C`` is something else, or its sizes are not numbers.
+        ``C`` is something else.
     """
     return schedule_matmul(C, target, num_threads)
 

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from texpr import te
 from texpr.errors import ScheduleError, ShapeError
-from texpr.ir.expr import Expr, int_value
+from texpr.ir.expr import Expr
 from texpr.ops.activations import activation as activation_of
-from texpr.ops.arrays import Array, Operator, as_array, is_tensor, run, widened
+from texpr.ops.arrays import Array, Operator, are_dense, as_array, is_tensor, run, widened
 from texpr.ops.matmul import declare as declare_matmul
 from texpr.ops.matmul import reference as matmul_reference
 from texpr.ops.matmul import schedule_product
@@ -54,12 +54,13 @@ def dense(
     >>> dense(np.array([[1.0, -2.0]]), np.eye(2), np.array([0.5, 0.5]), activation="relu")
     array([[1.5, 0. ]])
     """
-    operands = (x, w) if bias is None else (x, w, bias)
-    if is_tensor(*operands):
-        return declare(*operands, activation=activation, trans_w=trans_w)
-    weights, trans_w = in_order(w, trans_w)
-    arrays = [as_array(x), weights, *map(as_array, operands[2:])]
-    return run(DENSE, arrays, (activation, trans_w), out)
+    operands: tuple[Any, ...] = (x, w) if bias is None else (x, w, bias)
+    if not are_dense(*operands):
+        if is_tensor(*operands):
+            return declare(*operands, activation=activation, trans_w=trans_w)
+        weights, trans_w = in_order(w, trans_w)
+        operands = as_array(x), weights, *map(as_array, operands[2:])
+    return run(DENSE, operands, (activation, trans_w), out)
 
 
 def declare(
@@ -137,7 +138,7 @@ def schedule_dense(
     Parameters
     ----------
     Y : Tensor
-        The result, of sizes known as numbers.
+        The result. Its sizes are numbers or known only at run time, in any mixture.
     target : Target or str, optional
         What it is to run on; this machine unless given.
     num_threads : int, optional
@@ -146,7 +147,7 @@ def schedule_dense(
     Raises
     ------
     ScheduleError
-        ``Y`` is something else, or its sizes are not numbers.
+        ``Y`` is something else.
     """
     found = [Y, *Y.op.input_tensors]
     product = next(
@@ -154,10 +155,6 @@ def schedule_dense(
     )
     if product is None or product.ndim != 2 or Y.ndim != 2:
         raise ScheduleError(f"schedule_dense: {Y.name!r} is none; declare it with ops.dense")
-    if any(int_value(extent) is None for extent in Y.shape):
-        raise ScheduleError(
-            f"schedule_dense: the size of {Y.name!r} is not known; declare it in numbers"
-        )
     own = Target.of(target)
     threads = own.num_cores if num_threads is None else num_threads
     s = te.create_schedule(Y.op, judged=False)

@@ -8,9 +8,9 @@ import numpy as np
 
 from texpr import te
 from texpr.errors import DTypeError, ScheduleError, ShapeError
-from texpr.ir.expr import Expr, int_value
+from texpr.ir.expr import Expr
 from texpr.ops import activations
-from texpr.ops.arrays import Array, Operator, as_array, is_tensor, run
+from texpr.ops.arrays import Array, Operator, are_dense, is_tensor, run
 from texpr.ops.elementwise import schedule_elementwise
 from texpr.target.target import Target
 
@@ -40,16 +40,16 @@ def gelu(x: Any, *, approximate: bool = False, out: Any = None) -> Any:
     >>> gelu(np.array([-1.0, 0.0, 1.0])).round(4)
     array([-0.1587,  0.    ,  0.8413])
     """
-    if is_tensor(x):
+    if not are_dense(x) and is_tensor(x):
         return declare(x, approximate)
-    array = np.ascontiguousarray(as_array(x))
-    shape = np.shape(x)
-    # One loop over all elements, whatever the dimensions.
+    array = np.asarray(x)
+    shape = array.shape
+    flat = array.ravel()  # one loop over all elements, whatever the dimensions
     if out is None:
-        return run(GELU, (array.reshape(-1),), (approximate,)).reshape(shape)
+        return run(GELU, (flat,), (approximate,)).reshape(shape)
     if not isinstance(out, np.ndarray) or out.shape != shape or not out.flags.c_contiguous:
         raise ShapeError(f"gelu: out is no contiguous array of shape {shape}; leave it out")
-    run(GELU, (array.reshape(-1),), (approximate,), out.reshape(-1))
+    run(GELU, (flat,), (approximate,), out.reshape(-1))
     return out
 
 
@@ -93,7 +93,7 @@ def schedule_gelu(
     Parameters
     ----------
     Y : Tensor
-        The result, of sizes known as numbers.
+        The result. Its sizes are numbers or known only at run time, in any mixture.
     target : Target or str, optional
         What it is to run on; this machine unless given.
     num_threads : int, optional
@@ -102,14 +102,10 @@ def schedule_gelu(
     Raises
     ------
     ScheduleError
-        ``Y`` is something else, or its sizes are not numbers.
+        ``Y`` is something else.
     """
     if not isinstance(Y.op, te.ComputeOp) or Y.op.reduce_axis:
         raise ScheduleError(f"schedule_gelu: {Y.name!r} is no gelu; declare it with ops.gelu")
-    if any(int_value(extent) is None for extent in Y.shape):
-        raise ScheduleError(
-            f"schedule_gelu: the size of {Y.name!r} is not known; declare it in numbers"
-        )
     own = Target.of(target)
     s = te.create_schedule(Y.op)
     schedule_elementwise(s, Y, own, own.num_cores if num_threads is None else num_threads)

@@ -11,7 +11,7 @@ from texpr import te
 from texpr.errors import ScheduleError, ShapeError
 from texpr.ir.dtypes import as_dtype
 from texpr.ir.expr import Expr, Load, int_value, postorder
-from texpr.ops.arrays import Array, Operator, as_array, is_tensor, run, widened
+from texpr.ops.arrays import Array, Operator, are_dense, as_array, is_tensor, run, widened
 from texpr.ops.operands import in_order, shape_text
 from texpr.target.target import Target
 from texpr.te.shapes import is_same_extent
@@ -64,10 +64,12 @@ def gemv(a: Any, x: Any, *, trans: bool = False, out: Any = None) -> Any:
     >>> gemv(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1.0, 10.0]))
     array([21., 43.])
     """
-    if is_tensor(a, x):
-        return declare(a, x, trans)
-    matrix, trans = in_order(a, trans)
-    return run(GEMV, (matrix, as_array(x)), (trans,), out)
+    if not are_dense(a, x):
+        if is_tensor(a, x):
+            return declare(a, x, trans)
+        a, trans = in_order(a, trans)
+        x = as_array(x)
+    return run(GEMV, (a, x), (trans,), out)
 
 
 def declare(A: te.Tensor, X: te.Tensor, trans: bool = False) -> te.Tensor:
@@ -142,16 +144,18 @@ def schedule_gemv(
 
     Where the matrix is transposed, its rows are added up, several at a time::
 
-        for i_o in parallel(…):                      panels of Y in the first cache
+        for i_o_o in parallel(…):                    panels of Y in the first cache
             for k_o in …:
-                for i_i_o in …:
+                for i_o_i in …:
                     for k_i in unrolled(streams):
-                        for i_i_i in vectorized(lanes):
+                        for i_i in vectorized(lanes):
+
+    Rows beyond the last whole ``streams``, in the first case, come after that one by one.
 
     Parameters
     ----------
     Y : Tensor
-        The product, of sizes known as numbers.
+        The product. Its sizes are numbers or known only at run time, in any mixture.
     target : Target or str, optional
         What it is to run on; this machine unless given.
     num_threads : int, optional
@@ -160,7 +164,7 @@ def schedule_gemv(
     Raises
     ------
     ScheduleError
-        ``Y`` is something else, or its sizes are not numbers.
+        ``Y`` is something else.
     """
     op = Y.op
     if not isinstance(op, te.ComputeOp) or (len(op.axis), len(op.reduce_axis)) != (1, 1):
@@ -169,13 +173,9 @@ def schedule_gemv(
             f"declare it with ops.gemv"
         )
     n, k = (int_value(axis.extent) for axis in (op.axis[0], op.reduce_axis[0]))
-    if n is None or k is None:
-        raise ScheduleError(
-            f"schedule_gemv: the size of {Y.name!r} is not known; declare it in numbers"
-        )
     own = Target.of(target)
     threads = own.num_cores if num_threads is None else num_threads
-    s = te.create_schedule(op)
+    s = te.create_schedule(op, judged=False)
     blocks = gemv_blocks(Y.dtype, own)
     if _adds_rows(op):
         _schedule_panels(s, Y, blocks, n, threads)
@@ -191,42 +191,54 @@ def _adds_rows(op: te.ComputeOp) -> bool:
 
 
 def _schedule_rows(
-    s: te.TeSchedule, Y: te.Tensor, blocks: GemvBlocks, sizes: tuple[int, int], num_threads: int
+    s: te.TeSchedule,
+    Y: te.Tensor,
+    blocks: GemvBlocks,
+    sizes: tuple[int | None, int | None],
+    num_threads: int,
 ) -> None:
     n, k = sizes
-    (i,), (r,) = Y.op.axis, Y.op.reduce_axis
-    streams = min(blocks.streams, max(1, n))
-    _, k_i = s[Y].split(r, factor=min(blocks.lanes, max(1, k)))
+    streams = blocks.streams if n is None else min(blocks.streams, max(1, n))
+    lanes = blocks.lanes if k is None else min(blocks.lanes, max(1, k))
+    # Rows that fill no block are a stage of their own, so that nobody asks inside of one.
+    i_o, i_i = s[Y].split("i", factor=streams, tail="cut")
+    whole, *rest = s.stages_writing(Y.name)
+    _, k_i = whole.split("k", factor=lanes)
     partial = s.rfactor(Y, k_i, factor_axis=1)
-    i_o, i_i = s[Y].split(i, factor=streams)
     (lane,) = s[Y].op.reduce_axis
-    s[Y].reorder(i_o, lane, i_i)
-    s[Y].vectorize(i_i)
+    whole.reorder(i_o, lane, i_i)
+    whole.vectorize(i_i)
     stage = s[partial]
-    stage.compute_at(s[Y], i_o)
+    stage.compute_at(whole, i_o)
     row, column = partial.op.axis
     stage.reorder(*partial.op.reduce_axis, row, column)
     stage.unroll(row)
     stage.vectorize(column)
     if num_threads > 1:
-        s[Y].parallel(i_o)
+        whole.parallel(i_o)
+    for last in rest:
+        last.vectorize(last.loops[-1], lanes)
 
 
 def _schedule_panels(
-    s: te.TeSchedule, Y: te.Tensor, blocks: GemvBlocks, n: int, num_threads: int
+    s: te.TeSchedule, Y: te.Tensor, blocks: GemvBlocks, n: int | None, num_threads: int
 ) -> None:
     (i,), (k,) = Y.op.axis, Y.op.reduce_axis
-    lanes = min(blocks.lanes, max(1, n))
-    # A panel for each thread at least, of whole registers.
-    panel = min(blocks.panel, max(lanes, -(-n // num_threads) // lanes * lanes))
-    i_o, i_i = s[Y].split(i, factor=panel)
-    i_i_o, i_i_i = s[Y].split(i_i, factor=lanes)
+    lanes = blocks.lanes if n is None else min(blocks.lanes, max(1, n))
+    panel = blocks.panel
+    if n is not None:  # one for each thread at least, of whole registers
+        panel = min(panel, max(lanes, -(-n // num_threads) // lanes * lanes))
+    elif num_threads > 1:
+        panel = max(lanes, panel // 2)  # more to share, for 10 % where all comes from memory
+    # Registers first: the last panel has as many as it needs.
+    i_o, i_i = s[Y].split(i, factor=lanes)
+    i_o_o, i_o_i = s[Y].split(i_o, factor=panel // lanes)
     k_o, k_i = s[Y].split(k, factor=blocks.streams)
-    s[Y].reorder(i_o, k_o, i_i_o, k_i, i_i_i)
+    s[Y].reorder(i_o_o, k_o, i_o_i, k_i, i_i)
     s[Y].unroll(k_i)
-    s[Y].vectorize(i_i_i)
+    s[Y].vectorize(i_i)
     if num_threads > 1:
-        s[Y].parallel(i_o)
+        s[Y].parallel(i_o_o)
 
 
 GEMV: Final = Operator("gemv", declare, schedule_gemv)

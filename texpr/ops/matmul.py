@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -12,11 +12,19 @@ from texpr import te
 from texpr.errors import ScheduleError, ShapeError
 from texpr.ir.dtypes import as_dtype
 from texpr.ir.expr import Expr, int_value
-from texpr.ops.arrays import Array, Operator, is_tensor, run, widened
+from texpr.ops.arrays import Array, Operator, are_dense, is_tensor, run, widened
 from texpr.ops.gemv import gemv
 from texpr.ops.operands import PREPARED, TRANSPOSED, at, broadcast, in_order, prepared, shape_text
 from texpr.target.target import Target
 from texpr.te.shapes import is_same_extent
+
+PLANNED_SIZE: Final = 1024
+"""What caches and threads are planned for where a size is known only at run time.
+
+Of a sum twice as long a block of A still fits the second cache as a whole. Of one that is longer it
+streams from the third, as B does, which costs some percent and no more: a tile uses each element of
+A for as many multiply-adds as it has columns.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +76,14 @@ def matmul(a: Any, b: Any, *, trans_a: bool = False, trans_b: bool = False, out:
     array([[3., 3.],
            [3., 3.]], dtype=float32)
     """
-    if is_tensor(a, b):
-        return declare(a, b, trans_a, trans_b)
-    left, trans_a = in_order(a, trans_a)
-    right, trans_b = in_order(b, trans_b)
-    if left.ndim == 2 == right.ndim:
-        return run(MATMUL, (left, right), (trans_a, trans_b), out)
-    return _other_ranks(left, right, trans_a, trans_b, out)
+    if not are_dense(a, b):
+        if is_tensor(a, b):
+            return declare(a, b, trans_a, trans_b)
+        a, trans_a = in_order(a, trans_a)
+        b, trans_b = in_order(b, trans_b)
+    if a.ndim == 2 == b.ndim:
+        return run(MATMUL, (a, b), (trans_a, trans_b), out)
+    return _other_ranks(a, b, trans_a, trans_b, out)
 
 
 def _other_ranks(left: Array, right: Array, trans_a: bool, trans_b: bool, out: Any) -> Any:
@@ -151,12 +160,21 @@ def reference(a: Array, b: Array, trans_a: bool = False, trans_b: bool = False) 
 
 
 def matmul_blocks(
-    n: int, m: int, k: int, dtype: object, target: Target, num_threads: int = 1
+    n: int | None,
+    m: int | None,
+    k: int | None,
+    dtype: object,
+    target: Target,
+    num_threads: int = 1,
 ) -> MatmulBlocks:
     """Return the cuts that suit the sizes, the target's registers and caches, and the threads.
 
-    >>> flags = "-mtriple=x86_64-linux-gnu -mcpu=haswell -l1d=32K -l2=512K"
-    >>> matmul_blocks(1200, 1200, 1024, "float32", Target.parse(f"llvm {flags}"))
+    A size that is known only at run time is None.
+
+    >>> target = "llvm -mtriple=x86_64-linux-gnu -mcpu=haswell -l1d=32K -l2=512K"
+    >>> matmul_blocks(1200, 1200, 2048, "float32", Target.parse(target))
+    MatmulBlocks(rows=6, columns=16, depth=16, strips=5)
+    >>> matmul_blocks(1200, None, None, "float32", Target.parse(target))
     MatmulBlocks(rows=6, columns=16, depth=16, strips=10)
     """
     element_bytes = as_dtype(dtype).size_bytes
@@ -169,11 +187,11 @@ def matmul_blocks(
     # and lower, where it has the registers (7 % on a Zen 4). Small matrices have no lanes beyond
     # their edge but those of one vector.
     most_vectors = 3 if is_x86 and element_bytes == 8 and registers >= 32 else 2
-    vectors = min(most_vectors, max(1, -(-m // lanes)))
+    vectors = most_vectors if m is None else min(most_vectors, max(1, -(-m // lanes)))
     spare = vectors + (1 if is_x86 else 6)
     most = max(1, (registers - spare) // max(2, vectors))
 
-    def cost(rows: int) -> float:
+    def cost(rows: int, n: int) -> float:
         """The multiply-adds of a column for the thread with most rows, filled up to whole tiles.
 
         One more for each step of each tile stands for the loop around them.
@@ -181,10 +199,12 @@ def matmul_blocks(
         tiles = math.ceil(math.ceil(n / rows) / num_threads)
         return tiles * (rows * vectors + 1)
 
-    rows = min(range(most, 0, -1), key=cost)
-    rows = max(1, min(rows, n))
+    rows = most
+    if n is not None:
+        rows = min(range(most, 0, -1), key=lambda rows: cost(rows, n))
+        rows = max(1, min(rows, n))
     # Strips of A fill half of the second cache; a strip of B and tiles of C pass through the rest.
-    strip_bytes = rows * max(1, k) * element_bytes
+    strip_bytes = rows * max(1, PLANNED_SIZE if k is None else k) * element_bytes
     strips = max(1, (target.l2_bytes or 1 << 19) // 2 // strip_bytes)
     # Whole vectors to copy, and a cache line of each row, so that lines are met one by one.
     depth = max(lanes, (target.line_bytes or 64) // element_bytes)
@@ -215,10 +235,15 @@ def schedule_matmul(
     A is packed outside, and the strips of B are packed and used in parallel. Stacks of matrices are
     looped over outside of all that, in parallel where they are enough.
 
+    Where it is known only at run time whether there are enough rows for the threads, both operands
+    are packed outside, and whichever thread is done takes the next tiles, a block of strips of A by
+    a strip of B, of all matrices.
+
     Parameters
     ----------
     C : Tensor
-        The product, of sizes known as numbers.
+        The product. Its sizes are numbers, to which the cuts are fitted, or known only at run time
+        (``te.size_var``), in any mixture.
     target : Target or str, optional
         What it is to run on; this machine unless given.
     num_threads : int, optional
@@ -227,7 +252,7 @@ def schedule_matmul(
     Raises
     ------
     ScheduleError
-        ``C`` is something else, or its sizes are not numbers.
+        ``C`` is something else.
 
     Source: K. Goto and R. van de Geijn, "Anatomy of high-performance matrix multiplication",
     ACM TOMS 34(3), 2008, section 4; the sum is not cut, as the strips stream well enough.
@@ -252,15 +277,14 @@ def schedule_product(
     This is the one place that knows how a product is fast: ``dense`` and ``batched_matmul`` call
     it, too.
     """
-    *stack, n, m = (int_value(extent) or 0 for extent in C.shape)
-    k = int_value(C.op.reduce_axis[0].upper) or 0
+    *stack, n, m = (int_value(extent) for extent in C.shape)
+    k = int_value(C.op.reduce_axis[0].upper)
     if 0 in (n, m, k, *stack):
         return  # nothing to do, or to clear C
-    by_stack = num_threads > 1 and math.prod(stack) >= num_threads
+    by_stack = num_threads > 1 and math.prod(extent or 0 for extent in stack) >= num_threads
     sharing = 1 if by_stack else num_threads
     blocks = matmul_blocks(n, m, k, C.dtype, target, sharing)
-    strips_of_rows, strips_of_columns = -(-n // blocks.rows), -(-m // blocks.columns)
-    by_rows = strips_of_rows >= num_threads or strips_of_rows >= strips_of_columns
+    shared = "tiles" if sharing > 1 and None in stack else _shared(n, m, blocks, sharing)
 
     left, right = _packed(s, C, blocks)
     tile = s.cache_write(C, "local")
@@ -268,9 +292,8 @@ def schedule_product(
         s[epilogue].reverse_compute_inline()
     *batch, i, j = s[C].loops
     i_o, j_o, i_i, j_i = s[C].tile(i, j, blocks.rows, blocks.columns)
-    block = _strips_in_block(strips_of_rows, blocks.strips, sharing)
-    i_b, i_o = s[C].split(i_o, factor=block)
-    s[C].reorder(*batch, *((i_b, j_o) if by_rows else (j_o, i_b)), i_o, i_i, j_i)
+    i_b, i_o = s[C].split(i_o, factor=_strips_in_block(n, blocks, sharing))
+    s[C].reorder(*batch, *((j_o, i_b) if shared == "columns" else (i_b, j_o)), i_o, i_i, j_i)
     s[C].vectorize(j_i)
     s[C].unroll(i_i)
 
@@ -283,28 +306,57 @@ def schedule_product(
     s[tile].unroll(i)
     s[tile].compute_at(s[C], i_o)
 
-    near, far = (left, right) if by_rows else (right, left)
-    s[near].compute_at(s[C], i_b if by_rows else j_o)
-    is_shared = all(int_value(extent) == 1 for extent in far.shape[:-2])
-    if batch and not is_shared:
+    if shared == "tiles":
+        for loop in (*batch, i_b, j_o):
+            s[C].parallel(loop)
+        # A block at the edge may have fewer strips than the others.
+        s[C].pragma((*batch, i_b)[0], "parallel_schedule", "dynamic")
+        for packed in (left, right):
+            for loop in s[packed].loops[: packed.ndim - 1]:
+                s[packed].parallel(loop)
+        return
+    near, far = (left, right) if shared == "rows" else (right, left)
+    s[near].compute_at(s[C], i_b if shared == "rows" else j_o)
+    is_for_all = all(int_value(extent) == 1 for extent in far.shape[:-2])
+    if batch and not is_for_all:
         s[far].compute_at(s[C], batch[-1])
     if num_threads == 1:
         return
     if by_stack:
         s[C].parallel(s[C].fuse(*batch) if len(batch) > 1 else batch[0])
     else:
-        s[C].parallel(i_b if by_rows else j_o)
-        if is_shared:
+        s[C].parallel(i_b if shared == "rows" else j_o)
+        if is_for_all:
             s[far].parallel(s[far].loops[far.ndim - 2])
 
 
-def _strips_in_block(strips: int, most: int, num_threads: int) -> int:
+def _shared(
+    n: int | None, m: int | None, blocks: MatmulBlocks, num_threads: int
+) -> Literal["rows", "columns", "tiles"]:
+    """Return what threads share: blocks of rows or strips of columns, or both together.
+
+    The last is for sizes of which it is not known which of these is enough.
+    """
+    strips_of_rows = 0 if n is None else -(-n // blocks.rows)
+    if num_threads == 1 or strips_of_rows >= num_threads:
+        return "rows"
+    if n is None or m is None:
+        return "tiles"
+    return "rows" if strips_of_rows >= -(-m // blocks.columns) else "columns"
+
+
+def _strips_in_block(n: int | None, blocks: MatmulBlocks, num_threads: int) -> int:
     """Return how many strips of rows make a block: as many as leave no thread with more."""
+    if n is None:
+        # Threads wait for the last blocks: for a twentieth at most of what each has of C.
+        tiles = PLANNED_SIZE**2 // (blocks.rows * blocks.columns) // num_threads
+        return max(1, min(blocks.strips, tiles // 20)) if num_threads > 1 else blocks.strips
+    strips = -(-n // blocks.rows)
 
     def longest(size: int) -> int:
         return min(strips, math.ceil(math.ceil(strips / size) / num_threads) * size)
 
-    return min(range(min(most, strips), 0, -1), key=longest)
+    return min(range(min(blocks.strips, strips), 0, -1), key=longest)
 
 
 def _packed(s: te.TeSchedule, C: te.Tensor, blocks: MatmulBlocks) -> tuple[te.Tensor, te.Tensor]:
@@ -340,8 +392,6 @@ def _check_product(what: str, C: te.Tensor) -> None:
     op = C.op
     if not isinstance(op, te.ComputeOp) or len(op.axis) < 2 or len(op.reduce_axis) != 1:
         raise ScheduleError(f"{what}: {C.name!r} is no matrix product; declare it with ops.matmul")
-    if any(int_value(extent) is None for extent in C.shape):
-        raise ScheduleError(f"{what}: the size of {C.name!r} is not known; declare it in numbers")
 
 
 MATMUL: Final = Operator("matmul", declare, schedule_matmul)

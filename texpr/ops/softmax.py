@@ -10,7 +10,7 @@ import numpy as np
 from texpr import te
 from texpr.errors import DTypeError, ScheduleError, ShapeError
 from texpr.ir.expr import int_value
-from texpr.ops.arrays import Array, Operator, as_array, is_tensor, run
+from texpr.ops.arrays import Array, Operator, are_dense, as_array, is_tensor, run
 from texpr.target.target import Target
 
 
@@ -38,7 +38,7 @@ def softmax(x: Any, *, axis: int = -1, out: Any = None) -> Any:
     array([[0.5 , 0.5 ],
            [0.25, 0.75]])
     """
-    if is_tensor(x):
+    if not are_dense(x) and is_tensor(x):
         _check_axis(axis, x.ndim)
         if axis % x.ndim != x.ndim - 1:
             raise ShapeError(
@@ -47,6 +47,8 @@ def softmax(x: Any, *, axis: int = -1, out: Any = None) -> Any:
         return declare(x)
     given = np.asarray(x)
     _check_axis(axis, given.ndim)
+    if axis in (-1, given.ndim - 1):
+        return run(SOFTMAX, (as_array(given),), (), out)
     array = as_array(np.moveaxis(given, axis, -1))
     if out is None:
         return np.moveaxis(run(SOFTMAX, (array,), ()), -1, axis)
@@ -143,7 +145,7 @@ def schedule_softmax(
     Parameters
     ----------
     Y : Tensor
-        The result, of sizes known as numbers.
+        The result. Its sizes are numbers or known only at run time, in any mixture.
     target : Target or str, optional
         What it is to run on; this machine unless given.
     num_threads : int, optional
@@ -152,33 +154,30 @@ def schedule_softmax(
     Raises
     ------
     ScheduleError
-        ``Y`` is something else, or its sizes are not numbers.
+        ``Y`` is something else.
     """
     stages = {tensor.name: tensor for tensor in Y.op.input_tensors}
     if not {"power", "total"} <= set(stages):
         raise ScheduleError(
             f"schedule_softmax: {Y.name!r} is no softmax; declare it with ops.softmax"
         )
-    if any(int_value(extent) is None for extent in Y.shape):
-        raise ScheduleError(
-            f"schedule_softmax: the size of {Y.name!r} is not known; declare it in numbers"
-        )
     power, total = stages["power"], stages["total"]
     greatest = next(T for T in power.op.input_tensors if T.name == "greatest")
     own = Target.of(target)
     threads = own.num_cores if num_threads is None else num_threads
-    *sizes, length = (int_value(extent) or 0 for extent in Y.shape)
-    lanes = min(own.vector_lanes(Y.dtype), max(1, length))
+    *sizes, length = (int_value(extent) for extent in Y.shape)
+    lanes = own.vector_lanes(Y.dtype)
+    if length is not None:
+        lanes = min(lanes, max(1, length))
 
-    s = te.create_schedule(Y.op)
+    s = te.create_schedule(Y.op, judged=False)
     *rows, j = Y.op.axis
     _, j_i = s[Y].split(j, factor=lanes)
     s[Y].vectorize(j_i)
-    row = None
-    if rows:
-        row = s[Y].fuse(*rows) if len(rows) > 1 else rows[0]
-        if threads > 1 and math.prod(sizes) > 1:
-            s[Y].parallel(row)
+    row = rows[-1] if rows else None
+    if threads > 1 and (None in sizes or math.prod(filter(None, sizes)) > 1):
+        for loop in rows:  # whose iterations are shared as one space
+            s[Y].parallel(loop)
     for reduced in (greatest, total):
         _, k_i = s[reduced].split(reduced.op.reduce_axis[0], factor=lanes)
         parts = s.rfactor(reduced, k_i, factor_axis=len(rows))

@@ -172,6 +172,15 @@ class Target:
         """
         return query.has_fma(self.triple, self.cpu, self.features)
 
+    def has_masks(self, bits: int) -> bool:
+        """Whether instructions load and store vectors of such elements under a mask.
+
+        >>> base = "llvm -mtriple=x86_64-linux-gnu -mcpu="
+        >>> [Target.parse(base + cpu).has_masks(32) for cpu in ("x86-64", "haswell")]
+        [False, True]
+        """
+        return query.has_masks(self.triple, self.cpu, self.features, bits)
+
     def why_not_here(self) -> str | None:
         """Return why the code does not run on this machine, None where it does."""
         if self.is_host:

@@ -11,7 +11,7 @@ import pytest
 from texpr import lower, te
 from texpr.errors import LoweringError
 from texpr.ir.interpreter import interpret
-from texpr.ir.program import If, Loop, LoopKind, Program, parallel_nest, stmts
+from texpr.ir.program import TRUE, If, Loop, LoopKind, Program, blocks, parallel_nest, stmts
 from texpr.target.passes import (
     PASSES,
     separate_tiles,
@@ -53,7 +53,8 @@ def check_doubles(program: Program, sizes: tuple[int, ...]) -> None:
 def test_passes_run_in_the_order_of_the_list() -> None:
     assert [name for name, _ in PASSES] == [
         "simplify", "separate_tiles", "simplify_tiles", "tighten_loops", "strip_vectors",
-        "unroll_loops", "accumulate_in_lanes", "simplify_all",
+        "unroll_loops", "accumulate_in_lanes", "simplify_all", "keep_in_registers",
+        "narrow_vectors",
     ]  # fmt: skip
 
 
@@ -97,6 +98,45 @@ def test_tiles_of_two_loops_are_separated_apart(golden: Golden) -> None:
     a, b = np.random.default_rng(0).random((19, 21), "float32"), np.zeros((19, 21), "float32")
     interpret(program, a, b)
     np.testing.assert_array_equal(b, a * 2)
+
+
+def test_a_tile_is_tested_before_the_loop_that_reduces_in_it(golden: Golden) -> None:
+    n, m = te.size_var("n"), te.size_var("m")
+    A = te.placeholder((n, m), name="A")
+    k = te.reduce_axis((0, m), name="k")
+    S = te.compute((n,), lambda i: te.sum(A[i, k], axis=k), name="S")
+    s = te.create_schedule(S.op)
+    T = s.cache_write(S, "local")
+    i_o, i_i = s[S].split(S.op.axis[0], 4)
+    s[S].vectorize(i_i)
+    s[T].compute_at(s[S], i_o)
+    s[T].reorder(*T.op.reduce_axis, *T.op.axis)
+    s[T].unroll(*T.op.axis)
+    program = simplify_program.run(separate_tiles.run(s.program, NARROW), NARROW)
+    golden(str(program), "pass_separate_tiles_of_reductions")
+    for size in (0, 1, 3, 4, 5, 9):
+        a, found = np.ones((size, 3), "float32"), np.full(size, 77, "float32")
+        interpret(program, a, found)
+        np.testing.assert_array_equal(found, 3)
+
+
+def test_a_condition_of_a_statement_is_tested_once_a_tile() -> None:
+    n = te.size_var("n")
+    A = te.placeholder((n,), name="A")
+    k = te.reduce_axis((0, n), name="k")
+    S = te.compute((), lambda: te.sum(A[k], axis=k), name="S")
+    s = te.create_schedule(S.op)
+    _, k_i = s[S].split(k, 8)
+    parts = s.rfactor(S, k_i)
+    s[parts].reorder(*parts.op.reduce_axis, *parts.op.axis)
+    s[parts].vectorize(*parts.op.axis)
+    program = separate_tiles.run(s.program, NARROW)
+    summing = [block for block in blocks(program.body) if block.label == "S_rf"]
+    assert [block.predicate is TRUE for block in summing] == [True, False]
+    for size in (0, 1, 7, 8, 9, 16):
+        a, found = np.ones(size, "float32"), np.full((), 77, "float32")
+        interpret(program, a, found)
+        assert found == size
 
 
 def test_tiles_of_parallel_loops_stay_one_nest() -> None:

@@ -86,6 +86,12 @@ def _check_cells(state: State, arrays: tuple[Buffer, ...], found: IndexMap) -> N
                 f"pass a map that is one to one"
             )
         beyond = outside(Analysis(), array.shape, layout, shape, facts)
+        if isinstance(beyond, Unknown):
+            raise ScheduleError(
+                f"transform_layout: whether {found} gives every cell of {array.name!r} a place "
+                f"is not known, as {beyond}; divide and multiply by numbers, in shapes as well, "
+                f"or declare a size for what is no sum of sizes"
+            )
         if beyond is not None:
             raise ScheduleError(
                 f"transform_layout: {found} gives a cell of {array.name!r} an index below 0, "

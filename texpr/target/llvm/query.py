@@ -232,6 +232,31 @@ def has_fma(triple: str, cpu: str, features: str) -> bool:
 
 
 @cache
+def has_masks(triple: str, cpu: str, features: str, bits: int) -> bool:
+    """Whether instructions load and store vectors of elements of ``bits`` bits under a mask.
+
+    Where there are none, LLVM tests the mask lane by lane, and jumps.
+
+    >>> has_masks("x86_64-unknown-linux-gnu", "x86-64-v3", "", 32)
+    True
+    """
+    lanes = 512 // bits
+    vector, mask, align = f"<{lanes} x i{bits}>", f"<{lanes} x i1>", f"i32 {bits // 8}"
+    text = _assembly(
+        triple,
+        cpu,
+        features,
+        f"""declare {vector} @llvm.masked.load(ptr, i32, {mask}, {vector})
+        declare void @llvm.masked.store({vector}, ptr, i32, {mask})
+        define void @copy(ptr %p, ptr %q, {mask} %m) {{
+        %v = call {vector} @llvm.masked.load(ptr %p, {align}, {mask} %m, {vector} zeroinitializer)
+        call void @llvm.masked.store({vector} %v, ptr %q, {align}, {mask} %m)
+        ret void }}""",
+    )
+    return not re.search(r"^\.?LBB", text, re.MULTILINE)  # the label that a jump leads to
+
+
+@cache
 def lacking_features(triple: str, cpu: str, features: str) -> tuple[str, ...]:
     """Return what the processor can and this machine cannot, of what arithmetic may use.
 

@@ -12,6 +12,8 @@ from typing import Final
 from texpr.ir.program import Program
 from texpr.target.passes import (
     accumulate_in_lanes,
+    keep_in_registers,
+    narrow_vectors,
     separate_tiles,
     simplify_program,
     strip_vectors,
@@ -31,5 +33,7 @@ PASSES: Final[tuple[tuple[str, Pass], ...]] = (
     ("unroll_loops", unroll_loops.run),
     ("accumulate_in_lanes", accumulate_in_lanes.run),
     ("simplify_all", simplify_program.run),
+    ("keep_in_registers", keep_in_registers.run),
+    ("narrow_vectors", narrow_vectors.run),
 )
 """Names and functions in order."""

@@ -12,7 +12,17 @@
 
 Only guards of unrolled and vectorized loops are worth the second copy; those of serial loops
 become bounds (:mod:`texpr.target.passes.tighten_loops`). A parallel loop stays one loop and
-tests once a tile, as does a nest of them, so that its loops stay one inside the other.
+tests once a tile, as does a nest of them, so that its loops stay one inside the other. A loop that
+does not move a tile, such as one that reduces in it, is there twice, behind one test:
+
+::
+
+    for k in range(m):                     if i_o*4 + 3 < n:
+        for i_i in unrolled(4):                for k in range(m):
+            if i_o*4 + i_i < n:      →             for i_i in unrolled(4):
+                S[i_i] += …                            S[i_i] += …
+                                           else:
+                                               …
 """
 
 from __future__ import annotations
@@ -21,10 +31,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from texpr.ir.expr import Binary, Const, Expr, Var, free_vars, int_value
+from texpr.ir.expr import Binary, Const, Expr, Load, Var, free_vars, int_value, postorder
 from texpr.ir.functions import all_of
 from texpr.ir.linear import coefficient
-from texpr.ir.program import If, Loop, LoopKind, Program, Seq, Stmt, parallel_nest, seq
+from texpr.ir.program import (
+    TRUE,
+    Alloc,
+    Block,
+    If,
+    Loop,
+    LoopKind,
+    Program,
+    Seq,
+    Stmt,
+    parallel_nest,
+    seq,
+    stmts,
+)
 from texpr.ir.simplify import simplify
 from texpr.ir.visitor import Rewriter, Visit, substitute
 from texpr.target.passes.tighten_loops import first_failure
@@ -45,6 +68,9 @@ class _Guard:
 
 
 class _Separate(Rewriter):
+    def __init__(self) -> None:
+        self.tested: dict[int, Expr] = {}
+
     def visit_Loop(self, node: Loop) -> Visit[Any]:
         if node.kind is LoopKind.PARALLEL:
             return (yield from self.parallel(parallel_nest(node)))
@@ -52,7 +78,25 @@ class _Separate(Rewriter):
             return node
         guards = tile_guards(node.body)
         ends = [(guard, first_failure(guard.hardest, node.var)) for guard in guards]
+        fixed = [guard for guard in guards if self.is_new(guard, node.var)]
+        if any(isinstance(part, Alloc) for part in stmts(node.body)):
+            fixed = []  # there is more around the tile than it is worth to have twice
         known = [(guard, end) for guard, end in ends if end is not None]
+        for guard in (*fixed, *(guard for guard, _ in known)):
+            self.tested[id(guard.condition)] = guard.condition
+        if not fixed:
+            return (yield from self.ended(node, known))
+        full = yield _Assume({id(guard.condition) for guard in fixed}).rewrite_stmt(node)
+        partial = yield from self.ended(node, known)
+        return If(simplify(all_of(guard.hardest for guard in fixed)), full, partial)
+
+    def is_new(self, guard: _Guard, var: Var) -> bool:
+        """Whether the loop of ``var`` does not move a guard, which was not tested so far."""
+        moving = any(part is var or isinstance(part, Load) for part in postorder(guard.hardest))
+        return id(guard.condition) not in self.tested and not moving
+
+    def ended(self, node: Loop, known: Sequence[tuple[_Guard, Expr]]) -> Visit[Any]:
+        """Return the loop with an end where one of the guards may fail, and one that goes on."""
         if not known:
             return (yield from self.generic(node))
         full = yield _Assume({id(guard.condition) for guard, _ in known}).rewrite_stmt(node.body)
@@ -75,6 +119,8 @@ class _Separate(Rewriter):
             for guard in tile_guards(body)
             if any(first_failure(guard.hardest, loop.var) is not None for loop in nest)
         ]
+        for guard in known:
+            self.tested[id(guard.condition)] = guard.condition
         inner: Stmt = yield body
         if known:
             dropped = {id(guard.condition) for guard in known}
@@ -92,6 +138,13 @@ def tile_guards(body: Stmt) -> list[_Guard]:
     found: list[_Guard] = []
     seen: set[int] = set()
 
+    def guard(condition: Expr, inside: Sequence[Loop]) -> None:
+        if id(condition) not in seen:
+            seen.add(id(condition))
+            hardest = at_hardest(condition, inside)
+            if hardest is not None:
+                found.append(_Guard(condition, hardest))
+
     def walk(stmt: Stmt, inside: Sequence[Loop]) -> None:
         if isinstance(stmt, Loop):
             walk(stmt.body, (*inside, stmt))
@@ -99,15 +152,20 @@ def tile_guards(body: Stmt) -> list[_Guard]:
             for part in stmt.stmts:
                 walk(part, inside)
         elif isinstance(stmt, If):
-            if stmt.orelse is None and id(stmt.condition) not in seen:
-                seen.add(id(stmt.condition))
-                hardest = at_hardest(stmt.condition, inside)
-                if hardest is not None:
-                    found.append(_Guard(stmt.condition, hardest))
+            if stmt.orelse is None:
+                guard(stmt.condition, inside)
             walk(stmt.then, inside)
+        elif isinstance(stmt, Block):
+            guard(predicate_of(stmt), inside)
 
     walk(body, ())
     return found
+
+
+def predicate_of(block: Block) -> Expr:
+    """Return the condition of a statement in terms of the loops around it."""
+    at = {axis.var: value for axis, value in zip(block.iters, block.bindings, strict=True)}
+    return simplify(substitute(block.predicate, at))
 
 
 def at_hardest(condition: Expr, inside: Sequence[Loop]) -> Expr | None:
@@ -144,3 +202,7 @@ class _Assume(Rewriter):
         if id(node.condition) in self.conditions:
             return (yield node.then)
         return (yield from self.generic(node))
+
+    def visit_Block(self, node: Block) -> Stmt:
+        is_known = node.predicate is not TRUE and id(predicate_of(node)) in self.conditions
+        return replace(node, predicate=TRUE) if is_known else node

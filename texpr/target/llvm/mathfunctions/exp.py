@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from texpr.target.llvm.mathfunctions.formula import Formula, Term
@@ -15,12 +16,12 @@ LOG_2 = {32: (0.693145751953125, 1.42860676533018e-06),
 # (e**r - 1 - r) / r**2
 TAIL = {
     32: (
-        0.5, 0.16666572, 0.04166645, 0.008364066, 0.0013936617,
+        0.49999997, 0.16666536, 0.04166748, 0.008367538, 0.0013868142,
     ),
     64: (
-        0.5, 0.1666666666666667, 0.04166666666666668, 0.008333333333325515, 0.001388888888887668,
-        0.00019841269877286514, 2.4801587343666015e-05, 2.7557252091346312e-06,
-        2.755725543947108e-07, 2.5106632745802464e-08, 2.092097300281165e-09,
+        0.5, 0.16666666666666677, 0.04166666666666659, 0.008333333333321008, 0.0013888888888936028,
+        0.00019841269888476145, 2.4801587214237832e-05, 2.7557241218622066e-06,
+        2.755737051785419e-07, 2.511026141054324e-08, 2.0884978198893842e-09,
     ),
 }  # fmt: skip
 
@@ -65,6 +66,22 @@ def power(f: Formula, x: Term) -> Power:
     r = f.fma(n, -low, f.fma(n, -high, x))
     tail = f.polynomial(r, TAIL[form.bits])
     return Power(f, 1.0 + f.fma(r * r, tail, r), f.bits(moved))
+
+
+def power_less_one(f: Formula, x: Term, more: Term) -> Term:
+    """``e ** (x + more) - 1`` of sums that are not positive, where the power is normal.
+
+    With ``more`` small beside an ``x`` near 0, it has the digits of a result near 0. One number is
+    enough for log(2): what that is rounded by is lost beside the 1.
+    """
+    form = f.format
+    rounder = 1.5 * 2.0**form.fraction_bits + form.bias
+    moved = f.fma(x + more, LOG2_E, rounder)
+    rest = f.fma(moved - rounder, -math.log(2), x)
+    r = rest + more
+    tail = f.polynomial(r, TAIL[form.bits])
+    scale = f.float_of(f.bits(moved) << form.fraction_bits)
+    return f.fma(scale, rest + f.fma(r * r, tail, more), scale - 1.0)
 
 
 def emit(f: Formula, x: Term) -> Term:

@@ -36,24 +36,31 @@ class Reduced:
     rest: Term
 
 
-def reduced(f: Formula, x: Term) -> Reduced:
-    """Take ``x``, a positive number, apart."""
+def apart(f: Formula, x: Term) -> tuple[Term, Term]:
+    """Return ``k`` and ``t`` of a positive number."""
     form = f.format
     up = form.fraction_bits + 1  # subnormal numbers have their digits further down
     is_subnormal = x < form.least_normal
     bits = f.bits(f.where(is_subnormal, x * 2.0**up, x))
     one = form.bias << form.fraction_bits
-    biased = (bits + (one - SQRT_HALF_BITS[form.bits])) >> form.fraction_bits
-    t = f.float_of(bits - (biased << form.fraction_bits) + one) - 1.0
+    moved = bits + (one - SQRT_HALF_BITS[form.bits])
+    biased = moved >> form.fraction_bits
+    fraction = moved & ((1 << form.fraction_bits) - 1)
+    t = f.float_of(fraction + SQRT_HALF_BITS[form.bits]) - 1.0
     # Whole numbers from 2**23, or 2**52, on have themselves for a fraction.
     unit = 2.0**form.fraction_bits
     whole = f.float_of(biased | ((form.bias + form.fraction_bits) << form.fraction_bits))
     offset = unit + form.bias
-    k = whole - f.where(is_subnormal, offset + up, offset)
+    return whole - f.where(is_subnormal, offset + up, offset), t
+
+
+def reduced(f: Formula, x: Term) -> Reduced:
+    """Take ``x``, a positive number, apart."""
+    k, t = apart(f, x)
     s = t / (t + 2.0)
     z = s * s
     half_square = t * t * 0.5
-    series = z * f.polynomial(z, SERIES[form.bits])
+    series = z * f.polynomial(z, SERIES[f.format.bits])
     return Reduced(k, t, half_square, s * (half_square + series))
 
 
