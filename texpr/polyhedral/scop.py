@@ -247,6 +247,7 @@ class _Geometry:
         # What is given makes its digits, and may show that other sums have some.
         self.open_base: NotAffine | None = None
         given = [one for one in digits.values() if one.is_given]
+        around = region
         if given:
             around = _around(domain, statement.block).region(frame) & frame.all_of(scop.facts)
         for one in given:
