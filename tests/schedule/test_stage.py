@@ -70,7 +70,7 @@ LOOPS = {
     ),
     "a loop of another program": (
         te.reduce_axis((0, 4), name="r"),
-        r"'r' is no loop of this schedule, not of 'C'; its loops are i, k",
+        r"'r' is no loop of this schedule; those of 'C' are i, k",
     ),
 }
 

@@ -255,8 +255,8 @@ def test_an_object_of_another_format():
 # ---------------------------------------------------------------- mistakes of LLVM's
 
 
-def test_code_that_the_optimiser_broke_is_made_again_without_what_broke_it():
-    """LLVM 22.1 joins these scalars to vectors that use a load before it: the process ended."""
+def test_code_that_joining_scalars_would_break():
+    """LLVM 22.1's SLP vectorizer makes vectors of these that use a load before it is there."""
     A = te.placeholder((7, 9), "int32", name="A")
     B = te.compute((6, 8), lambda i, j: A[i, j] + A[i + 1, j + 1] + 4, name="B")
     C = te.compute((5, 6), lambda i, j: B[i + 1, j] * 3 + B[i + 1, j + 1] + 2, name="C")

@@ -16,6 +16,7 @@ from texpr.ir.dtypes import INT64
 from texpr.ir.expr import Binary, Const, Expr, Load, Var, free_vars, int_value, postorder
 from texpr.ir.linear import coefficient, sum_of
 from texpr.ir.program import TRUE, ZERO, Alloc, Block, If, Let, Loop, LoopKind, Seq, Stmt, Store
+from texpr.ir.simplify import simplify
 from texpr.ir.visitor import substitute
 
 LANE: Final = Var("lane")
@@ -64,11 +65,15 @@ class Cell:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a Block stands: in which lanes and under what, and whether it certainly runs there."""
+    """Where a Block stands: in which lanes and under what, and whether it certainly runs there.
+
+    ``choices`` say in which lanes it runs this time, and next time perhaps in others.
+    """
 
     lanes: Loop | None = None
     guards: tuple[Expr, ...] = ()
     masks: tuple[Expr, ...] = ()
+    choices: tuple[Expr, ...] = ()
     is_certain: bool = True
 
     def in_loop(self, exprs: Sequence[Expr]) -> tuple[Expr, ...]:
@@ -82,7 +87,7 @@ class Place:
     @property
     def some_lane(self) -> Expr | None:
         """Whether the masks leave any lane, as a condition; None where that is hard to say."""
-        if self.lanes is None or len(self.masks) != 1:
+        if self.lanes is None or len(self.masks) != 1 or self.choices:
             return None
         (mask,) = self.masks
         if not isinstance(mask, Binary) or mask.op != "lt":
@@ -108,8 +113,8 @@ class Accesses:
         self.barred = set(barred)
         """Buffers that are accessed in other ways, too."""
         self.places: dict[Block, Place] = {}
-        self.masked: dict[If, Block] = {}
-        """Conditions that differ between lanes, each with the one Block under it."""
+        self.masked: dict[If | Block, Block] = {}
+        """What has a condition that differs between lanes, each with the one Block under it."""
         self._found: dict[tuple[Block, Buffer, tuple[Expr, ...]], Cell | None] = {}
         self.is_whole = True
         """Whether all Blocks have a place."""
@@ -139,7 +144,12 @@ class Accesses:
             self._walk(stmt.body, place if place and place.lanes is None else None)
 
     def _meet(self, block: Block, place: Place | None) -> None:
-        if place is None or block in self.places or block.extern or block.predicate is not TRUE:
+        if place is not None and block.predicate is not TRUE:
+            condition = predicate_of(block)
+            if depends_on_lane(condition, place.lanes):
+                self.masked[block] = block
+            place = self._where(condition, place)
+        if place is None or block in self.places or block.extern:
             self.places.pop(block, None)
             self.barred.update(block.buffers)
             self.is_whole = False
@@ -158,36 +168,45 @@ class Accesses:
         return replace(place, is_certain=place.is_certain and count > 0)
 
     def _under(self, stmt: If, place: Place) -> Place | None:
-        condition, lanes = stmt.condition, place.lanes
-        if stmt.orelse is not None or _read_in(condition):
+        if stmt.orelse is not None:
             return None
-        used = set(free_vars(condition))
-        varies = not used.isdisjoint(self.bound)
-        if lanes is None or lanes.var not in used:
+        if depends_on_lane(stmt.condition, place.lanes):
+            below = stmt.then
+            while isinstance(below, If):
+                below = below.then
+            if not isinstance(below, Block):
+                return None
+            self.masked[stmt] = below
+        return self._where(stmt.condition, place)
+
+    def _where(self, condition: Expr, place: Place) -> Place | None:
+        """Return the place of what stands under ``condition`` at a place."""
+        if _read_in(condition):
+            return None
+        varies = not self.bound.isdisjoint(free_vars(condition))
+        if not depends_on_lane(condition, place.lanes):
             if varies:
                 return replace(place, is_certain=False)
             return replace(place, guards=(*place.guards, condition))
-        below = stmt.then
-        while isinstance(below, If):
-            below = below.then
-        if varies or not isinstance(below, Block):
-            return None
-        self.masked[stmt] = below
-        return replace(place, masks=(*place.masks, _of_lane(condition, lanes)))
+        own = _of_lane(condition, place.lanes)
+        if varies:
+            return replace(place, choices=(*place.choices, own), is_certain=False)
+        return replace(place, masks=(*place.masks, own))
 
     def cells(self) -> dict[Cell, bool]:
         """Return the cells of what is stored to, where no two may be the same element.
 
         Each with whether it is certainly accessed if ``stmt`` runs and its guards hold. What LLVM
         keeps in registers by itself is left out: a single cell, or rows of known length, in both
-        cases without a mask.
+        cases without conditions on lanes.
         """
         found: dict[Buffer, dict[Cell, bool]] = {
             store.buffer: {}
             for block, place in self.places.items()
             for store in block.stores
-            if place.masks or not _has_known_rows(store.buffer)
+            if place.masks or place.choices or not _has_known_rows(store.buffer)
         }
+        chosen = {b for block, p in self.places.items() if p.choices for b in block.written_buffers}
         for block, place in self.places.items():
             accesses: tuple[Load | Store, ...] = (*block.stores, *block.reads)
             for access in accesses:
@@ -201,7 +220,7 @@ class Accesses:
                     own[cell] = own.get(cell, False) or place.is_certain
         for buffer, cells in found.items():
             if buffer not in self.barred and not (
-                (len(cells) > 1 or any(cell.masks for cell in cells))
+                (len(cells) > 1 or buffer in chosen or any(cell.masks for cell in cells))
                 and all(one.is_apart(other) for one, other in combinations(cells, 2))
             ):
                 self.barred.add(buffer)
@@ -260,6 +279,11 @@ class Accesses:
                 stored.add(cell)
         return stored if buffers.isdisjoint(self.barred) else set()
 
+    @property
+    def chooses(self) -> bool:
+        """Whether some Block runs in other lanes each time."""
+        return any(place.choices for place in self.places.values())
+
     def is_in_lanes_of(self, cell: Cell, cells: Collection[Cell]) -> bool:
         """Whether all is done in lanes like those of ``cell``, and stored to ``cells`` alone."""
         buffers = {each.buffer for each in cells}
@@ -267,9 +291,21 @@ class Accesses:
             place.lanes is not None
             and lane_count(place.lanes) == cell.lanes
             and place.masks == cell.masks
+            and not place.choices
             and buffers.issuperset(block.written_buffers)
             for block, place in self.places.items()
         )
+
+
+def predicate_of(block: Block) -> Expr:
+    """Return the condition of a statement in terms of the loops around it."""
+    at = {axis.var: value for axis, value in zip(block.iters, block.bindings, strict=True)}
+    return simplify(substitute(block.predicate, at))
+
+
+def depends_on_lane(expr: Expr, lanes: Loop | None) -> bool:
+    """Whether ``expr``, in terms of the loops, differs between the lanes of a loop."""
+    return lanes is not None and any(var is lanes.var for var in free_vars(expr))
 
 
 def _has_known_rows(buffer: Buffer) -> bool:

@@ -12,6 +12,9 @@ import ctypes
 from collections.abc import Callable
 from typing import Final
 
+from texpr.ir.buffer import Buffer
+from texpr.ir.expr import int_value
+
 POOL: Final = "texpr.scratch"
 """The symbol of the pool: ``NUM_SLOTS`` pointers to free blocks for each size of block.
 
@@ -25,6 +28,20 @@ NUM_SLOTS: Final = 64
 """Free blocks of one size: as many as threads may want one at once and find it here."""
 
 _pool: Final = (ctypes.c_void_p * (NUM_SIZES * NUM_SLOTS))()
+
+
+def elements_on_stack(buffer: Buffer, lanes: int = 1) -> int | None:
+    """Return how many elements scratch has that is on the stack, None where it is in the pool.
+
+    In a vectorized loop every one of the ``lanes`` has its own.
+    """
+    count = lanes
+    for extent in buffer.room:
+        known = int_value(extent)
+        if known is None:
+            return None
+        count *= known
+    return count if count * buffer.dtype.size_bytes <= SMALLEST_BYTES else None
 
 
 def symbols() -> dict[str, int]:

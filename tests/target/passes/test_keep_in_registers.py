@@ -16,8 +16,11 @@ from tests.readings import filled
 from texpr import te
 from texpr.ir.interpreter import interpret
 from texpr.ir.program import Alloc, Program, stmts
+from texpr.target.llvm import query
 
 Golden = Callable[[str, str], None]
+
+LEAST = f"llvm -mcpu={query.least_cpu(query.process_triple())}"
 
 SKYLAKE = "llvm -mtriple=x86_64-linux-gnu -mcpu=skylake-avx512"
 NEOVERSE = "llvm -mtriple=aarch64-linux-gnu -mcpu=neoverse-n1"
@@ -118,6 +121,28 @@ def maybe_the_same_row(C: texpr.f32[N, M], A: texpr.f32[K, M], d: texpr.i64):
         for j in range(M):
             C[0, j] += A[r, j]
             C[d, j] += C[0, j] * A[r, j]
+
+
+@pytest.mark.parametrize("flags", ["llvm", LEAST])
+def test_a_loop_and_what_goes_on_where_it_ends_share_registers(flags: str, golden: Golden) -> None:
+    n, m = te.size_var("n"), te.size_var("m")
+    A, k = te.placeholder((n, m), name="A"), te.reduce_axis((0, m), name="k")
+    S = te.compute((n,), lambda i: te.max(A[i, k], axis=k), name="S")
+    s = te.create_schedule(S.op)
+    k_i = s[S].split(k, factor=8)[1]
+    P = s.rfactor(S, k_i, factor_axis=1)
+    s[P].reorder("i", "k_o", "k_i")
+    s[P].vectorize("k_i")
+    s[P].compute_at(s[S], "i")
+    if flags == "llvm":
+        golden(str(texpr.lower(s, [A, S], SKYLAKE)), "pass_keep_in_registers_two_loops")
+    kernel, program = texpr.build(s, [A, S], flags), texpr.lower(s, [A, S], flags)
+    for size in (0, 1, 7, 8, 9, 23, 24):
+        a = filled(3, size)
+        for run in (kernel, lambda *arrays: interpret(program, *arrays)):
+            found = np.full(3, 77, "float32")
+            run(a, found)
+            np.testing.assert_array_equal(found, a.max(1, initial=-np.inf))
 
 
 def test_cells_that_may_be_the_same_stay_in_memory() -> None:

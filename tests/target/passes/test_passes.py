@@ -11,7 +11,7 @@ import pytest
 from texpr import lower, te
 from texpr.errors import LoweringError
 from texpr.ir.interpreter import interpret
-from texpr.ir.program import TRUE, If, Loop, LoopKind, Program, blocks, parallel_nest, stmts
+from texpr.ir.program import TRUE, Alloc, If, Loop, LoopKind, Program, blocks, parallel_nest, stmts
 from texpr.target.passes import (
     PASSES,
     separate_tiles,
@@ -54,7 +54,7 @@ def test_passes_run_in_the_order_of_the_list() -> None:
     assert [name for name, _ in PASSES] == [
         "simplify", "separate_tiles", "simplify_tiles", "tighten_loops", "strip_vectors",
         "unroll_loops", "accumulate_in_lanes", "simplify_all", "keep_in_registers",
-        "narrow_vectors",
+        "narrow_vectors", "hoist_scratch",
     ]  # fmt: skip
 
 
@@ -190,3 +190,31 @@ def test_unrolling_has_a_limit() -> None:
         match=r"B: unrolling loop 'i' makes 1048576 statements, more than 16384; split it",
     ):
         unroll_loops.run(s.program, NARROW)
+
+
+def test_scratch_is_taken_once_around_a_loop(golden: Golden) -> None:
+    n, m = te.size_var("n"), te.size_var("m")
+    A = te.placeholder((n, m), name="A")
+    T = te.compute((n, m), lambda i, j: A[i, j] * 2, name="T")
+    B = te.compute((n, m), lambda i, j: T[i, m - 1 - j] + 1, name="B")
+    s = te.create_schedule(B.op)
+    s[T].compute_at(s[B], "i")
+    program = lower(s, [A, B])
+    golden(str(program), "pass_hoist_scratch")
+    for shape in ((0, 3), (3, 0), (4, 5)):
+        a, b = np.random.default_rng(0).random(shape, "float32"), np.zeros(shape, "float32")
+        interpret(program, a, b)
+        np.testing.assert_array_equal(b, a[:, ::-1] * 2 + 1)
+
+
+def test_scratch_that_is_resized_or_shared_by_threads_stays_inside() -> None:
+    n = te.size_var("n")
+    A = te.placeholder((n, n), name="A")
+    T = te.compute((n, n), lambda i, j: A[i, j] * 2, name="T")
+    k = te.reduce_axis((0, n), name="k")
+    B = te.compute((n,), lambda i: te.sum(T[i, k], axis=k, where=k <= i), name="B")
+    s = te.create_schedule(B.op)
+    s[T].compute_at(s[B], "i")
+    s[B].parallel("i")
+    loops = [stmt for stmt in stmts(lower(s, [A, B]).body) if isinstance(stmt, Loop)]
+    assert any(isinstance(part, Alloc) for part in stmts(loops[0].body))

@@ -202,10 +202,11 @@ class StageBase:
                 f"{'these' if len(now) > 1 else 'that'} (its loops are {listed})"
             )
         owner = state.stage_around(now[0])
-        where = f"is a loop of stage {owner!r}" if owner else "is no loop of this schedule"
-        raise ScheduleError(
-            f"{what}: {given.name!r} {where}, not of {self.name!r}; its loops are {listed}"
-        )
+        if owner:
+            where = f"is a loop of stage {owner!r}, not of {self.name!r}; its loops are {listed}"
+        else:
+            where = f"is no loop of this schedule; those of {self.name!r} are {listed}"
+        raise ScheduleError(f"{what}: {given.name!r} {where}")
 
 
 def plain(value: Any) -> Any:

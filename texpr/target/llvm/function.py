@@ -43,7 +43,7 @@ from texpr.target.llvm.mathfunctions import MathFunctions
 from texpr.target.llvm.parallel import Region, Threads, used_in, write_details
 from texpr.target.llvm.scratch import ALIGNMENT, give, take
 from texpr.target.llvm.types import I1, I64, PTR, constant, intrinsic, is_vector, memory_type
-from texpr.target.scratch import SMALLEST_BYTES
+from texpr.target.scratch import elements_on_stack
 from texpr.target.signature import DONE, OUT_OF_BOUNDS, OUT_OF_MEMORY
 from texpr.target.target import Target
 from texpr.target.work import work
@@ -526,11 +526,8 @@ class _Function(Visitor[None], over=STMT_NODES):
     def scratch(self, buffer: Buffer, lanes: int) -> Iterator[ir.Value]:
         """Give room for ``buffer`` in each lane: small and known on the stack, else in the pool."""
         element = memory_type(buffer.dtype)
-        count: int | None = lanes
-        for extent in buffer.room:
-            known = int_value(extent)
-            count = None if count is None or known is None else count * known
-        if count is not None and count * buffer.dtype.size_bytes <= SMALLEST_BYTES:
+        count = elements_on_stack(buffer, lanes)
+        if count is not None:
             with self.builder.goto_entry_block():
                 room = self.builder.alloca(ir.ArrayType(element, max(1, count)), name=buffer.name)
                 room.align = ALIGNMENT

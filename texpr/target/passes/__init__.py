@@ -12,6 +12,7 @@ from typing import Final
 from texpr.ir.program import Program
 from texpr.target.passes import (
     accumulate_in_lanes,
+    hoist_scratch,
     keep_in_registers,
     narrow_vectors,
     separate_tiles,
@@ -35,5 +36,6 @@ PASSES: Final[tuple[tuple[str, Pass], ...]] = (
     ("simplify_all", simplify_program.run),
     ("keep_in_registers", keep_in_registers.run),
     ("narrow_vectors", narrow_vectors.run),
+    ("hoist_scratch", hoist_scratch.run),
 )
 """Names and functions in order."""

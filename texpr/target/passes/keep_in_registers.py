@@ -33,12 +33,25 @@ from typing import Any, cast
 
 from texpr.ir.buffer import Buffer
 from texpr.ir.dtypes import INT64
-from texpr.ir.expr import Binary, Call, Const, Expr, Load, Var, free_vars, postorder
+from texpr.ir.expr import Binary, Call, Const, Expr, Load, Var, postorder
 from texpr.ir.extern import ScalarFunction
 from texpr.ir.functions import all_of, if_then_else
-from texpr.ir.program import ZERO, Alloc, Block, If, Loop, LoopKind, Program, Seq, Stmt, Store, seq
+from texpr.ir.program import (
+    TRUE,
+    ZERO,
+    Alloc,
+    Block,
+    If,
+    Loop,
+    LoopKind,
+    Program,
+    Seq,
+    Stmt,
+    Store,
+    seq,
+)
 from texpr.ir.visitor import Rewriter, Visit, substitute
-from texpr.target.cells import LANE, Accesses, Cell, Place
+from texpr.target.cells import LANE, Accesses, Cell, Place, depends_on_lane
 from texpr.target.passes import simplify_program
 from texpr.target.passes.narrow_vectors import in_strips, leading_lanes, part, strip_lanes
 from texpr.target.target import Target
@@ -61,13 +74,16 @@ class _Outermost(Rewriter):
 
     def visit_Seq(self, node: Seq) -> Visit[Any]:
         done: list[Stmt] = []
-        for index, stmt in enumerate(node.stmts):
-            kept = self.kept(stmt, node.stmts[:index])
+        place = 0
+        while place < len(node.stmts):
+            kept = self.kept(node.stmts[place:], node.stmts[:place])
             if kept is None:
-                done.append((yield stmt))
+                done.append((yield node.stmts[place]))
+                place += 1
             else:
                 del done[len(done) - len(kept.settings) :]
                 done.append((yield from self.instead(kept)))
+                place += len(kept.loops)
         unchanged = len(done) == len(node.stmts) and all(
             new is old for new, old in zip(done, node.stmts, strict=True)
         )
@@ -76,26 +92,37 @@ class _Outermost(Rewriter):
     def visit_Loop(self, node: Loop) -> Visit[Any]:
         if node.kind is LoopKind.VECTORIZED:
             return node
-        kept = self.kept(node)
+        kept = self.kept((node,))
         if kept is None:
             return (yield from self.generic(node))
         return (yield from self.instead(kept))
 
     def instead(self, kept: _Kept) -> Visit[Any]:
-        """Return what stands in the place of the loop and of what sets its cells."""
+        """Return what stands in the place of the loops and of what sets their cells."""
         narrower = kept.in_strips(self.target)
         if narrower is not None:
             return (yield narrower)  # of which each strip is kept, too
-        return kept.around((yield kept.loop))
+        return kept.around((yield kept.inner))
 
-    def kept(self, loop: Stmt, before: Sequence[Stmt] = ()) -> _Kept | None:
-        """Return what is kept while ``loop`` runs, None if nothing is.
+    def kept(self, stmts: Sequence[Stmt], before: Sequence[Stmt] = ()) -> _Kept | None:
+        """Return what is kept while the first of ``stmts`` runs, None if nothing is.
 
-        Cells that the statements just ``before`` it set need not be loaded.
+        Or while that loop and those run that go on where it ends, if what they access is set by the
+        statements just ``before``; of a single loop it may be loaded.
         """
-        if not isinstance(loop, Loop) or loop.kind is not LoopKind.SERIAL:
+        loops = _going_on(stmts)
+        if len(loops) > 1:
+            kept = self.kept_in(loops, Accesses(seq(*loops), self.made), before)
+            if kept is not None and kept.settings:
+                return kept
+        if not loops:
             return None
-        inside = Accesses(loop.body, self.made, {loop.var})
+        return self.kept_in(loops[:1], Accesses(loops[0].body, self.made, {loops[0].var}), before)
+
+    def kept_in(
+        self, loops: Sequence[Loop], inside: Accesses, before: Sequence[Stmt]
+    ) -> _Kept | None:
+        """Return what is kept while ``loops`` run, of which ``inside`` tells."""
         cells = inside.cells()
         registers = sum(-(-(cell.lanes or 1) // self.lanes(cell)) for cell in cells)
         if not cells or registers > (self.target.num_vector_registers or 16):
@@ -114,28 +141,50 @@ class _Outermost(Rewriter):
         if not chosen:
             settings = []
             chosen = buffers - {cell.buffer for cell, is_certain in cells.items() if not is_certain}
-        kept = _Kept(loop, inside, settings, [cell for cell in cells if cell.buffer in chosen])
+        if not chosen:
+            return None
+        kept = _Kept(loops, inside, settings, [cell for cell in cells if cell.buffer in chosen])
+        if inside.chooses and strip_lanes(kept.whole, self.target) is not None:
+            return None  # lanes one by one are narrowed better than chosen
         self.made.update(kept.registers.values())
-        return kept if chosen else None
+        return kept
 
     def lanes(self, cell: Cell) -> int:
         """How many elements of the cell's type a register holds."""
         return max(1, self.target.vector_lanes(cell.buffer.dtype))
 
 
+def _going_on(stmts: Sequence[Stmt]) -> list[Loop]:
+    """Return the serial loop at the beginning, and those that go on where one before ended."""
+    loops: list[Loop] = []
+    for stmt in stmts:
+        if not isinstance(stmt, Loop) or stmt.kind is not LoopKind.SERIAL:
+            break
+        if loops and stmt.lower is not loops[-1].upper:
+            break
+        loops.append(stmt)
+    return loops
+
+
 class _Kept:
-    """A loop and the statements that set its cells, with registers in the cells' place."""
+    """Loops and the statements that set their cells, with registers in the cells' place."""
 
     def __init__(
-        self, loop: Loop, inside: Accesses, settings: Sequence[Accesses], cells: Sequence[Cell]
+        self,
+        loops: Sequence[Loop],
+        inside: Accesses,
+        settings: Sequence[Accesses],
+        cells: Sequence[Cell],
     ) -> None:
+        self.loops = loops
         self.accesses = (*settings, inside)
-        self.whole = seq(*(setting.stmt for setting in settings), loop)
+        self.whole = seq(*(setting.stmt for setting in settings), *loops)
         self.registers = {cell: _register(cell) for cell in cells}
         self.stored: dict[Cell, Block] = {}
         """The cells that are written, each with a Block that does so."""
         self.settings = [self.rewritten(setting) for setting in settings]
-        self.loop = replace(loop, body=self.rewritten(inside))
+        inner = self.rewritten(inside)
+        self.inner = inner if len(loops) > 1 else replace(loops[0], body=inner)
 
     def rewritten(self, accesses: Accesses) -> Stmt:
         rewriter = _InRegisters(accesses, self.registers)
@@ -143,14 +192,14 @@ class _Kept:
         self.stored.update(rewriter.stored)
         return stmt
 
-    def around(self, loop: Stmt) -> Stmt:
-        """Return ``loop``, which is ours, rewritten further inside, between loads and stores."""
+    def around(self, loops: Stmt) -> Stmt:
+        """Return our loops, rewritten further inside, between loads and stores."""
         loads = [] if self.settings else list(map(self.loaded, self.registers))
-        whole = seq(*loads, *self.settings, loop, *map(self.written, self.stored))
+        whole = seq(*loads, *self.settings, loops, *map(self.written, self.stored))
         for register in reversed(self.registers.values()):
             whole = Alloc(register, whole)
         if loads:  # where the loop does not run, the cells may not be there
-            whole = If(Binary("lt", self.loop.lower, self.loop.upper), whole)
+            whole = If(Binary("lt", self.loops[0].lower, self.loops[0].upper), whole)
         return whole
 
     def in_strips(self, target: Target) -> Stmt | None:
@@ -190,13 +239,16 @@ class _Kept:
 class _Strip(Rewriter):
     """Leaves of vectorized loops the lanes from ``first`` on, under no mask."""
 
-    def __init__(self, masked: Collection[If], first: Expr, lanes: int) -> None:
+    def __init__(self, masked: Collection[If | Block], first: Expr, lanes: int) -> None:
         self.masked = masked
         self.first = first
         self.lanes = lanes
 
     def visit_If(self, node: If) -> Visit[Any]:
         return (yield node.then) if node in self.masked else (yield from self.generic(node))
+
+    def visit_Block(self, node: Block) -> Stmt:
+        return replace(node, predicate=TRUE) if node in self.masked else node
 
     def visit_Loop(self, node: Loop) -> Visit[Any]:
         if node.kind is not LoopKind.VECTORIZED:
@@ -234,7 +286,8 @@ class _InRegisters(Rewriter):
             self.stored[cell] = node
             register = Load(self.registers[cell], own)
             stores.append(Store(register.buffer, own, value.for_lanes(store.value, register)))
-        return replace(node, stores=tuple(stores))
+        is_masked = node in self.accesses.masked and self.buffers.issuperset(node.written_buffers)
+        return replace(node, stores=tuple(stores), predicate=TRUE if is_masked else node.predicate)
 
     def own(self, block: Block, access: Load | Store) -> tuple[Cell, tuple[Expr, ...]]:
         """Return the cell that ``access`` leads to, and where in its register that is."""
@@ -256,9 +309,10 @@ class _Value(Rewriter):
 
     def for_lanes(self, value: Expr, register: Load) -> Expr:
         """Return ``value``, for lanes that the masks leave out whatever does no harm."""
-        if not self.place.masks:
+        conditions = (*self.place.masks, *self.place.choices)
+        if not conditions:
             return self.rewrite_expr(value)
-        (mask,) = self.place.in_loop((all_of(self.place.masks),))
+        (mask,) = self.place.in_loop((all_of(conditions),))
         some_lane = self.place.some_lane
         is_harmless = not any(
             isinstance(node, Call) and isinstance(node.function, ScalarFunction)
@@ -276,9 +330,7 @@ class _Value(Rewriter):
         element = yield from self.generic(node)
         if self.mask is None or self.some_lane is None:
             return cast(Expr, element)
-        lanes = self.place.lanes
-        used = free_vars(substitute(element, self.bindings))
-        differs = lanes is not None and any(var is lanes.var for var in used)
+        differs = depends_on_lane(substitute(element, self.bindings), self.place.lanes)
         return if_then_else(self.mask if differs else self.some_lane, element, _zero(node.buffer))
 
 
@@ -293,7 +345,9 @@ def _zero(buffer: Buffer) -> Const:
 
 def _plain(block: Block, store: Store) -> Block:
     """Return ``store`` as a statement of the name and the line of ``block``."""
-    return replace(block, iters=(), bindings=(), stores=(store,), checked=(), role="compute")
+    return replace(
+        block, iters=(), bindings=(), stores=(store,), predicate=TRUE, checked=(), role="compute"
+    )
 
 
 def _in_lanes(cell: Cell, stmt: Stmt) -> Stmt:

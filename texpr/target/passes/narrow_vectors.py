@@ -20,13 +20,15 @@ A strip after the other keeps every order that the lanes of the whole loop keep.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from texpr.ir.dtypes import INT64
 from texpr.ir.expr import Binary, Const, Expr, Var, int_value
-from texpr.ir.program import ZERO, If, Let, Loop, LoopKind, Program, Stmt, blocks, seq
+from texpr.ir.program import TRUE, ZERO, Block, If, Let, Loop, LoopKind, Program, Stmt, blocks, seq
 from texpr.ir.simplify import simplify
 from texpr.ir.visitor import Rewriter, Visit, substitute
+from texpr.target.cells import predicate_of
 from texpr.target.passes import simplify_program
 from texpr.target.passes.strip_vectors import widest_dtype
 from texpr.target.passes.tighten_loops import first_failure
@@ -48,17 +50,26 @@ class _Narrow(Rewriter):
     def visit_Loop(self, node: Loop) -> Visit[Any]:
         if node.kind is not LoopKind.VECTORIZED:
             return (yield from self.generic(node))
-        guard = node.body
         extent = int_value(simplify(node.upper - node.lower))
-        if extent is None or not isinstance(guard, If) or guard.orelse is not None:
+        body, guard = _under_guard(node.body)
+        if extent is None or guard is None:
             return node
         lane = Var(node.var.name)
-        condition = substitute(guard.condition, {node.var: node.lower + lane})
+        condition = substitute(guard, {node.var: node.lower + lane})
         count = leading_lanes((condition,), lane, extent)
         width = None if count is None else strip_lanes(node, self.target)
         if count is None or width is None:
             return node
-        return in_strips(count, width, lambda first, lanes: part(node, guard.then, first, lanes))
+        return in_strips(count, width, lambda first, lanes: part(node, body, first, lanes))
+
+
+def _under_guard(body: Stmt) -> tuple[Stmt, Expr | None]:
+    """Return what runs under a condition that is all of ``body``, and the condition."""
+    if isinstance(body, If) and body.orelse is None:
+        return body.then, body.condition
+    if isinstance(body, Block) and body.predicate is not TRUE:
+        return replace(body, predicate=TRUE), predicate_of(body)
+    return body, None
 
 
 def leading_lanes(conditions: Sequence[Expr], lane: Var, extent: int) -> Expr | None:

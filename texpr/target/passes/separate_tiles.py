@@ -50,6 +50,7 @@ from texpr.ir.program import (
 )
 from texpr.ir.simplify import simplify
 from texpr.ir.visitor import Rewriter, Visit, substitute
+from texpr.target.cells import predicate_of
 from texpr.target.passes.tighten_loops import first_failure
 from texpr.target.target import Target
 
@@ -160,12 +161,6 @@ def tile_guards(body: Stmt) -> list[_Guard]:
 
     walk(body, ())
     return found
-
-
-def predicate_of(block: Block) -> Expr:
-    """Return the condition of a statement in terms of the loops around it."""
-    at = {axis.var: value for axis, value in zip(block.iters, block.bindings, strict=True)}
-    return simplify(substitute(block.predicate, at))
 
 
 def at_hardest(condition: Expr, inside: Sequence[Loop]) -> Expr | None:
