@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from texpr.errors import ScheduleError
 from texpr.ir.buffer import Buffer, ComputedBuffer
 from texpr.ir.dtypes import INT64
 from texpr.ir.expr import Binary, Const, Expr, Load, Var, int_value
@@ -161,6 +162,11 @@ def declared_values(
     ``roots`` are the declared loops by the variable that each gives a value, ``made`` the new axis
     for every loop, of which that for ``factored`` counts from 0. The guards say where those values
     are in their ranges; ``others`` are further axes, whose ranges help to prove that.
+
+    Raises
+    ------
+    ScheduleError
+        A value hangs on a loop that is not one of them.
     """
     ranges = {
         new.var: (_number(new.lower), _number(new.upper - 1)) for new in (*made.values(), *others)
@@ -169,7 +175,11 @@ def declared_values(
     values: dict[Var, Expr] = {}
     for var, root in roots.items():
         value = here.value(root)
-        assert value is not None
+        if value is None:
+            raise ScheduleError(
+                f"rfactor: loop {root.name!r} moves along with one that is around other stages, "
+                f"too; rfactor first, and then skew"
+            )
         values[var] = value
     return values, tuple(here.guards)
 

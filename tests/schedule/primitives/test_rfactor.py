@@ -415,3 +415,24 @@ def test_what_is_written_between_the_terms_is_kept():
     s.rfactor("S0", "j")
     s.parallel(s["S0_rf"].loop("j"))
     check_kernel(chain, s, filled(3, 4, dtype="int32"), np.zeros(1, "int32"))
+
+
+@texpr.kernel
+def beside(A: texpr.i32[N, M], B: texpr.i32[N], C: texpr.i32[N]):
+    for i in range(N):
+        B[i] = 1
+        for j in range(M):
+            C[i] += A[i, j]
+
+
+def test_a_loop_that_moves_along_with_one_around_other_stages():
+    s = texpr.create_schedule(beside, fp="reassoc")
+    s["S1"].skew("i", "j")
+    with pytest.raises(
+        ScheduleError,
+        match=(
+            "rfactor: loop 'j' moves along with one that is around other stages, too; rfactor "
+            "first, and then skew"
+        ),
+    ):
+        s.rfactor("S1", "j_s")
