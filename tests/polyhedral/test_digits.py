@@ -296,7 +296,7 @@ def test_a_base_that_may_be_negative_is_an_open_question(monkeypatch):
     s = texpr.create_schedule(inner_part)
     verdict = s["S0"].why_not("fuse", "i", "j")
     assert verdict.kind == "unknown"
-    assert "M - 5 is a loop's base, and perhaps not positive" in str(verdict)
+    assert "M - 5 is a loop's base, and perhaps negative" in str(verdict)
 
 
 def test_where_a_number_ends_is_known_in_its_digits():
@@ -342,3 +342,18 @@ def test_what_times_the_base_is_a_product(product, base, wanted):
         values = {P: x, Q: y, S: s}
         assert evaluate(found * simplify(base), values) == evaluate(product, values)
         assert evaluate(found + P * 0, values) == evaluate(wanted + P * 0, values)
+
+
+@texpr.kernel
+def as_often_as_it_fits(A: texpr.f64[N], B: texpr.f64[N], C: texpr.f64[M]):
+    for i in range(N):
+        for j in range(i // M):
+            B[i] = B[i] + A[j] * C[0]
+
+
+def test_a_size_is_a_base():
+    """It may be 0, and the loop does not run."""
+    s = texpr.create_schedule(as_often_as_it_fits)
+    s.split("i", 4)
+    s.split("j", 2)
+    s["S0"].parallel("i_o")

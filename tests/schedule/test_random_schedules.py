@@ -8,6 +8,7 @@ written out with NumPy.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import texpr
 from tests.readings import check_readings
 from tests.te_programs import SIZES, schedule_at_random
 from texpr import te
+from texpr.bind import bind_arguments
+from texpr.ir.interpreter import interpret
+from texpr.target.target import Target
 
 Parts = tuple[list[te.Tensor], dict[te.Tensor, np.ndarray], list[np.ndarray]]
 """Outputs, values of the inputs, and what the outputs should be."""
@@ -367,3 +372,55 @@ def test_every_schedule_computes_the_same(name, n, m, is_symbolic, seed, count):
     s = te.create_schedule([tensor.op for tensor in outputs], fp="exact", contract=False)
     schedule_at_random(s, seed, count)
     check_readings(s, outputs, arrays, expected=expected)
+
+
+# ---------------------------------------------------------------- one kernel for all sizes
+
+SYMBOLIC = (
+    "triangle", "upper_triangle", "one_axis_for_two_stages", "gather", "matrix_product", "pairs",
+    "of_rank_0", "stencils", "diagonals", "convolution", "epilogues", "recurrence",
+)  # fmt: skip
+"""The programs all of whose sizes may be unknown."""
+
+# None, one, below factors of 2 to 16, just these, odd ones, above.
+MANY_SIZES = (0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17)
+
+
+def processors() -> list[str]:
+    """This processor, and older ones of its kind, with shorter vectors, that it can be."""
+    older = ["llvm -mcpu=x86-64", "llvm -mcpu=haswell"]
+    is_x86 = Target.host().triple.startswith("x86_64")
+    here = [text for text in older if is_x86 and Target.of(text).why_not_here() is None]
+    return ["llvm", *here]
+
+
+@pytest.mark.parametrize("name", SYMBOLIC)
+@given(
+    sizes=st.lists(st.tuples(*[st.sampled_from(MANY_SIZES)] * 2), min_size=3, max_size=6),
+    target=st.sampled_from(processors()),
+    seed=st.integers(0, 1 << 16),
+    count=st.integers(1, 12),
+)
+@settings(max_examples=5)
+def test_one_kernel_computes_the_same_at_every_size(name, sizes, target, seed, count):
+    roles = {11: te.size_var("n"), 13: te.size_var("m")}
+    outputs, inputs, _ = PROGRAMS[name](np.random.default_rng(seed), roles.__getitem__, 11, 13)
+
+    def fresh(judged: bool = True) -> te.TeSchedule:
+        ops = [tensor.op for tensor in outputs]
+        return te.create_schedule(ops, fp="exact", contract=False, judged=judged)
+
+    s = fresh()
+    schedule_at_random(s, seed, count)
+    args = [*inputs, *outputs]
+    program, kernel = bind_arguments(s.program, args), texpr.build(s, args, target=target)
+    for n, m in sizes:
+        _, arrays, expected = PROGRAMS[name](np.random.default_rng(seed), int, n, m)
+        for run in (partial(interpret, program), kernel):
+            found = [np.full_like(array, 77) for array in expected]
+            run(*arrays.values(), *found)
+            for array, wanted in zip(found, expected, strict=True):
+                np.testing.assert_array_equal(array, wanted, err_msg=f"{n}, {m}, {target}:\n{s}")
+    written: dict[str, Any] = {}
+    exec(str(s.trace), written)
+    assert str(fresh(judged=False).apply(written["schedule"])) == str(s)

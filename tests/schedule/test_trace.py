@@ -98,6 +98,23 @@ def test_axes_of_one_name():
     assert str(s.trace.replay(te.create_schedule(B.op))) == str(s)
 
 
+def test_loops_that_got_their_variables_later_go_by_their_names():
+    """``unroll(loop, factor)`` returns none, and what is partitioned gives them to its parts."""
+
+    def fresh():
+        A = te.placeholder((32,), name="A")
+        return te.create_schedule(te.compute((32,), lambda i: A[i] + 1, name="B").op)
+
+    s = fresh()
+    s["B"].unroll("i", factor=4)
+    s["B"].loop_partition("i_o", points=[1, -1])
+    s["B_1"].split("i_o_1", 2)
+    assert "B.loop_partition('i_o', points=[1, -1])" in str(s.trace)
+    names = {}
+    exec(str(s.trace), names)
+    assert str(fresh().apply(names["schedule"])) == str(s)
+
+
 def test_steps_print_as_they_were_called():
     s = matmul()
     s["C"].split("i", factor=4)

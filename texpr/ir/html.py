@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from texpr.ir.printer import program_text, stmt_text
-from texpr.ir.program import Program, Stmt
+from texpr.ir.program import Program, Shown, Stmt
 
 
 class Html(str):
@@ -87,7 +87,7 @@ def _show(thing: Stmt | Program) -> str:
     return card("statement", "", code(Html(stmt_text(thing, marked))))
 
 
-Stmt.show_html = staticmethod(_show)
+Shown.show_html = staticmethod(_show)
 
 # Text has the colour of the page around it. The others lie half-way between black and white, to be
 # read on either; where a notebook says that it is dark, they are lighter.

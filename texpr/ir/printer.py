@@ -28,6 +28,7 @@ from texpr.ir.program import (
     Loop,
     Program,
     Seq,
+    Shown,
     Stmt,
     Store,
 )
@@ -250,4 +251,4 @@ def _show(thing: Stmt | Program) -> str:
     return program_text(thing) if isinstance(thing, Program) else stmt_text(thing)
 
 
-Stmt.show = staticmethod(_show)
+Shown.show = staticmethod(_show)

@@ -50,15 +50,37 @@ class Location:
         return f"{self.file}:{self.line}"
 
 
-class Stmt:
-    """A statement; ``children`` are its expressions and statements in order of evaluation."""
+class Shown:
+    """What never changes, so that it is its own copy, and has a text: statements and programs."""
 
     __slots__ = ()
 
     show: ClassVar[Callable[[Any], str]]
-    """Text of a statement or Program; ``texpr.ir.printer``, which stands above, puts it here."""
+    """The text; ``texpr.ir.printer``, which stands above, puts it here."""
     show_html: ClassVar[Callable[[Any], str]]
-    """What notebooks show of it; ``texpr.ir.html`` puts it here."""
+    """What notebooks show; ``texpr.ir.html`` puts it here."""
+
+    def __copy__(self) -> Shown:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Shown:
+        return self
+
+    def __str__(self) -> str:
+        return Shown.show(self)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Print in notebooks, and in what hypothesis reports, as ``print`` does."""
+        printer.text(str(self))
+
+    def _repr_html_(self) -> str:
+        return Shown.show_html(self)
+
+
+class Stmt(Shown):
+    """A statement; ``children`` are its expressions and statements in order of evaluation."""
+
+    __slots__ = ()
 
     @property
     def children(self) -> tuple[Node, ...]:
@@ -68,24 +90,8 @@ class Stmt:
         """Return this statement over other children of the same kinds."""
         raise TypeError(f"{type(self).__name__} has no children")
 
-    def __copy__(self) -> Stmt:
-        return self
-
-    def __deepcopy__(self, memo: object) -> Stmt:
-        return self
-
     def __reduce__(self) -> tuple[Any, ...]:
         return (_from_table, (_to_table(self),))
-
-    def __str__(self) -> str:
-        return Stmt.show(self)
-
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        """Print in notebooks, and in what hypothesis reports, as ``print`` does."""
-        printer.text(str(self))
-
-    def _repr_html_(self) -> str:
-        return Stmt.show_html(self)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -362,7 +368,7 @@ class FloatPolicy:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Program:
+class Program(Shown):
     """A whole program.
 
     ``args`` are what a caller passes, in order: scalars and arrays. Sizes that occur in the
@@ -413,27 +419,11 @@ class Program:
         written = {id(buffer) for buffer in self.outputs}
         return tuple(buffer for buffer in self.buffers if id(buffer) not in written)
 
-    def __copy__(self) -> Program:
-        return self
-
-    def __deepcopy__(self, memo: object) -> Program:
-        return self
-
     def with_body(self, body: Stmt) -> Program:
         """Return the program with another body; itself where that is the one it has."""
         return self if body is self.body else replace(self, body=body)
 
-    def __str__(self) -> str:
-        return Stmt.show(self)
-
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        """Print in notebooks, and in what hypothesis reports, as ``print`` does."""
-        printer.text(str(self))
-
-    def _repr_html_(self) -> str:
-        return Stmt.show_html(self)
-
-    __repr__ = __str__
+    __repr__ = Shown.__str__
 
 
 def stmts(root: Stmt) -> list[Stmt]:

@@ -167,17 +167,13 @@ def _is_product(expr: Expr) -> bool:
 
 
 def number_bounds(domain: Domain) -> dict[tuple[Expr, Expr], Expr]:
-    """Return for ``x`` and ``b`` an ``e`` with ``x < e*b``, where ``x//b`` or ``x % b`` is there.
+    """Return for numbers ``x`` and bases ``b`` an ``e`` with ``x < e*b``, where that is seen.
 
-    So that if ``x`` and ``e`` are not negative, ``b`` is positive and ``x//b < e``.
+    So that, if ``x`` and ``e`` are not negative, ``b`` is positive and ``x//b < e``. Of quotients
+    and remainders that holds only where the base that they are of is positive, else nobody knows
+    that they are not negative.
     """
-    ends: dict[Expr, list[Expr]] = {}
-    for span in domain.spans:
-        if span.upper is not None:
-            ends.setdefault(span.var, []).append(span.upper)
-    for other in domain.others:
-        if isinstance(other, Binary) and other.op == "lt":
-            ends.setdefault(other.a, []).append(other.b)
+    ends = _ends_in(domain)
     last = {s.var: s.upper - 1 for s in domain.spans if s.upper is not None}
     found: dict[tuple[Expr, Expr], Expr] = {}
     for node in (node for term in domain.terms for node in postorder(term)):
@@ -194,12 +190,25 @@ def number_bounds(domain: Domain) -> dict[tuple[Expr, Expr], Expr]:
         if part is not None:
             found[number, base] = part
             ends.setdefault(Binary("floordiv", number, base), []).append(part)
-        for span in domain.spans:  # what runs says that the base is not 0, whatever it is
-            at_end = None if span.upper is None else quotient(span.upper, base)
-            if at_end is not None:
-                found.setdefault((span.var, base), at_end)
+        for other, its_ends in ends.items():  # they say that the base is not 0 where this runs
+            for at_end in (quotient(end, base) for end in its_ends):
+                if at_end is not None:
+                    found.setdefault((other, base), at_end)
         ends.setdefault(Binary("floormod", number, base), []).append(base)
     return {key: part for key, part in found.items() if not isinstance(key[1], Const)}
+
+
+def _ends_in(domain: Domain) -> dict[Expr, list[Expr]]:
+    """Return what is said to be greater than which number."""
+    ends: dict[Expr, list[Expr]] = {}
+    for span in domain.spans:
+        if span.upper is not None:
+            ends.setdefault(span.var, []).append(span.upper)
+    for other in domain.others:
+        if isinstance(other, Binary) and other.op in ("lt", "le") and other.a.dtype is INT64:
+            end = other.b if other.op == "lt" else simplify(other.b + 1)
+            ends.setdefault(other.a, []).append(end)
+    return ends
 
 
 def quotient(product: Expr, base: Expr) -> Expr | None:

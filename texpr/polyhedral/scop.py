@@ -247,6 +247,7 @@ class _Geometry:
         # What is given makes its digits, and may show that other sums have some.
         self.open_base: NotAffine | None = None
         given = [one for one in digits.values() if one.is_given]
+        around = region
         if given:
             around = _around(domain, statement.block).region(frame) & frame.all_of(scop.facts)
         for one in given:
@@ -254,7 +255,7 @@ class _Geometry:
                 known = _with_digits(frame, around, one, bounds)
                 around, region = around & known, region & known
             else:
-                problem = NotAffine(one.base, "a loop's base, and perhaps not positive")
+                problem = NotAffine(one.base, "a loop's base, and perhaps negative")
                 self.open_base = self.open_base or problem
                 region = Region(region.over, region.under, region.missing or problem)
         for one in digits.values():
@@ -267,16 +268,15 @@ class _Geometry:
 
 
 def _has_digits(frame: Frame, region: Region, one: Digits, bounds: Sequence[Bound]) -> bool:
-    """Whether a remainder of a number that is there is a digit, as its base is positive.
+    """Whether a remainder of a number that is there is a digit, as its base is not negative.
 
-    It is where some number that is not negative ends at a multiple of the base, and one of the two
-    that this is the product of is not negative.
+    A base of 0 makes loops that do not run. Nor is a base negative where some number that is not
+    ends at a multiple of it that is not, such as the end of a loop that was fused.
     """
-    if _is_sure(region, frame.region(one.base >= 1)):
+    if _is_sure(region, frame.region(one.base >= 0)):
         return True
-    is_count = _is_sure(region, frame.region(one.base >= 0))
     return any(
-        (is_count or prove(times >= 0) or _is_sure(region, frame.region(times >= 0)))
+        (prove(times >= 0) or _is_sure(region, frame.region(times >= 0)))
         and _is_sure(region, frame.region(number >= 0))
         for number, base, times in bounds
         if base is one.base

@@ -123,8 +123,9 @@ def _elsewhere(state: State, stage: str, axis: IterVar) -> str | None:
             return f"{name!r} is inlined; call s[{name}].compute_root() first"
         if name in state.attached:
             return f"{name!r} is computed in a loop of another stage; cut its loops before"
-    for name in state.after:
-        if state.anchor(name) in axes_inside(node):
+    for name in sorted(state.after):
+        anchor = state.anchor(name)
+        if any(anchor is inside for inside in axes_inside(node)):
             return (
                 f"{name!r} follows in loop {axis.name!r} or inside it, and would in a part of it "
                 f"alone; cut {axis.name!r} before"

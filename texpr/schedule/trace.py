@@ -152,7 +152,7 @@ class Trace:
             args += [f"{k}={names.value(step.stage, v)}" for k, v in step.keywords.items()]
             call = f"{names.stage(step.stage)}.{step.primitive}({', '.join(args)})"
             if step.made:
-                call = f"{', '.join(names.loop(step.stage, n) for n in step.made)} = {call}"
+                call = f"{', '.join(names.bound(step.stage, step.made))} = {call}"
             others = [*step.stages]
             if others and step.stage not in others:  # else it goes on with other loops
                 call = f"{names.stage(others.pop())} = {call}"
@@ -179,6 +179,7 @@ class _PythonNames:
         self._taken = {"s"}
         self._stages = {stage: self._unique(stage) for stage in dict.fromkeys(s for s, _ in own)}
         self._loops: dict[tuple[str, str], str] = {}
+        self._bound: set[tuple[str, str]] = set()
         for stage, loop in loops:
             if (stage, loop) not in self._loops:
                 is_alone = len(stages_of[loop]) == 1 and loop not in self._taken
@@ -195,13 +196,18 @@ class _PythonNames:
 
     def loop(self, stage: str, loop: str) -> str:
         # The parts that vectorize(loop, lanes) made are known by their names only.
-        return self._loops.get((stage, loop), repr(loop))
+        return self._loops[stage, loop] if (stage, loop) in self._bound else repr(loop)
+
+    def bound(self, stage: str, loops: Sequence[str]) -> list[str]:
+        """Return the variables that hold these loops from here on."""
+        self._bound.update((stage, loop) for loop in loops)
+        return [self._loops[stage, loop] for loop in loops]
 
     def unpacked(self, stage: str, loops: Sequence[str]) -> list[str]:
         """Return the line that gives the loops of a stage their variables."""
         if not loops:
             return []
-        made = ", ".join(self.loop(stage, loop) for loop in loops)
+        made = ", ".join(self.bound(stage, loops))
         comma = "," if len(loops) == 1 else ""
         return [f"    {made}{comma} = {self.stage(stage)}.leaf_iter_vars"]
 

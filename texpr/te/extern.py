@@ -34,11 +34,7 @@ class ExternOp(Operation):
     ) -> None:
         self.name, self.tag, self.attrs, self.location = name, tag, attrs, location
         self._inputs = inputs
-        names = [name] if len(shapes) == 1 else [f"{name}_v{k}" for k in range(len(shapes))]
-        self.outputs = tuple(
-            Tensor(own, shape, dtype, self, k)
-            for k, (own, shape, dtype) in enumerate(zip(names, shapes, dtypes, strict=True))
-        )
+        self._make_outputs([*zip(shapes, dtypes, strict=True)])
         self.call: ExternCall
         """What runs; set once the rule has seen the outputs."""
 

@@ -38,11 +38,7 @@ class ScanOp(Operation):
         self.body = _body(self)
         first, last = init[0].shape[0], state_placeholder[0].shape[0]
         self.scan_axis = IterVar(update[0].op.axis[0].name, (first, last))
-        names = [name] if len(update) == 1 else [f"{name}_v{k}" for k in range(len(update))]
-        self.outputs = tuple(
-            Tensor(own, state.shape, state.dtype, self, k)
-            for k, (own, state) in enumerate(zip(names, state_placeholder, strict=True))
-        )
+        self._make_outputs([(state.shape, state.dtype) for state in state_placeholder])
 
     @property
     def made_along(self) -> IterVar:

@@ -175,6 +175,14 @@ class Operation:
     role: ClassVar[str] = ""
     """What notebooks say that it is, where its rules do not tell."""
 
+    def _make_outputs(self, kinds: Sequence[tuple[tuple[Expr, ...], DType]]) -> None:
+        """Make its tensors of these shapes and types; of several, the k-th is ``name_vk``."""
+        names = [self.name] if len(kinds) == 1 else [f"{self.name}_v{k}" for k in range(len(kinds))]
+        self.outputs = tuple(
+            Tensor(name, shape, dtype, self, k)
+            for k, (name, (shape, dtype)) in enumerate(zip(names, kinds, strict=True))
+        )
+
     @property
     def num_outputs(self) -> int:
         return len(self.outputs)
@@ -238,7 +246,7 @@ class PlaceholderOp(Operation):
 
     def __init__(self, name: str, shape: tuple[Expr, ...], dtype: DType) -> None:
         self.name, self.tag, self.attrs = name, "", {}
-        self.outputs = (Tensor(name, shape, dtype, self, 0),)
+        self._make_outputs([(shape, dtype)])
 
 
 class ComputeOp(Operation):
@@ -259,11 +267,7 @@ class ComputeOp(Operation):
         self.reduce_axis = body.axis if isinstance(body, Reduce) else ()
         shape = tuple(i.extent for i in axis)
         values = body.values if isinstance(body, Reduce) else body
-        names = [name] if len(values) == 1 else [f"{name}_v{k}" for k in range(len(values))]
-        self.outputs = tuple(
-            Tensor(own, shape, value.dtype, self, k)
-            for k, (own, value) in enumerate(zip(names, values, strict=True))
-        )
+        self._make_outputs([(shape, value.dtype) for value in values])
 
     @property
     def expressions(self) -> tuple[Expr, ...]:

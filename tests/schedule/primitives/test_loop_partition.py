@@ -400,9 +400,9 @@ def test_an_order_that_the_parts_would_break_is_refused():
 
 
 def test_what_follows_in_the_loop_would_follow_in_a_part():
-    A = te.placeholder((9,), name="A")
-    B = te.compute((9,), lambda i: A[i] * 2, name="B")
-    C = te.compute((8,), lambda i: B[i] + 1, name="C")
+    A = te.placeholder((9, 3), name="A")
+    B = te.compute((9, 3), lambda i, j: A[i, j] * 2, name="B")
+    C = te.compute((8, 3), lambda i, j: B[i, j] + 1, name="C")
     s = te.create_schedule([B.op, C.op])
     s[C].reverse_compute_at(s[B], "i")
     with pytest.raises(
@@ -413,5 +413,6 @@ def test_what_follows_in_the_loop_would_follow_in_a_part():
         ),
     ):
         s[B].loop_partition("i", [1])
-    s.undo()
+    s[B].loop_partition("j", [1])
+    s.undo().undo()
     s[B].loop_partition("i", [1])

@@ -33,6 +33,7 @@ from texpr.target.llvm.python_api import (
     int64,
     stack_room,
 )
+from texpr.target.llvm.types import internal
 from texpr.target.signature import Parameter
 
 # struct Py_buffer as the C API documents it; since 3.11 it is part of the stable ABI.
@@ -165,8 +166,8 @@ def acquire(api: PythonApi, b: ir.IRBuilder, arg: ir.Value, view: View) -> ir.Va
     if view.record is not None:
         arguments.append(view.record)
         types.append(PTR)
-    function, is_new = api.helper(name, ir.FunctionType(BOOL, types))
-    if is_new:
+    function = internal(api.module, name, BOOL, types, ["noinline"])
+    if not function.blocks:
         _emit_acquire(api, function, has_format=has_format)
     return b.call(function, arguments)
 

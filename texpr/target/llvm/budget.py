@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from llvmlite import ir
 
-from texpr.target.llvm.types import I64, PTR, intrinsic
+from texpr.target.llvm.types import I64, PTR, internal, intrinsic
 from texpr.target.threads import BUDGET
 
 
@@ -27,11 +27,9 @@ def claim(module: ir.Module) -> ir.Function:
     The caller is one of them, and runs in any case. Where there is no use for a second it is not
     counted, and 0 is returned.
     """
-    found = module.globals.get("texpr.claim")
-    if found is not None:
-        return found
-    function = ir.Function(module, ir.FunctionType(I64, [I64]), "texpr.claim")
-    function.linkage = "internal"
+    function = internal(module, "texpr.claim", I64, [I64])
+    if function.blocks:
+        return function
     (most,) = function.args
     build = ir.IRBuilder(function.append_basic_block())
     one = ir.Constant(I64, 1)
@@ -58,11 +56,9 @@ def claim(module: ir.Module) -> ir.Function:
 
 def release(module: ir.Module) -> ir.Function:
     """The function that gives back what was claimed."""
-    found = module.globals.get("texpr.release")
-    if found is not None:
-        return found
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [I64]), "texpr.release")
-    function.linkage = "internal"
+    function = internal(module, "texpr.release", ir.VoidType(), [I64])
+    if function.blocks:
+        return function
     (granted,) = function.args
     build = ir.IRBuilder(function.append_basic_block())
     claimed = build.icmp_signed("!=", granted, ir.Constant(I64, 0))

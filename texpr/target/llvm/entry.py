@@ -41,6 +41,7 @@ from texpr.target.llvm.python_api import (
     int64,
     stack_room,
 )
+from texpr.target.llvm.types import internal
 from texpr.target.signature import ENTRY, TRUSTED_ENTRY, Parameter, Signature
 
 EmitInt = Callable[[ir.IRBuilder, Expr, dict[Var, ir.Value]], ir.Value]
@@ -82,8 +83,7 @@ def emit_entry(
         function = ir.Function(module, _ENTRY_TYPE, ENTRY)
         _Entry(api, function, callee, signature, emit_int).emit()
         return module
-    kind = ir.FunctionType(PTR, (*_ENTRY_TYPE.args, BOOL))
-    body, _ = api.helper(f"{ENTRY}.body", kind)
+    body = internal(module, f"{ENTRY}.body", PTR, (*_ENTRY_TYPE.args, BOOL), ["noinline"])
     _Entry(api, body, callee, signature, emit_int, body.args[4], rows).emit()
     for name, trusted in ((ENTRY, FALSE), (TRUSTED_ENTRY, TRUE)):
         function = ir.Function(module, _ENTRY_TYPE, name)

@@ -9,6 +9,7 @@ from typing import Final
 from llvmlite import ir
 
 from texpr.ir.dtypes import BFLOAT16
+from texpr.target.llvm.types import internal
 
 PTR: Final = ir.PointerType()
 VOID: Final = ir.VoidType()
@@ -100,7 +101,7 @@ def counting(b: ir.IRBuilder, count: ir.Value) -> Iterator[ir.Value]:
 
 
 class PythonApi:
-    """The C API as one module declares it, and the helper functions that the module has so far."""
+    """The C API as one module declares it."""
 
     def __init__(self, module: ir.Module) -> None:
         self.module = module
@@ -111,16 +112,6 @@ class PythonApi:
         if function is None:
             function = ir.Function(self.module, _FUNCTIONS[name], name)
         return b.call(function, args)
-
-    def helper(self, name: str, kind: ir.FunctionType) -> tuple[ir.Function, bool]:
-        """Return the module's internal function ``name``, and whether it has yet to be emitted."""
-        function = self.module.globals.get(name)
-        if function is not None:
-            return function, False
-        function = ir.Function(self.module, kind, name)
-        function.linkage = "internal"
-        function.attributes.add("noinline")
-        return function, True
 
     def text(self, name: str, text: str) -> ir.Value:
         """Return a constant C string."""
@@ -147,8 +138,8 @@ class PythonApi:
 
     def call_slow_path(self, b: ir.IRBuilder, *builtin: ir.Value) -> ir.Value:
         """Emit ``owner(*args, **kwargs)``; ``builtin`` is owner, args, count and keyword names."""
-        function, is_new = self.helper("texpr.slow", ir.FunctionType(PTR, (PTR, PTR, I64, PTR)))
-        if is_new:
+        function = internal(self.module, "texpr.slow", PTR, [PTR, PTR, I64, PTR], ["noinline"])
+        if not function.blocks:
             self._emit_slow_path(function)
         return b.call(function, builtin)
 

@@ -21,7 +21,7 @@ from llvmlite import ir
 
 from texpr.ir.symbols import address_of
 from texpr.target.llvm.python_api import counting
-from texpr.target.llvm.types import I1, I64, PTR, declare, intrinsic
+from texpr.target.llvm.types import I1, I64, PTR, declare, internal, intrinsic
 from texpr.target.scratch import NUM_SIZES, NUM_SLOTS, POOL, SMALLEST_BYTES, drained
 
 ALIGNMENT: Final = 64
@@ -34,12 +34,9 @@ _MOST: Final = 1 << 62
 
 def take(module: ir.Module) -> ir.Function:
     """The function that returns a block of at least so many bytes; null where there is no room."""
-    found = module.globals.get("texpr.take")
-    if found is not None:
-        return found
-    function = ir.Function(module, ir.FunctionType(PTR, [I64]), "texpr.take")
-    function.linkage = "internal"
-    function.attributes.add("noinline")
+    function = internal(module, "texpr.take", PTR, [I64], ["noinline"])
+    if function.blocks:
+        return function
     function.return_value.add_attribute("noalias")
     function.return_value.attributes.align = ALIGNMENT
     (asked,) = function.args
@@ -75,12 +72,9 @@ def take(module: ir.Module) -> ir.Function:
 
 def give(module: ir.Module) -> ir.Function:
     """The function that gives back a block that :func:`take` returned."""
-    found = module.globals.get("texpr.give")
-    if found is not None:
-        return found
-    function = ir.Function(module, ir.FunctionType(_VOID, [PTR]), "texpr.give")
-    function.linkage = "internal"
-    function.attributes.add("noinline")
+    function = internal(module, "texpr.give", _VOID, [PTR], ["noinline"])
+    if function.blocks:
+        return function
     (block,) = function.args
     build = ir.IRBuilder(function.append_basic_block())
     number = build.load(_before(build, block, 1), typ=I64)

@@ -70,6 +70,22 @@ def declare(
     return found
 
 
+def internal(
+    module: ir.Module,
+    name: str,
+    result: ir.Type,
+    parameters: Sequence[ir.Type],
+    attributes: Sequence[str] = (),
+) -> ir.Function:
+    """Return the module's own function ``name``; where it has no blocks it is yet to be emitted."""
+    function = declare(module, name, result, parameters)
+    if not function.blocks:
+        function.linkage = "internal"
+        for attribute in attributes:
+            function.attributes.add(attribute)
+    return function
+
+
 def intrinsic(
     builder: ir.IRBuilder,
     name: str,

@@ -18,7 +18,7 @@ from typing import Any
 from llvmlite import ir
 
 from texpr.target.llvm.mathfunctions.formula import Formula
-from texpr.target.llvm.types import I32, suffix
+from texpr.target.llvm.types import I32, internal, suffix
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,9 @@ class MathFunctions:
 
     def _function(self, module: ir.Module, name: str, type_: ir.Type, arity: int) -> ir.Function:
         full = f"texpr.{name}.{suffix(type_)}"
-        function = module.globals.get(full)
-        if function is not None:
+        function = internal(module, full, type_, [type_] * arity, ["alwaysinline"])
+        if function.blocks:
             return function
-        function = ir.Function(module, ir.FunctionType(type_, [type_] * arity), full)
-        function.linkage = "internal"
-        function.attributes.add("alwaysinline")
         formula = Formula(ir.IRBuilder(function.append_basic_block()), type_, fused=self.fused)
         module_: Any = importlib.import_module(f"{__name__}.{name}")
         result = module_.emit(formula, *map(formula.term, function.args))

@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from llvmlite import ir
 
 from texpr.target.llvm.mathfunctions.formula import FLOAT64, Formula, Term
-from texpr.target.llvm.types import I1, I64, PTR, intrinsic, is_vector, like
+from texpr.target.llvm.types import I1, I64, PTR, internal, intrinsic, is_vector, like
 
 _F64 = ir.DoubleType()
 _I128 = ir.IntType(128)
+_COLD = ("noinline", "cold")
 
 # pi/2, each part but the last of 29 or 33 bits: n has as many as are left of 53.
 HALF_PI = {
@@ -135,11 +136,10 @@ def _of_large_lanes(module: ir.Module) -> ir.Function:
     It is there once and not inlined: unlikely to run, and long. It leaves the lanes that are not
     beyond the limit.
     """
-    name = "texpr.quadrants_of_large"
-    function = module.globals.get(name)
-    if function is not None:
+    parameters = [PTR, PTR, PTR, PTR, I64, _F64]
+    function = internal(module, "texpr.quadrants_of_large", ir.VoidType(), parameters, _COLD)
+    if function.blocks:
         return function
-    function = _cold(module, name, ir.VoidType(), [PTR, PTR, PTR, PTR, I64, _F64])
     x, *results, count, limit = function.args
     build = ir.IRBuilder(function.append_basic_block())
     before, body = build.block, build.append_basic_block("lane")
@@ -170,16 +170,6 @@ def _of_large_lanes(module: ir.Module) -> ir.Function:
     return function
 
 
-def _cold(
-    module: ir.Module, name: str, result: ir.Type, parameters: Sequence[ir.Type]
-) -> ir.Function:
-    function = ir.Function(module, ir.FunctionType(result, parameters), name)
-    function.linkage = "internal"
-    for attribute in ("noinline", "cold"):
-        function.attributes.add(attribute)
-    return function
-
-
 def _of_large(module: ir.Module) -> ir.Function:
     """The function from a float64 of ``2**20`` or more to ``r``, its excess and ``n``.
 
@@ -189,12 +179,10 @@ def _of_large(module: ir.Module) -> ir.Function:
 
         m * v = quadrant (2 bits) . fraction (126 bits)  and 64 more bits, which only carry
     """
-    name = "texpr.quadrant_of_large"
-    function = module.globals.get(name)
-    if function is not None:
-        return function
     result = ir.LiteralStructType([_F64, _F64, I64])
-    function = _cold(module, name, result, [_F64])
+    function = internal(module, "texpr.quadrant_of_large", result, [_F64], _COLD)
+    if function.blocks:
+        return function
     build = ir.IRBuilder(function.append_basic_block())
 
     def const(value: int) -> ir.Constant:
