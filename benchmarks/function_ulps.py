@@ -118,7 +118,7 @@ def _float64_samples(name: str) -> np.ndarray:
     if name in ("asin", "acos"):
         return np.concatenate([rng.uniform(-1, 1, 3 * n), np.sin(rng.uniform(0, np.pi / 2, n))])
     low, high = ends.get(name, (-1e6, 1e6))
-    parts = [rng.uniform(low, high, n), rng.uniform(-2, 2, n), rng.uniform(0.5, 1.2, n)]
+    parts = [rng.uniform(low, high, n), rng.uniform(-2, 2, n), rng.uniform(0.3, 1.2, n)]
     return np.concatenate([*parts, rng.uniform(-40, 40, n)])
 
 
