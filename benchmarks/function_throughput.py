@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 import texpr
 from texpr import te
+from texpr.ir.intrinsics import INTRINSICS
 
 try:
     import torch
@@ -23,6 +24,9 @@ except ImportError:
 SIZES = {"1M": 1 << 20, "16M": 1 << 24}
 LANES = 16
 ROW = 1024
+NUMPYS = (
+    "exp", "tanh", "log", "log2", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh",
+)  # fmt: skip
 Run = Callable[[], Any]
 
 
@@ -37,13 +41,13 @@ def seconds(runs: dict[str, Run], repeat: int) -> dict[str, float]:
     return best
 
 
-def elementwise(rule: Callable[[Any], Any], n: int) -> texpr.Kernel:
+def elementwise(rule: Callable[..., Any], n: int, arity: int = 1) -> texpr.Kernel:
     """Return a kernel of one vectorized loop."""
-    X = te.placeholder((n,), name="X")
-    Y = te.compute((n,), lambda i: rule(X[i]), name="Y")
+    args = [te.placeholder((n,), name="X") for _ in range(arity)]
+    Y = te.compute((n,), lambda i: rule(*(X[i] for X in args)), name="Y")
     s = te.create_schedule(Y.op)
     s[Y].vectorize(Y.op.axis[0], LANES)
-    return texpr.build(s, [X, Y])
+    return texpr.build(s, [*args, Y])
 
 
 def gelu(x: Any) -> Any:
@@ -86,7 +90,7 @@ def numpy_sigmoid(x: np.ndarray, y: np.ndarray) -> None:
 def functions(n: int) -> dict[str, dict[str, Run]]:
     """Return for each function who computes it, on ``n`` elements."""
     x = np.random.default_rng(0).uniform(-4, 4, n).astype("float32")
-    positive = np.abs(x)
+    positive, sine = np.abs(x), x / 4
     y = np.empty_like(x)
     found: dict[str, dict[str, Run]] = {}
 
@@ -99,10 +103,16 @@ def functions(n: int) -> dict[str, dict[str, Run]]:
             tensor = torch.from_numpy(given)
             found[name]["torch"] = lambda: function(tensor)
 
-    add("exp", elementwise(te.exp, n), x, numpy=lambda: np.exp(x, out=y))
-    add("tanh", elementwise(te.tanh, n), x, numpy=lambda: np.tanh(x, out=y))
-    add("log", elementwise(te.log, n), positive, numpy=lambda: np.log(positive, out=y))
-    add("log2", elementwise(te.log2, n), positive, numpy=lambda: np.log2(positive, out=y))
+    domains = {"log": positive, "log2": positive, "asin": sine, "acos": sine}
+    for name in NUMPYS:
+        given, function = domains.get(name, x), INTRINSICS[name].numpy
+        kernel = elementwise(getattr(te, name), n)
+        add(name, kernel, given, numpy=lambda f=function, given=given: f(given, out=y))
+    angle, other = elementwise(te.atan2, n, arity=2), x[::-1].copy()
+    found["atan2"] = {
+        "texpr": lambda: angle(x, other, y),
+        "numpy": lambda: np.arctan2(x, other, out=y),
+    }
     add("sigmoid", elementwise(te.sigmoid, n), x, numpy=lambda: numpy_sigmoid(x, y))
     add("gelu (erf)", elementwise(gelu, n), x)
     rows = x.reshape(-1, ROW)

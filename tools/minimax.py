@@ -197,6 +197,48 @@ def _cos(z: Any) -> Any:
     return (mp.cos(mp.sqrt(z)) - 1 + z / 2) / z**2
 
 
+def _tan(z: Any) -> Any:
+    x = mp.sqrt(z)
+    return (mp.tan(x) / x - 1) / z
+
+
+def _tan_weight(z: Any) -> Any:
+    """By how much the tangent is off, relative to it, for each unit that the polynomial is."""
+    x = mp.sqrt(z)
+    return z * x / mp.tan(x)
+
+
+def _atan(z: Any) -> Any:
+    x = mp.sqrt(z)
+    return (mp.atan(x) / x - 1) / z
+
+
+def _atan_weight(z: Any) -> Any:
+    """By how much the arc is off, relative to it, for each unit that the polynomial is."""
+    x = mp.sqrt(z)
+    return z * x / mp.atan(x)
+
+
+def _asin(z: Any) -> Any:
+    x = mp.sqrt(z)
+    return (mp.asin(x) / x - 1) / z
+
+
+def _asin_weight(z: Any) -> Any:
+    """By how much the arc is off, relative to it, for each unit that the polynomial is."""
+    x = mp.sqrt(z)
+    return z * x / mp.asin(x)
+
+
+def _sinh(z: Any) -> Any:
+    x = mp.sqrt(z)
+    return (mp.sinh(x) / x - 1) / z
+
+
+def _cosh(z: Any) -> Any:
+    return (mp.cosh(mp.sqrt(z)) - 1) / z
+
+
 HALF_LOG_2 = mp.ln(2) / 2 * MARGIN
 LOG_END = ((SQRT2 - 1) / (SQRT2 + 1)) ** 2 * MARGIN
 TANH_END = mpf("0.625") ** 2
@@ -224,6 +266,18 @@ TASKS = (
     Task("erf: log(1 - erf(x))/x + 1", _erf, 0, 6, (8, 24), weight=_erf_weight, highs=(4, 6)),
     Task("sin: (sin(x)/x - 1) / z, z = x**2", _sin, 0, QUARTER_PI**2, (3, 6)),
     Task("cos: (cos(x) - 1 + z/2) / z**2, z = x**2", _cos, 0, QUARTER_PI**2, (2, 5)),
+    Task(
+        "tan: (tan(x)/x - 1) / z, z = x**2",
+        _tan,
+        0,
+        QUARTER_PI**2,
+        (6, 14),
+        weight=_tan_weight,
+    ),
+    Task("atan: (atan(x)/x - 1) / z, z = x**2", _atan, 0, 1, (8, 19), weight=_atan_weight),
+    Task("asin: (asin(x)/x - 1) / z, z = x**2", _asin, 0, 0.25, (4, 12), weight=_asin_weight),
+    Task("sinh: (sinh(x)/x - 1) / z, z = x**2", _sinh, 0, HALF_LOG_2**2, (2, 4)),
+    Task("cosh: (cosh(x) - 1) / z, z = x**2", _cosh, 0, HALF_LOG_2**2, (2, 5)),
 )
 
 

@@ -94,6 +94,10 @@ class Formula:
         values = [x.value, signed.value]
         return self.term(intrinsic(self.builder, "llvm.copysign", values, [self.type], self.type))
 
+    def square_root(self, x: Term) -> Term:
+        """The square root of ``x``, correctly rounded; NaN of a negative number."""
+        return self.term(intrinsic(self.builder, "llvm.sqrt", [x.value], [self.type], self.type))
+
     # Whatever is compared with NaN is false, so that these two keep a NaN.
 
     def at_most(self, x: Term, limit: float) -> Term:
@@ -115,6 +119,11 @@ class Formula:
     def bits(self, x: Term) -> Term:
         """Return the bits of a float, to calculate with as integers."""
         return self.term(self.builder.bitcast(x.value, self.bits_type))
+
+    def is_negative(self, x: Term) -> ir.Value:
+        """Whether the float ``x`` has its sign bit set, as -0 has."""
+        bits = self.bits(x)
+        return self.builder.icmp_signed("<", bits.value, bits.like(0).value)
 
     def is_odd(self, n: Term) -> ir.Value:
         """Whether the integer ``n`` is odd."""

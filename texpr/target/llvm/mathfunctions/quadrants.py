@@ -52,27 +52,35 @@ class Quadrant:
 
 def quadrant(f: Formula, x: Term) -> Quadrant:
     """Take ``x`` apart; ``n`` is as wide as ``x``, and ``r`` NaN where ``x`` is not finite."""
+    angle, _ = wide_quadrant(f, x)
+    if f.format is FLOAT64:
+        return angle
+    return Quadrant(
+        f.term(f.builder.fptrunc(angle.r.value, f.type)),
+        f.term(f.builder.trunc(angle.n.value, f.bits_type)),
+    )
+
+
+def wide_quadrant(f: Formula, x: Term) -> tuple[Quadrant, Term]:
+    """The same in float64, and ``n`` as wide, whatever ``x`` is; and what ``r`` has too much."""
     wide = Formula(f.builder, like(_F64, f.type), fused=f.fused)
     y = wide.term(f.builder.fpext(x.value, wide.type)) if f.format is not FLOAT64 else x
     rounder = 1.5 * 2.0**52  # its unit is 1
     moved = wide.fma(y, 2 / math.pi, rounder)
-    r = _less_multiples(wide, y, moved - rounder, HALF_PI[f.format.bits])
+    r, excess = _less_multiples(wide, y, moved - rounder, HALF_PI[f.format.bits])
     n = wide.bits(moved)
     size = wide.magnitude(y)
     limit = LIMITS[f.format.bits]
     is_large = f.builder.and_(size > limit, size < math.inf)
-    r, n = _where_large(wide, is_large, limit, y, r, n)
-    if f.format is FLOAT64:
-        return Quadrant(r, n)
-    return Quadrant(
-        f.term(f.builder.fptrunc(r.value, f.type)), f.term(f.builder.trunc(n.value, f.bits_type))
-    )
+    r, excess, n = _where_large(wide, is_large, limit, y, [r, excess, n])
+    return Quadrant(r, n), excess
 
 
-def _less_multiples(f: Formula, x: Term, n: Term, parts: Sequence[float]) -> Term:
-    """``x - n*(parts[0] + parts[1] + …)``; what each difference but the first rounds away counts.
+def _less_multiples(f: Formula, x: Term, n: Term, parts: Sequence[float]) -> tuple[Term, Term]:
+    """``x - n*(parts[0] + parts[1] + …)``, and what it is rounded by.
 
-    The products but the last are exact, and so is the first difference.
+    What each difference but the first rounds away counts. The products but the last are exact, and
+    so is the first difference.
     """
     *firsts, last = parts
     r = x - n * firsts[0]
@@ -82,15 +90,17 @@ def _less_multiples(f: Formula, x: Term, n: Term, parts: Sequence[float]) -> Ter
         less = r - product
         lost = lost + ((r - less) - product)
         r = less
-    return r - (n * last - lost)  # so that -0 stays -0
+    more = n * last - lost
+    result = r - more  # so that -0 stays -0
+    return result, more - (r - result)
 
 
 def _where_large(
-    f: Formula, is_large: ir.Value, limit: float, x: Term, r: Term, n: Term
-) -> tuple[Term, Term]:
-    """Return ``r`` and ``n``, where ``x`` is large those of :func:`_of_large`."""
+    f: Formula, is_large: ir.Value, limit: float, x: Term, small: Sequence[Term]
+) -> list[Term]:
+    """Return ``r``, its excess and ``n``: ``small``, where ``x`` is large those of its own."""
     build = f.builder
-    values = (x.value, r.value, n.value)
+    values = [x.value, *(term.value for term in small)]
     rooms = [build.alloca(value.type) for value in values] if is_vector(is_large) else []
     wanted = is_large
     if is_vector(is_large):
@@ -108,8 +118,8 @@ def _where_large(
                 for room, value in zip(rooms[1:], values[1:], strict=True)
             ]
         else:
-            pair = build.call(_of_large(build.module), [x.value])
-            made = [build.extract_value(pair, 0), build.extract_value(pair, 1)]
+            found = build.call(_of_large(build.module), [x.value])
+            made = [build.extract_value(found, k) for k in range(len(small))]
         after = build.block
     results = []
     for old, new in zip(values[1:], made, strict=True):
@@ -117,20 +127,20 @@ def _where_large(
         phi.add_incoming(old, before)
         phi.add_incoming(new, after)
         results.append(f.term(phi))
-    return results[0], results[1]
+    return results
 
 
 def _of_large_lanes(module: ir.Module) -> ir.Function:
-    """The function from the lanes of ``x`` in memory to those of ``r`` and ``n``.
+    """The function from the lanes of ``x`` in memory to those of ``r``, its excess and ``n``.
 
     It is there once and not inlined: unlikely to run, and long. It leaves the lanes that are not
     beyond the limit.
     """
-    parameters = [PTR, PTR, PTR, I64, _F64]
+    parameters = [PTR, PTR, PTR, PTR, I64, _F64]
     function = internal(module, "texpr.quadrants_of_large", ir.VoidType(), parameters, _COLD)
     if function.blocks:
         return function
-    x, r, n, count, limit = function.args
+    x, *results, count, limit = function.args
     build = ir.IRBuilder(function.append_basic_block())
     before, body = build.block, build.append_basic_block("lane")
     build.branch(body)
@@ -148,9 +158,9 @@ def _of_large_lanes(module: ir.Module) -> ir.Function:
         build.fcmp_ordered("<", size, ir.Constant(_F64, math.inf)),
     )
     with build.if_then(is_large):
-        pair = build.call(_of_large(module), [value])
-        build.store(build.extract_value(pair, 0), cell(r, _F64), align=8)
-        build.store(build.extract_value(pair, 1), cell(n, I64), align=8)
+        found = build.call(_of_large(module), [value])
+        for k, (array, type_) in enumerate(zip(results, (_F64, _F64, I64), strict=True)):
+            build.store(build.extract_value(found, k), cell(array, type_), align=8)
     following = build.add(lane, ir.Constant(I64, 1))
     lane.add_incoming(following, build.block)
     done = build.append_basic_block("done")
@@ -161,7 +171,7 @@ def _of_large_lanes(module: ir.Module) -> ir.Function:
 
 
 def _of_large(module: ir.Module) -> ir.Function:
-    """The function from a float64 of ``2**20`` or more to ``r`` and ``n``.
+    """The function from a float64 of ``2**20`` or more to ``r``, its excess and ``n``.
 
     ``x = m * 2**e`` with a whole ``m`` of 53 bits. Bits of ``2/pi`` whose product with ``2**e`` is
     a multiple of 4 change no quadrant; of those that follow, 192 give ``x * 2/pi`` modulo 4 to 137
@@ -169,7 +179,7 @@ def _of_large(module: ir.Module) -> ir.Function:
 
         m * v = quadrant (2 bits) . fraction (126 bits)  and 64 more bits, which only carry
     """
-    result = ir.LiteralStructType([_F64, I64])
+    result = ir.LiteralStructType([_F64, _F64, I64])
     function = internal(module, "texpr.quadrant_of_large", result, [_F64], _COLD)
     if function.blocks:
         return function
@@ -212,15 +222,18 @@ def _of_large(module: ir.Module) -> ir.Function:
     size = build.select(is_negative, build.neg(fraction), fraction)
     zeros = intrinsic(build, "llvm.ctlz", [upper(size), ir.Constant(I1, 0)], [I64], I64)
     digits = upper(build.shl(size, wide(zeros)))
-    r = build.uitofp(upper(build.mul(wide(digits), ir.Constant(_I128, HALF_PI_FIXED))), _F64)
-    scale = build.shl(build.sub(const(1023 - 63), zeros), const(52))
-    r = build.fmul(r, build.bitcast(scale, _F64))
+    fixed = upper(build.mul(wide(digits), ir.Constant(_I128, HALF_PI_FIXED)))
+    r = build.uitofp(fixed, _F64)
+    excess = build.sitofp(build.sub(build.fptoui(r, I64), fixed), _F64)
+    scale = build.bitcast(build.shl(build.sub(const(1023 - 63), zeros), const(52)), _F64)
     # A negative x has the angle mirrored.
     is_mirrored = build.icmp_signed("<", bits, const(0))
-    r = build.select(build.xor(is_negative, is_mirrored), build.fneg(r), r)
+    signed = build.select(build.xor(is_negative, is_mirrored), build.fneg(scale), scale)
     n = build.select(is_mirrored, build.neg(n), n)
-    pair = build.insert_value(ir.Constant(result, ir.Undefined), r, 0)
-    build.ret(build.insert_value(pair, n, 1))
+    found = ir.Constant(result, ir.Undefined)
+    for k, value in enumerate((build.fmul(r, signed), build.fmul(excess, signed), n)):
+        found = build.insert_value(found, value, k)
+    build.ret(found)
     return function
 
 
