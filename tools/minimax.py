@@ -37,7 +37,7 @@ class Task:
     function: Function
     low: Any
     high: Any
-    degrees: tuple[int, int | None]
+    degrees: tuple[int | None, int | None]
     weight: Function = lambda _: mpf(1)
     highs: tuple[Any, Any] | None = None
     """Where the interval ends at another place for each of the types."""
@@ -197,6 +197,28 @@ def _cos(z: Any) -> Any:
     return (mp.cos(mp.sqrt(z)) - 1 + z / 2) / z**2
 
 
+def _log2_of_ratio(z: Any) -> Any:
+    s = mp.sqrt(z)
+    return 2 * mp.atanh(s) / s / mp.ln(2)
+
+
+def _log2_of_ratio_tail(z: Any) -> Any:
+    return ((_log2_of_ratio(z) - 2 / mp.ln(2)) / z - 2 / (3 * mp.ln(2))) / z
+
+
+def _log2_of_ratio_tail_weight(z: Any) -> Any:
+    """By how much the logarithm is off, relative to it, for each unit that the polynomial is."""
+    return z**2 / _log2_of_ratio(z)
+
+
+def _log2_slope(t: Any) -> Any:
+    return mp.log1p(t) / mp.ln(2) / t
+
+
+def _exp2(r: Any) -> Any:
+    return mpf(2) ** r
+
+
 HALF_LOG_2 = mp.ln(2) / 2 * MARGIN
 LOG_END = ((SQRT2 - 1) / (SQRT2 + 1)) ** 2 * MARGIN
 TANH_END = mpf("0.625") ** 2
@@ -224,6 +246,30 @@ TASKS = (
     Task("erf: log(1 - erf(x))/x + 1", _erf, 0, 6, (8, 24), weight=_erf_weight, highs=(4, 6)),
     Task("sin: (sin(x)/x - 1) / z, z = x**2", _sin, 0, QUARTER_PI**2, (3, 6)),
     Task("cos: (cos(x) - 1 + z/2) / z**2, z = x**2", _cos, 0, QUARTER_PI**2, (2, 5)),
+    Task(
+        "pow of float32: log2(1 + t)/t",
+        _log2_slope,
+        (1 / SQRT2 - 1) * MARGIN,
+        (SQRT2 - 1) * MARGIN,
+        (None, 12),
+        weight=lambda t: 1 / _log2_slope(t),
+    ),
+    Task(
+        "pow of float32: 2**r",
+        _exp2,
+        -MARGIN / 2,
+        MARGIN / 2,
+        (None, 6),
+        weight=lambda r: 1 / _exp2(r),
+    ),
+    Task(
+        "pow: ((log2((1+s)/(1-s))/s - 2/log(2)) / z - 2/(3*log(2))) / z, z = s**2",
+        _log2_of_ratio_tail,
+        0,
+        LOG_END,
+        (None, 7),
+        weight=_log2_of_ratio_tail_weight,
+    ),
 )
 
 

@@ -28,6 +28,13 @@ class LLVMIntrinsic:
 
 
 @dataclass(frozen=True, slots=True)
+class Rounding:
+    """An intrinsic of LLVM that rounds to a whole number; sums where it is no instruction."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class LibmCall:
     """A function of C's math library: ``name`` for float64, ``name + 'f'`` for float32."""
 
@@ -59,7 +66,7 @@ class Intrinsic:
 
     name: str
     numpy: Callable[..., Any]
-    lowering: LLVMIntrinsic | LibmCall | OwnCode | Composition
+    lowering: LLVMIntrinsic | Rounding | LibmCall | OwnCode | Composition
     points: tuple[float, ...]
     ulps: float = 0
     arity: int = 1

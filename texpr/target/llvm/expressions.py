@@ -33,7 +33,7 @@ from texpr.ir.expr import (
     postorder,
 )
 from texpr.ir.extern import ScalarFunction
-from texpr.ir.intrinsic import Composition, LibmCall, OwnCode
+from texpr.ir.intrinsic import Composition, LibmCall, OwnCode, Rounding
 from texpr.ir.linear import coefficient
 from texpr.ir.program import Node
 from texpr.ir.simplify import Context, simplify
@@ -128,7 +128,7 @@ class ExprEmitter(Visitor[ir.Value], over=EXPR_NODES):
         self.builder = builder
         self.env = env
         self.pointers = pointers
-        self.arithmetic = Arithmetic(builder, flags, has_half=has_half)
+        self.arithmetic = Arithmetic(builder, flags, has_half=has_half, functions=functions)
         self.functions = functions
         self.lanes: Lanes | None = None
         self.context = Context()
@@ -331,6 +331,8 @@ class ExprEmitter(Visitor[ir.Value], over=EXPR_NODES):
             return self.functions.call(self.builder, function.name, args)
         if isinstance(lowering, LibmCall):
             return self._libm(lowering.name, node.dtype, args)
+        if isinstance(lowering, Rounding):
+            return self.functions.rounded(self.builder, lowering.name, args[0])
         flags = [ir.Constant(I1, flag) for flag in lowering.flags]
         type_ = args[0].type
         return intrinsic(self.builder, lowering.name, [*args, *flags], [type_], type_)
