@@ -215,10 +215,6 @@ def _log2_slope(t: Any) -> Any:
     return mp.log1p(t) / mp.ln(2) / t
 
 
-def _exp2(r: Any) -> Any:
-    return mpf(2) ** r
-
-
 HALF_LOG_2 = mp.ln(2) / 2 * MARGIN
 LOG_END = ((SQRT2 - 1) / (SQRT2 + 1)) ** 2 * MARGIN
 TANH_END = mpf("0.625") ** 2
@@ -255,12 +251,12 @@ TASKS = (
         weight=lambda t: 1 / _log2_slope(t),
     ),
     Task(
-        "pow of float32: 2**r",
-        _exp2,
+        "pow of float32: (2**r - 1)/r",
+        lambda r: (mpf(2) ** r - 1) / r,
         -MARGIN / 2,
         MARGIN / 2,
-        (None, 6),
-        weight=lambda r: 1 / _exp2(r),
+        (None, 5),
+        weight=lambda r: abs(r) / mpf(2) ** r,
     ),
     Task(
         "pow: ((log2((1+s)/(1-s))/s - 2/log(2)) / z - 2/(3*log(2))) / z, z = s**2",

@@ -37,14 +37,6 @@ every_function = pytest.mark.parametrize("name", NAMES)
 every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
 
-@pytest.fixture(params=["fused", "not fused", "no fma"])
-def machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """With multiply-adds that round once, without, and on a processor that has none."""
-    if request.param == "no fma":
-        monkeypatch.setattr(Target, "has_fma", property(lambda _: False))
-    return {"contract": request.param != "not fused"}
-
-
 def run(
     name: str,
     x: np.ndarray,
