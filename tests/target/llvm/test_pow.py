@@ -35,6 +35,7 @@ def arguments(dtype: str, count: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
     bases = [
         abs(any_floats(rng, dtype, count)),
         rng.uniform(0.5, 2, count),
+        rng.uniform(0.97, 1.03, count) * 2.0 ** rng.choice([-0.5, 0.5], count),  # the hardest
         1 + rng.uniform(-1, 1, count) * 2.0 ** -rng.integers(1, np.finfo(dtype).nmant, count),
         np.full(count, 10.0),
     ]
@@ -178,12 +179,8 @@ def test_floats_of_16_bits_go_through_float32(dtype: str) -> None:
 @every_dtype
 @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
 @pytest.mark.parametrize("lanes", [None, 8])
-@pytest.mark.parametrize("exponent", [None, 2.0, 0.5, 1.5])
-def test_nothing_is_called(
-    dtype: str, target: str, lanes: int | None, exponent: float | None
-) -> None:
-    made = kernel(
-        lambda a, b: a ** (b if exponent is None else te.const(exponent, dtype)),
-        dtype, lanes=lanes, target=target,
-    )  # fmt: skip
-    assert not called(made.asm)
+def test_nothing_is_called(dtype: str, target: str, lanes: int | None) -> None:
+    def rule(a: Any, b: Any) -> Any:
+        return a**b + sum(a ** te.const(exponent, dtype) for exponent in (2.0, -1.0, 0.5, 1.5))
+
+    assert not called(kernel(rule, dtype, lanes=lanes, target=target).asm)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from llvmlite import ir
 
 from texpr.target.llvm.mathfunctions.formula import FLOAT64, Formula, Term
-from texpr.target.llvm.mathfunctions.two_parts import product
+from texpr.target.llvm.mathfunctions.two_parts import less_product
 from texpr.target.llvm.types import I1, intrinsic, is_vector, like
 
 QUOTIENT_BITS = {32: 28, 64: 50}
@@ -77,11 +77,11 @@ def _scaled(f: Formula, b: Term, size: Term) -> Term:
 def _less(f: Formula, a: Term, quotient: Term, b: Term, *, from_float32: bool) -> Term:
     """``a - quotient*b``, which is a number of the type, to the last bit."""
     if f.fused:
-        return f.fma(-quotient, b, a)
+        return less_product(f, a, quotient, b)
     if from_float32:
         return a - quotient * b
     # A product a little beyond the largest number is not to be infinite.
     is_large = f.magnitude(a) > 2.0**1000
     scale = f.where(is_large, 2.0**-4, 1.0)
-    whole, lost = product(f, quotient, b * scale)
-    return ((a * scale - whole) - lost) * f.where(is_large, 2.0**4, 1.0)
+    less = less_product(f, a * scale, quotient, b * scale)
+    return less * f.where(is_large, 2.0**4, 1.0)

@@ -18,7 +18,7 @@ from texpr.target.llvm.mathfunctions.exp import TAIL as EXP_TAIL
 from texpr.target.llvm.mathfunctions.exp import Power
 from texpr.target.llvm.mathfunctions.formula import FLOAT64, Formula, Term
 from texpr.target.llvm.mathfunctions.log import apart
-from texpr.target.llvm.mathfunctions.two_parts import fast_sum, product
+from texpr.target.llvm.mathfunctions.two_parts import fast_sum, less_product, product
 from texpr.target.llvm.types import like
 
 # 2/log(2), a third of it, and log(2), in two parts each
@@ -91,13 +91,13 @@ def _log2(f: Formula, x: Term) -> tuple[Term, Term]:
     bottom, bottom_low = fast_sum(2.0, t)
     inverse = 1.0 / bottom
     s = t * inverse
-    multiple, lost = product(f, s, bottom)
-    s_low = ((t - multiple) - lost - s * bottom_low) * inverse
+    s_low = (less_product(f, t, s, bottom) - s * bottom_low) * inverse
     z, z_low = product(f, s, s)
     z_low = f.fma(s + s, s_low, z_low)
     # C/3 + z*TAIL(z), that times z, and C added to it
-    third, third_low = fast_sum(THIRD_OF_C[0], z * f.polynomial(z, TAIL))
-    third_low = third_low + THIRD_OF_C[1]
+    tail = f.polynomial(z, TAIL)
+    third, third_low = fast_sum(THIRD_OF_C[0], z * tail)
+    third_low = f.fma(z_low, tail, third_low + THIRD_OF_C[1])
     factor, factor_low = product(f, z, third)
     factor_low = f.fma(z, third_low, f.fma(z_low, third, factor_low)) + C[1]
     factor, lost = fast_sum(C[0], factor)

@@ -27,6 +27,14 @@ def product(f: Formula, a: Term, b: Term | float) -> tuple[Term, Term]:
     return whole, lost + a_low * b_low
 
 
+def less_product(f: Formula, a: Term, b: Term, c: Term) -> Term:
+    """Return ``a - b*c``: to the last bit where it is a number of the type and ``b*c`` near."""
+    if f.fused:
+        return f.fma(-b, c, a)
+    whole, lost = product(f, b, c)
+    return (a - whole) - lost
+
+
 def halves(f: Formula, x: Term) -> tuple[Term, Term]:
     """Return the upper half of the digits of ``x``, and the rest."""
     high = f.float_of(f.bits(x) & (-1 << HALF_OF_THE_DIGITS[f.format.bits]))
