@@ -5,6 +5,7 @@ Above 1, texpr is faster. torch's are there, too, where it is installed.
 
 from __future__ import annotations
 
+import operator
 import time
 from collections.abc import Callable
 from typing import Any
@@ -48,6 +49,38 @@ def elementwise(rule: Callable[..., Any], n: int, arity: int = 1) -> texpr.Kerne
     s = te.create_schedule(Y.op)
     s[Y].vectorize(Y.op.axis[0], LANES)
     return texpr.build(s, [*args, Y])
+
+
+def pairwise(rule: Callable[[Any, Any], Any], n: int, dtype: str) -> texpr.Kernel:
+    """Return a kernel of one vectorized loop over two arrays."""
+    X, Z = te.placeholder((n,), dtype, name="X"), te.placeholder((n,), dtype, name="Z")
+    Y = te.compute((n,), lambda i: rule(X[i], Z[i]), name="Y")
+    s = te.create_schedule(Y.op)
+    s[Y].vectorize(Y.op.axis[0], LANES)
+    return texpr.build(s, [X, Z, Y])
+
+
+def operators(n: int) -> dict[str, dict[str, Run]]:
+    """Return for operators of two floats who computes them, on ``n`` elements."""
+    found: dict[str, dict[str, Run]] = {}
+    for dtype in ("float32", "float64"):
+        rng = np.random.default_rng(0)
+        x, z = (rng.uniform(*ends, n).astype(dtype) for ends in ((0, 4), (-4, 4)))
+        for name, rule, theirs in (
+            ("x ** y", operator.pow, np.power),
+            ("fmod", te.fmod, np.fmod),
+            ("x % y", operator.mod, np.remainder),
+        ):
+            kernel, y = pairwise(rule, n, dtype), np.empty_like(x)
+            found[f"{name} of {dtype}"] = {
+                "texpr": lambda kernel=kernel, x=x, z=z, y=y: kernel(x, z, y),
+                "numpy": lambda theirs=theirs, x=x, z=z, y=y: theirs(x, z, out=y),
+            }
+            if torch is not None:
+                a, b = torch.from_numpy(x), torch.from_numpy(z)
+                function = {"x ** y": torch.pow, "fmod": torch.fmod, "x % y": torch.remainder}[name]
+                found[f"{name} of {dtype}"]["torch"] = lambda f=function, a=a, b=b: f(a, b)
+    return found
 
 
 def gelu(x: Any) -> Any:
@@ -169,7 +202,7 @@ def main() -> None:
         if torch is not None:
             torch.set_num_threads(1)
         for size, n in SIZES.items():
-            for name, runs in {**functions(n), **reductions(n)}.items():
+            for name, runs in {**functions(n), **operators(n), **reductions(n)}.items():
                 times = seconds(runs, repeat=9 if n > 1 << 20 else 25)
                 ours = times.pop("texpr")
                 ratios = "  ".join(f"{who} {t / ours:.2f}" for who, t in times.items())

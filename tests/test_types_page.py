@@ -59,7 +59,7 @@ def operators() -> list[tuple[str, str, tuple[str, ...]]]:
         found.append((symbol, ulps, cells(build)))
 
     for op, operator in BINARY.items():
-        ulps = "C's `pow`" if op == "pow" else "0"
+        ulps = f"{operator.ulps:g}"
         symbol = f"te.{operator.symbol}" if operator.is_function else operator.symbol
         symbol = {"and": "te.all", "or": "te.any"}.get(op, symbol)
         add(symbol, ulps, lambda d, op=op: binary(op, Var("x", d), Var("y", d)).dtype)

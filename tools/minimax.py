@@ -37,7 +37,7 @@ class Task:
     function: Function
     low: Any
     high: Any
-    degrees: tuple[int, int | None]
+    degrees: tuple[int | None, int | None]
     weight: Function = lambda _: mpf(1)
     highs: tuple[Any, Any] | None = None
     """Where the interval ends at another place for each of the types."""
@@ -239,6 +239,24 @@ def _cosh(z: Any) -> Any:
     return (mp.cosh(mp.sqrt(z)) - 1) / z
 
 
+def _log2_of_ratio(z: Any) -> Any:
+    s = mp.sqrt(z)
+    return 2 * mp.atanh(s) / s / mp.ln(2)
+
+
+def _log2_of_ratio_tail(z: Any) -> Any:
+    return ((_log2_of_ratio(z) - 2 / mp.ln(2)) / z - 2 / (3 * mp.ln(2))) / z
+
+
+def _log2_of_ratio_tail_weight(z: Any) -> Any:
+    """By how much the logarithm is off, relative to it, for each unit that the polynomial is."""
+    return z**2 / _log2_of_ratio(z)
+
+
+def _log2_slope(t: Any) -> Any:
+    return mp.log1p(t) / mp.ln(2) / t
+
+
 HALF_LOG_2 = mp.ln(2) / 2 * MARGIN
 LOG_END = ((SQRT2 - 1) / (SQRT2 + 1)) ** 2 * MARGIN
 TANH_END = mpf("0.625") ** 2
@@ -278,6 +296,30 @@ TASKS = (
     Task("asin: (asin(x)/x - 1) / z, z = x**2", _asin, 0, 0.25, (4, 12), weight=_asin_weight),
     Task("sinh: (sinh(x)/x - 1) / z, z = x**2", _sinh, 0, HALF_LOG_2**2, (2, 4)),
     Task("cosh: (cosh(x) - 1) / z, z = x**2", _cosh, 0, HALF_LOG_2**2, (2, 5)),
+    Task(
+        "pow of float32: log2(1 + t)/t",
+        _log2_slope,
+        (1 / SQRT2 - 1) * MARGIN,
+        (SQRT2 - 1) * MARGIN,
+        (None, 12),
+        weight=lambda t: 1 / _log2_slope(t),
+    ),
+    Task(
+        "pow of float32: (2**r - 1)/r",
+        lambda r: (mpf(2) ** r - 1) / r,
+        -MARGIN / 2,
+        MARGIN / 2,
+        (None, 5),
+        weight=lambda r: abs(r) / mpf(2) ** r,
+    ),
+    Task(
+        "pow: ((log2((1+s)/(1-s))/s - 2/log(2)) / z - 2/(3*log(2))) / z, z = s**2",
+        _log2_of_ratio_tail,
+        0,
+        LOG_END,
+        (None, 7),
+        weight=_log2_of_ratio_tail_weight,
+    ),
 )
 
 

@@ -28,8 +28,8 @@ class LLVMIntrinsic:
 
 
 @dataclass(frozen=True, slots=True)
-class LibmCall:
-    """A function of C's math library: ``name`` for float64, ``name + 'f'`` for float32."""
+class Rounding:
+    """An intrinsic of LLVM that rounds to a whole number; sums where it is no instruction."""
 
     name: str
 
@@ -59,7 +59,7 @@ class Intrinsic:
 
     name: str
     numpy: Callable[..., Any]
-    lowering: LLVMIntrinsic | LibmCall | OwnCode | Composition
+    lowering: LLVMIntrinsic | Rounding | OwnCode | Composition
     points: tuple[float, ...]
     ulps: float = 0
     arity: int = 1

@@ -8,7 +8,8 @@ operator       meaning where Python's reading leaves a choice
 =============  ==============================================================================
 add sub mul    integers wrap (two's complement); floats round to nearest even
 div            floats only, IEEE 754: ``x / 0`` is an infinity or NaN
-pow            floats only, C's ``pow``
+pow            floats only, C's ``pow``, of which compiled code may be off by a unit in the last
+               place, but has its zeros, signs, infinities and NaN
 floordiv       integers: rounds towards minus infinity; ``x // 0`` is 0; ``MIN // -1`` is
                ``MIN``. Floats: ``floor(x / y)``
 floormod       integers: has the sign of the divisor; ``x % 0`` is 0; ``MIN % -1`` is 0.
@@ -56,6 +57,8 @@ class Operator:
     is_comparison: bool = False
     is_arithmetic: bool = False
     """Whether it computes: floats of 16 bits are then converted to float32 first."""
+    ulps: float = 0
+    """By how many units in the last place compiled code may differ from what it means."""
 
     @property
     def is_function(self) -> bool:
@@ -95,7 +98,7 @@ BINARY: Final = {
         Operator("div", "/", 10, frozenset({"float"}), is_arithmetic=True),
         Operator("floordiv", "//", 10, NUMBERS, is_arithmetic=True),
         Operator("floormod", "%", 10, NUMBERS, is_arithmetic=True),
-        Operator("pow", "**", 12, frozenset({"float"}), is_arithmetic=True),
+        Operator("pow", "**", 12, frozenset({"float"}), is_arithmetic=True, ulps=1),
         Operator("truncdiv", "truncdiv", CALL, NUMBERS, is_arithmetic=True),
         Operator("truncmod", "truncmod", CALL, NUMBERS, is_arithmetic=True),
         Operator("min", "min", CALL, NUMBERS),

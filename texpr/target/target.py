@@ -172,6 +172,16 @@ class Target:
         """
         return query.has_fma(self.triple, self.cpu, self.features)
 
+    @property
+    def has_rounding(self) -> bool:
+        """Whether instructions round a float to a whole number, up, down and to the nearest.
+
+        >>> base = "llvm -mtriple=x86_64-linux-gnu -mcpu="
+        >>> [Target.parse(base + cpu).has_rounding for cpu in ("x86-64", "x86-64-v2")]
+        [False, True]
+        """
+        return query.has_rounding(self.triple, self.cpu, self.features)
+
     def has_masks(self, bits: int) -> bool:
         """Whether instructions load and store vectors of such elements under a mask.
 

@@ -37,14 +37,6 @@ every_function = pytest.mark.parametrize("name", NAMES)
 every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
 
-@pytest.fixture(params=["fused", "not fused", "no fma"])
-def machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """With multiply-adds that round once, without, and on a processor that has none."""
-    if request.param == "no fma":
-        monkeypatch.setattr(Target, "has_fma", property(lambda _: False))
-    return {"contract": request.param != "not fused"}
-
-
 def run(
     name: str,
     *columns: np.ndarray,
@@ -508,9 +500,10 @@ def test_a_function_is_written_once_for_each_type() -> None:
 
 
 def test_every_function_of_our_own_has_its_module() -> None:
-    shared = {"arcs", "formula", "quadrants"}
+    shared = {"arcs", "formula", "quadrants", "rounding", "two_parts"}
+    operators = {"fmod", "pow"}
     modules = {module.name for module in pkgutil.iter_modules(mathfunctions.__path__)} - shared
-    assert modules == set(NAMES)
+    assert modules == operators.union(NAMES)
     for name in modules:
         module = importlib.import_module(f"{mathfunctions.__name__}.{name}")
         assert callable(module.emit)

@@ -5,6 +5,7 @@ Each obeys the table in :mod:`texpr.ir.operators`; none traps.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -25,6 +26,7 @@ from texpr.target.llvm.float16 import (
     negated,
     widened,
 )
+from texpr.target.llvm.mathfunctions import MathFunctions
 from texpr.target.llvm.types import I1, constant, intrinsic, like, scalar_type
 
 _COMPARE = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
@@ -46,13 +48,22 @@ _REDUCTIONS = {
 class Arithmetic:
     """Emits operators with a builder; ``flags`` are the fast-math flags in force.
 
-    ``has_half`` says whether the target converts float16 by instructions of its own.
+    ``has_half`` says whether the target converts float16 by instructions of its own;
+    ``functions``: how it computes powers and remainders of floats.
     """
 
-    def __init__(self, builder: ir.IRBuilder, flags: Sequence[str], *, has_half: bool) -> None:
+    def __init__(
+        self,
+        builder: ir.IRBuilder,
+        flags: Sequence[str],
+        *,
+        has_half: bool,
+        functions: MathFunctions,
+    ) -> None:
         self.builder = builder
         self.flags = tuple(flags)
         self.has_half = has_half
+        self.functions = functions
 
     # ------------------------------------------------------------ binary
 
@@ -92,12 +103,12 @@ class Arithmetic:
             name = "llvm.minimum" if op == "min" else "llvm.maximum"
             return intrinsic(build, name, [a, b], [a.type], a.type, ("nsz",))
         if op == "pow":
-            return intrinsic(build, "llvm.pow", [a, b], [a.type], a.type)
+            return self.power(a, b)
         if op in ("floordiv", "truncdiv"):
             name = "llvm.floor" if op == "floordiv" else "llvm.trunc"
             quotient = build.fdiv(a, b)
-            return intrinsic(build, name, [quotient], [a.type], a.type)
-        remainder = build.frem(a, b)
+            return self.functions.rounded(build, name, quotient)
+        remainder = self.functions.call(build, "fmod", [a, b])
         if op == "truncmod":
             return remainder
         if op == "floormod":
@@ -109,6 +120,20 @@ class Arithmetic:
             moved = build.fadd(remainder, b)
             return build.select(build.and_(nonzero, differ), moved, remainder)
         raise InternalError(f"operator {op} on floats")
+
+    def power(self, a: ir.Value, b: ir.Value) -> ir.Value:
+        """Return ``a ** b``, by fewer instructions that round once where ``b`` is known."""
+        build, exponent = self.builder, _known(b)
+        if exponent == 2.0:
+            return build.fmul(a, a)
+        if exponent == -1.0:
+            return build.fdiv(constant(a.type, 1.0), a)
+        if exponent == 0.5:  # which is 0 of -0, and infinite of minus infinity
+            root = intrinsic(build, "llvm.sqrt", [a], [a.type], a.type)
+            root = intrinsic(build, "llvm.fabs", [root], [a.type], a.type)
+            is_least = build.fcmp_ordered("==", a, constant(a.type, -math.inf))
+            return build.select(is_least, constant(a.type, math.inf), root)
+        return self.functions.call(build, "pow", [a, b])
 
     def int_binary(self, op: str, dtype: DType, a: ir.Value, b: ir.Value) -> ir.Value:
         build = self.builder
@@ -256,12 +281,12 @@ class Arithmetic:
         return narrowed(self.builder, to, a, has_half=self.has_half)
 
 
-def _known(value: ir.Value) -> int | None:
-    """Return the value of an integer constant, the same in every lane."""
+def _known(value: ir.Value) -> Any:
+    """Return the value of a constant, the same in every lane, else None."""
     if not isinstance(value, ir.Constant):
         return None
     constant_: Any = value.constant
     if isinstance(constant_, list):
         first = constant_[0].constant
-        return int(first) if all(lane.constant == first for lane in constant_) else None
-    return int(constant_)
+        return first if all(lane.constant == first for lane in constant_) else None
+    return constant_

@@ -23,6 +23,7 @@ from texpr.ir.dtypes import FLOAT64, INT64, DType
 from texpr.ir.expr import Const, Expr, Var
 from texpr.target.llvm.arithmetic import Arithmetic
 from texpr.target.llvm.arrays import View, acquire
+from texpr.target.llvm.mathfunctions import MathFunctions
 from texpr.target.llvm.python_api import (
     BOOL,
     BYTE,
@@ -169,7 +170,8 @@ class _Entry:
             number = api.call(b, "PyFloat_AsDouble", arg)
             minus_one = ir.Constant(number.type, -1.0)
             self.check_no_error(b.fcmp_ordered("==", number, minus_one))
-            return Arithmetic(b, (), has_half=False).cast(number, FLOAT64, dtype)
+            plain = Arithmetic(b, (), has_half=False, functions=MathFunctions())
+            return plain.cast(number, FLOAT64, dtype)
         if dtype.kind == "uint" and dtype.bits == 64:
             index = api.call(b, "PyNumber_Index", arg)
             self.check(b.icmp_unsigned("!=", index, NULL))

@@ -16,7 +16,6 @@ from llvmlite import ir
 
 from texpr.errors import InternalError
 from texpr.ir.buffer import Buffer
-from texpr.ir.dtypes import DType
 from texpr.ir.expr import (
     EXPR_NODES,
     Binary,
@@ -33,7 +32,7 @@ from texpr.ir.expr import (
     postorder,
 )
 from texpr.ir.extern import ScalarFunction
-from texpr.ir.intrinsic import Composition, LibmCall, OwnCode
+from texpr.ir.intrinsic import Composition, OwnCode, Rounding
 from texpr.ir.linear import coefficient
 from texpr.ir.program import Node
 from texpr.ir.simplify import Context, simplify
@@ -48,7 +47,6 @@ from texpr.target.llvm.types import (
     I64,
     PTR,
     constant,
-    declare,
     intrinsic,
     is_vector,
     like,
@@ -128,7 +126,7 @@ class ExprEmitter(Visitor[ir.Value], over=EXPR_NODES):
         self.builder = builder
         self.env = env
         self.pointers = pointers
-        self.arithmetic = Arithmetic(builder, flags, has_half=has_half)
+        self.arithmetic = Arithmetic(builder, flags, has_half=has_half, functions=functions)
         self.functions = functions
         self.lanes: Lanes | None = None
         self.context = Context()
@@ -329,24 +327,11 @@ class ExprEmitter(Visitor[ir.Value], over=EXPR_NODES):
         args = self.unified(*args)
         if isinstance(lowering, OwnCode):
             return self.functions.call(self.builder, function.name, args)
-        if isinstance(lowering, LibmCall):
-            return self._libm(lowering.name, node.dtype, args)
+        if isinstance(lowering, Rounding):
+            return self.functions.rounded(self.builder, lowering.name, args[0])
         flags = [ir.Constant(I1, flag) for flag in lowering.flags]
         type_ = args[0].type
         return intrinsic(self.builder, lowering.name, [*args, *flags], [type_], type_)
-
-    def _libm(self, name: str, dtype: DType, args: Sequence[ir.Value]) -> ir.Value:
-        own = scalar_type(dtype)
-        symbol = name if dtype.bits == 64 else f"{name}f"
-        function = declare(self.builder.module, symbol, own, [own] * len(args))
-        if not is_vector(args[0]):
-            return self.builder.call(function, args)
-        result: ir.Value = ir.Constant(args[0].type, ir.Undefined)
-        for lane in range(args[0].type.count):
-            at = ir.Constant(I32, lane)
-            value = self.builder.call(function, [self.builder.extract_element(v, at) for v in args])
-            result = self.builder.insert_element(result, value, at)
-        return result
 
     def _outside(self, function: ScalarFunction, args: Sequence[ir.Value]) -> ir.Value:
         """Call a function from outside, for one lane that wants its value after the other."""

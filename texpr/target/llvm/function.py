@@ -101,7 +101,9 @@ def emit_kernel(program: Program, target: Target, threads: Threads | None = None
         threads,
         has_half=target.has_half,
         functions=MathFunctions(
-            fused=target.has_fma and program.float_policy.contract, vector_bits=target.vector_bits
+            fused=target.has_fma and program.float_policy.contract,
+            vector_bits=target.vector_bits,
+            has_rounding=target.has_rounding,
         ),
     )
     emitter.visit(program.body)

@@ -1,6 +1,6 @@
 """The symbols that a relocatable object file shares with others.
 
-LLVM's code generator adds calls of its own (``memcpy``, ``fmodf``, ``__truncsfbf2``), so that
+LLVM's code generator adds calls of its own (``memcpy``, ``__truncsfbf2``), so that
 only the finished object tells every symbol it needs; llvmlite shows an object's sections but not
 its symbols. Both formats here are as their specifications lay them out, 64-bit little-endian:
 the System V ABI's ELF, which LLVM's JIT uses on Windows too, and Mach-O of macOS.

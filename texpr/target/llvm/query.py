@@ -232,6 +232,25 @@ def has_fma(triple: str, cpu: str, features: str) -> bool:
 
 
 @cache
+def has_rounding(triple: str, cpu: str, features: str) -> bool:
+    """Whether LLVM rounds a float to a whole number without calling ``floor`` for it.
+
+    >>> has_rounding("aarch64-unknown-linux-gnu", "generic", "")
+    True
+    """
+    text = _assembly(
+        triple,
+        cpu,
+        features,
+        """declare float @llvm.floor.f32(float)
+        define float @whole(float %a) {
+        %r = call float @llvm.floor.f32(float %a)
+        ret float %r }""",
+    )
+    return not re.search(r"\bfloorf\b", text)
+
+
+@cache
 def has_masks(triple: str, cpu: str, features: str, bits: int) -> bool:
     """Whether instructions load and store vectors of elements of ``bits`` bits under a mask.
 

@@ -18,7 +18,8 @@ from typing import Any
 from llvmlite import ir
 
 from texpr.target.llvm.mathfunctions.formula import Formula
-from texpr.target.llvm.types import I32, internal, suffix
+from texpr.target.llvm.mathfunctions.rounding import rounded
+from texpr.target.llvm.types import I32, internal, intrinsic, suffix
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,12 @@ class MathFunctions:
     """How functions are computed on a target.
 
     ``fused``: a product and a sum are one instruction, which rounds once. ``vector_bits`` is the
-    width of a vector register.
+    width of a vector register. ``has_rounding``: floor and the like are instructions.
     """
 
     fused: bool = False
     vector_bits: int = 0
+    has_rounding: bool = False
 
     def call(self, build: ir.IRBuilder, name: str, args: list[ir.Value]) -> ir.Value:
         """Emit the function ``name`` of floats, all scalars or all vectors.
@@ -55,6 +57,13 @@ class MathFunctions:
             rest = found[len(found) // 2 * 2 :]
             found = [_joined(build, a, b) for a, b in pairs] + rest
         return found[0]
+
+    def rounded(self, build: ir.IRBuilder, name: str, x: ir.Value) -> ir.Value:
+        """Emit LLVM's intrinsic ``name``, which rounds to a whole number."""
+        if self.has_rounding:
+            return intrinsic(build, name, [x], [x.type], x.type)
+        formula = Formula(build, x.type, fused=False)
+        return rounded(formula, name, formula.term(x)).value
 
     def _function(self, module: ir.Module, name: str, type_: ir.Type, arity: int) -> ir.Function:
         full = f"texpr.{name}.{suffix(type_)}"
