@@ -3,23 +3,24 @@
 ::
 
     for j in vectorized(8):                    for j in vectorized(8):
-        C[i*2, j] = 0.0                            C_0[j] = 0.0
+        C[i*2, j] = 0.0                            C_reg[j] = 0.0
     for j in vectorized(8):                    for j in vectorized(8):
-        C[i*2 + 1, j] = 0.0                        C_1[j] = 0.0
+        C[i*2 + 1, j] = 0.0                        C_reg_1[j] = 0.0
     for r in range(k):                         for r in range(k):
         for j in vectorized(8):          →         for j in vectorized(8):
-            C[i*2, j] += A[…]*B[r, j]                  C_0[j] += A[…]*B[r, j]
+            C[i*2, j] += A[…]*B[r, j]                  C_reg[j] += A[…]*B[r, j]
         for j in vectorized(8):                    for j in vectorized(8):
-            C[i*2 + 1, j] += A[…]*B[r, j]              C_1[j] += A[…]*B[r, j]
+            C[i*2 + 1, j] += A[…]*B[r, j]              C_reg_1[j] += A[…]*B[r, j]
                                                for j in vectorized(8):
-                                                   C[i*2, j] = C_0[j]
+                                                   C[i*2, j] = C_reg[j]
                                                for j in vectorized(8):
-                                                   C[i*2 + 1, j] = C_1[j]
+                                                   C[i*2 + 1, j] = C_reg_1[j]
 
 LLVM does so itself where it sees that the cells are different ones. It does not where rows are as
 long as a size known at run time says, nor where lanes are masked; then each step of the loop waits
 for memory. Here the subscripts tell, and a condition on lanes goes to what is loaded: a lane that
-stands beyond the edge computes something that is never stored.
+stands beyond the edge computes something that is never stored. A loop that goes on where another
+ended, as that of partial tiles does, shares its registers.
 
 Source: D. Callahan, S. Carr and K. Kennedy, "Improving register allocation for subscripted
 variables", PLDI 1990 (scalar replacement).
@@ -60,9 +61,7 @@ from texpr.target.target import Target
 def run(program: Program, target: Target) -> Program:
     """Return the program with cells that serial loops do not change kept in registers."""
     body = _Outermost(target).rewrite_stmt(program.body)
-    if body is program.body:
-        return program
-    return simplify_program.run(program.with_body(body), target)
+    return simplify_program.with_body(program, body, target)
 
 
 class _Outermost(Rewriter):

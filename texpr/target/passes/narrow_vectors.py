@@ -37,10 +37,7 @@ from texpr.target.target import Target
 
 def run(program: Program, target: Target) -> Program:
     """Return the program without vectors that the target would reach lane by lane."""
-    body = _Narrow(target).rewrite_stmt(program.body)
-    if body is program.body:
-        return program
-    return simplify_program.run(program.with_body(body), target)
+    return simplify_program.with_body(program, _Narrow(target).rewrite_stmt(program.body), target)
 
 
 class _Narrow(Rewriter):
