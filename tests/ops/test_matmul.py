@@ -41,13 +41,13 @@ def test_tensors_are_declared():
     [
         ("-mtriple=x86_64-linux-gnu -mcpu=x86-64", "float32", MatmulBlocks(6, 8, 16, 10)),
         ("-mtriple=x86_64-linux-gnu -mcpu=haswell", "float32", MatmulBlocks(6, 16, 16, 10)),
-        ("-mtriple=x86_64-linux-gnu -mcpu=haswell", "float64", MatmulBlocks(6, 8, 8, 5)),
+        ("-mtriple=x86_64-linux-gnu -mcpu=haswell", "float64", MatmulBlocks(6, 8, 8, 8)),
         (
             "-mtriple=x86_64-linux-gnu -mcpu=znver4 -l1d=32K -l2=1M",
             "float32",
             MatmulBlocks(13, 32, 16, 9),
         ),
-        ("-mtriple=aarch64-linux-gnu", "float32", MatmulBlocks(11, 8, 16, 5)),
+        ("-mtriple=aarch64-linux-gnu", "float32", MatmulBlocks(11, 8, 16, 8)),
         ("-mtriple=riscv64-linux-gnu -l2=0", "float32", MatmulBlocks(4, 2, 16, 16)),
     ],
 )
@@ -61,7 +61,7 @@ def test_blocks_follow_the_machine(flags, dtype, blocks):
     ("n", "m", "k", "blocks"),
     [
         (16, 9, 100, MatmulBlocks(8, 16, 16, 163)),  # two tiles of 8 rows, and not of 14 and 2
-        (15, 17, 1 << 20, MatmulBlocks(5, 32, 16, 1)),
+        (15, 17, 1 << 20, MatmulBlocks(5, 32, 16, 8)),
         (1, 1, 1, MatmulBlocks(1, 16, 16, 131072)),
     ],
 )
