@@ -60,7 +60,15 @@ def test_blocks_follow_the_machine(flags, dtype, blocks):
 @pytest.mark.parametrize(
     ("n", "m", "k", "blocks"),
     [
-        (16, 9, 100, MatmulBlocks(8, 16, 16, 163)),  # two tiles of 8 rows, and not of 14 and 2
+        (16, 9, 100, MatmulBlocks(16, 16, 16, 81)),  # a tile of all rows
+        (30, 9, 100, MatmulBlocks(15, 16, 16, 87)),  # two tiles of 15 rows, and not of 26 and 4
+        (
+            130,
+            129,
+            100,
+            MatmulBlocks(26, 16, 16, 50),
+        ),  # 9 narrow strips: 5 wide ones have 160 columns
+        (130, 128, 100, MatmulBlocks(13, 32, 16, 100)),
         (15, 17, 1 << 20, MatmulBlocks(5, 32, 16, 8)),
         (1, 1, 1, MatmulBlocks(1, 16, 16, 131072)),
     ],

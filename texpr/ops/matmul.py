@@ -192,24 +192,41 @@ def matmul_blocks(
     # Vectors of B beside each other, one element of A spread over another one; what is left holds
     # C. Where instructions take no operand from memory, elements of A that are loaded ahead need
     # registers, too. Of 8 bytes each, a cache line of A lasts half as long: there a tile is wider
-    # and lower, where it has the registers (7 % on a Zen 4). Small matrices have no lanes beyond
-    # their edge but those of one vector.
-    most_vectors = 3 if is_x86 and element_bytes == 8 and registers >= 32 else 2
-    vectors = most_vectors if m is None else min(most_vectors, max(1, -(-m // lanes)))
-    spare = vectors + (1 if is_x86 else 6)
-    most = max(1, (registers - spare) // max(2, vectors))
+    # and lower, where it has the registers (7 % on a Zen 4).
+    has_broadcasts = is_x86 and registers >= 32  # AVX-512: an operand spread over the lanes
+    most_vectors = 3 if has_broadcasts and element_bytes == 8 else 2
+    held = max(1, (registers - most_vectors - (1 if is_x86 else 6)) // most_vectors) * most_vectors
+    # Columns beyond the edge are computed in vain, of which a tile of one vector has fewer. As it
+    # loads more it is 5 % slower where there are none (129 x 129 x 129 gains 11 %), and more than
+    # that where elements of A are not operands, or a line of them lasts half as long.
+    has_narrow = has_broadcasts and element_bytes == 4
+    widest = most_vectors if m is None else min(most_vectors, max(1, -(-m // lanes)))
+    if m is None:
+        widths = [1] if has_narrow else [widest]
+    else:
+        widths = [widest, 1] if has_narrow else [widest]
 
-    def cost(rows: int, n: int) -> float:
-        """The multiply-adds of a column for the thread with most rows, filled up to whole tiles.
+    def most_rows(vectors: int) -> int:
+        return max(1, held // (vectors if has_narrow else max(2, vectors)))
 
-        One more for each step of each tile stands for the loop around them.
+    rows_planned = [PLANNED_SIZE >> k for k in range(4)] if n is None else [n]
+
+    def cost(tile: tuple[int, int]) -> float:
+        """The multiply-adds, or loads if there are more, of the thread that has most to do.
+
+        Two of either are done at a time; one more for each step of each tile stands for the loop
+        around them.
         """
-        tiles = math.ceil(math.ceil(n / rows) / num_threads)
-        return tiles * (rows * vectors + 1)
+        vectors, rows = tile
+        strips = math.ceil((PLANNED_SIZE if m is None else m) / (lanes * vectors))
+        step = max(rows * vectors, rows + vectors) + 1
+        return sum(
+            math.ceil(math.ceil(n / rows) / num_threads) * strips * step / n for n in rows_planned
+        )
 
-    rows = most
+    tiles = [(v, rows) for v in widths for rows in range(most_rows(v), 0, -1)]
+    vectors, rows = min(tiles, key=cost)
     if n is not None:
-        rows = min(range(most, 0, -1), key=lambda rows: cost(rows, n))
         rows = max(1, min(rows, n))
     # Strips of A fill half of the second cache, if that is enough of them; a strip of B and tiles
     # of C pass through the rest.
