@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations
 from typing import Final
 
@@ -50,7 +51,7 @@ class Cell:
         """The subscripts in a register of its own."""
         return (LANE,) if self.lanes else ()
 
-    @property
+    @cached_property
     def _extremes(self) -> list[tuple[dict[Expr, int], int, int]]:
         """Of each subscript, what does not depend on the lane, and the least and greatest rest."""
         found = []

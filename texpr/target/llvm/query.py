@@ -219,16 +219,7 @@ def has_fma(triple: str, cpu: str, features: str) -> bool:
     >>> has_fma("aarch64-unknown-linux-gnu", "generic", "")
     True
     """
-    text = _assembly(
-        triple,
-        cpu,
-        features,
-        """declare float @llvm.fma.f32(float, float, float)
-        define float @multiply_add(float %a, float %b, float %c) {
-        %r = call float @llvm.fma.f32(float %a, float %b, float %c)
-        ret float %r }""",
-    )
-    return not re.search(r"\bfmaf\b", text)
+    return not re.search(r"\bfmaf\b", _function_of_float(triple, cpu, features, "fma", 3))
 
 
 @cache
@@ -238,16 +229,7 @@ def has_rounding(triple: str, cpu: str, features: str) -> bool:
     >>> has_rounding("aarch64-unknown-linux-gnu", "generic", "")
     True
     """
-    text = _assembly(
-        triple,
-        cpu,
-        features,
-        """declare float @llvm.floor.f32(float)
-        define float @whole(float %a) {
-        %r = call float @llvm.floor.f32(float %a)
-        ret float %r }""",
-    )
-    return not re.search(r"\bfloorf\b", text)
+    return not re.search(r"\bfloorf\b", _function_of_float(triple, cpu, features, "floor", 1))
 
 
 @cache
@@ -331,6 +313,17 @@ def _products(lanes: int, count: int) -> str:
         lines.append(f"%w{i} = fmul {vector} %v{i}, %v{i}")
         lines.append(f"store volatile {vector} %w{i}, ptr %p{i}, {align}")
     return "\n".join([*lines, "ret void }"])
+
+
+def _function_of_float(triple: str, cpu: str, features: str, name: str, arity: int) -> str:
+    """Return the assembly of a function that is LLVM's intrinsic ``name`` of float32."""
+    types = ", ".join(["float"] * arity)
+    values = ", ".join(f"float %a{i}" for i in range(arity))
+    function = f"""declare float @llvm.{name}.f32({types})
+        define float @intrinsic({values}) {{
+        %r = call float @llvm.{name}.f32({values})
+        ret float %r }}"""
+    return _assembly(triple, cpu, features, function)
 
 
 def _assembly(triple: str, cpu: str, features: str, function: str) -> str:
